@@ -1,0 +1,98 @@
+import type { Endpoint } from './endpoint.ts'
+import type { EventType } from './event.ts'
+
+/**
+ * The application as one plain value. The runner executes it, the gateway routes by it, the renderer turns it into manifests,
+ * the console draws it. Handlers are opaque here: `service/` and `events/` give them their types.
+ */
+export type App = {
+  readonly name: string
+  readonly services: readonly ServiceDeclaration[]
+  readonly gateway: GatewayDeclaration
+}
+
+/** Where a service's tables live: on every shard by the key of the row, or once, on the home shard (shard 0). */
+export type Placement = 'sharded' | 'home'
+
+export type ServiceDeclaration = {
+  readonly name: string
+  /** A line for people. */
+  readonly summary?: string
+  readonly placement: Placement
+  /** Folder of `0001_name.sql` files, applied in order to every database of the placement. */
+  readonly migrations?: URL
+  readonly routes: readonly RouteDeclaration[]
+  readonly consumers: readonly ConsumerDeclaration[]
+  /** Read-only pages for operators, served on the console's port. */
+  readonly consoleRoutes: readonly RouteDeclaration[]
+  /** The kinds of events that this service writes. */
+  readonly emits: readonly EventType<never>[]
+  /** Called once after migrations, for data that a first start needs. Must be idempotent. Handler typed in service/. */
+  readonly seed?: (input: never) => Promise<void>
+}
+
+export type RouteDeclaration = {
+  readonly endpoint: Endpoint
+  readonly handler: (call: never) => Promise<unknown>
+}
+
+/** Where a consumer's effects land: the shard of the event's key, the home shard, or every shard (reference data). */
+export type ConsumerTarget = 'key' | 'home' | 'every-shard'
+
+export type ConsumerDeclaration = {
+  readonly event: EventType<never>
+  readonly target: ConsumerTarget
+  readonly batch: boolean
+  /** Effects inside the transaction. */
+  readonly apply: (deliveries: never, context: never) => Promise<void>
+  /** An external effect before the transaction, once per event, with the event's id as idempotency key. */
+  readonly call?: (event: never, context: never) => Promise<unknown>
+}
+
+export type GatewayDeclaration = {
+  /** Consumers that exist from the first start, each with a random key. */
+  readonly consumers: readonly string[]
+}
+
+export type AppDefinition = {
+  readonly services: readonly ServiceDeclaration[]
+  readonly gateway?: Partial<GatewayDeclaration>
+}
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
+/** Declares the application. Throws on names or routes that clash, all problems at once. */
+export function app(name: string, definition: AppDefinition): App {
+  const value: App = { name, services: definition.services, gateway: { consumers: definition.gateway?.consumers ?? [] } }
+  const problems = problemsOf(value)
+  if (problems.length > 0) throw new Error(`app "${name}" has ${problems.length} problem(s):\n- ${problems.join('\n- ')}`)
+  return value
+}
+
+function problemsOf(value: App): string[] {
+  const problems: string[] = []
+  const seen = new Set<string>()
+  const claim = (what: string) => {
+    if (seen.has(what)) problems.push(`${what} is declared twice`)
+    seen.add(what)
+  }
+  for (const name of [value.name, ...value.services.map((service) => service.name), ...value.gateway.consumers]) {
+    if (!NAME.test(name)) problems.push(`name "${name}" must be kebab-case, like "order-service"`)
+  }
+  const emitted = new Set(value.services.flatMap((service) => service.emits.map((type) => type.name)))
+  for (const service of value.services) {
+    claim(`service ${service.name}`)
+    for (const { endpoint } of [...service.routes, ...service.consoleRoutes]) {
+      claim(`route ${endpoint.method} ${endpoint.path.replace(/:[^/]+/g, ':')}`)
+      if (endpoint.service !== service.name) {
+        problems.push(`route ${endpoint.method} ${endpoint.path} belongs to ${endpoint.service}, not ${service.name}`)
+      }
+    }
+    for (const type of service.emits) claim(`event ${type.name} v${type.version} of its writer`)
+    for (const consumer of service.consumers) {
+      claim(`consumer ${service.name} of ${consumer.event.name}`)
+      if (!emitted.has(consumer.event.name)) problems.push(`${service.name} consumes ${consumer.event.name}, which nobody emits`)
+    }
+  }
+  return problems
+}

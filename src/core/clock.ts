@@ -1,0 +1,21 @@
+/** Time, owned by core so that tests can own it. */
+export type Clock = {
+  /** Milliseconds since the Unix epoch. */
+  now(): number
+}
+
+export const systemClock: Clock = { now: () => Date.now() }
+
+/** Resolves after `durationMs`, or at once when `signal` aborts. */
+export function delay(durationMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const finish = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', finish)
+      resolve()
+    }
+    const timer = setTimeout(finish, durationMs)
+    signal?.addEventListener('abort', finish, { once: true })
+  })
+}
