@@ -1,4 +1,4 @@
-import type { Endpoint } from './endpoint.ts'
+import type { Endpoint, Method } from './endpoint.ts'
 import type { EventType } from './event.ts'
 
 /**
@@ -52,6 +52,8 @@ export type ConsumerDeclaration = {
 export type GatewayDeclaration = {
   /** Consumers that exist from the first start, each with a random key. */
   readonly consumers: readonly string[]
+  /** A request that works on a fresh start, for people who try the application: the start table prints it as a curl. */
+  readonly example?: { readonly method: Method; readonly path: string; readonly body?: unknown }
 }
 
 export type AppDefinition = {
@@ -63,9 +65,10 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /** Declares the application. Throws on names or routes that clash, all problems at once. */
 export function app(name: string, definition: AppDefinition): App {
-  const value: App = { name, services: definition.services, gateway: { consumers: definition.gateway?.consumers ?? [] } }
+  const value: App = { name, services: definition.services, gateway: { consumers: [], ...definition.gateway } }
   const problems = problemsOf(value)
-  if (problems.length > 0) throw new Error(`app "${name}" has ${problems.length} problem(s):\n- ${problems.join('\n- ')}`)
+  if (problems.length > 0)
+    throw new Error(`app "${name}" has ${problems.length} problem(s):\n- ${problems.join('\n- ')}`)
   return value
 }
 
@@ -91,7 +94,8 @@ function problemsOf(value: App): string[] {
     for (const type of service.emits) claim(`event ${type.name} v${type.version} of its writer`)
     for (const consumer of service.consumers) {
       claim(`consumer ${service.name} of ${consumer.event.name}`)
-      if (!emitted.has(consumer.event.name)) problems.push(`${service.name} consumes ${consumer.event.name}, which nobody emits`)
+      if (!emitted.has(consumer.event.name))
+        problems.push(`${service.name} consumes ${consumer.event.name}, which nobody emits`)
     }
   }
   return problems

@@ -27,7 +27,8 @@ export function event<Payload>(
   options: { readonly key: (payload: Payload) => Key },
 ): EventType<Payload> {
   if (!EVENT_NAME.test(name)) throw new Error(`event name "${name}" must look like "order.placed"`)
-  if (!Number.isInteger(version) || version < 1) throw new Error(`event ${name}: version must be 1 or more, is ${version}`)
+  if (!Number.isInteger(version) || version < 1)
+    throw new Error(`event ${name}: version must be 1 or more, is ${version}`)
   return { name, version, schema, key: options.key }
 }
 

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { app, type ServiceDeclaration } from './app.ts'
+import { endpoints } from './endpoint.ts'
+import { event } from './event.ts'
+
+const Placed = event('order.placed', 1, z.object({ userId: z.int() }), { key: (order) => order.userId })
+
+function declaration(name: string, rest: Partial<ServiceDeclaration> = {}): ServiceDeclaration {
+  return { name, placement: 'sharded', routes: [], consumers: [], consoleRoutes: [], emits: [], ...rest }
+}
+
+function route(service: string, path: string) {
+  return { endpoint: endpoints(service).get(path, { replies: {} }), handler: async () => ({}) }
+}
+
+test('an application with services that fit is accepted', () => {
+  const value = app('shop', {
+    services: [
+      declaration('orders', { routes: [route('orders', '/orders/:id')], emits: [Placed] }),
+      declaration('email', {
+        consumers: [{ event: Placed, target: 'key', batch: false, apply: async () => {} }],
+      }),
+    ],
+  })
+  assert.equal(value.services.length, 2)
+})
+
+test('every problem of an application is reported at once', () => {
+  const define = () =>
+    app('Shop', {
+      services: [
+        declaration('orders', { routes: [route('orders', '/orders/:id'), route('users', '/users')] }),
+        declaration('orders', { routes: [route('orders', '/orders/:orderId')] }),
+        declaration('email', { consumers: [{ event: Placed, target: 'key', batch: false, apply: async () => {} }] }),
+      ],
+    })
+  assert.throws(define, (error: Error) => {
+    assert.match(error.message, /has 5 problem/)
+    assert.match(error.message, /"Shop" must be kebab-case/)
+    assert.match(error.message, /service orders is declared twice/)
+    assert.match(error.message, /GET \/orders\/: is declared twice/)
+    assert.match(error.message, /belongs to users, not orders/)
+    assert.match(error.message, /consumes order.placed, which nobody emits/)
+    return true
+  })
+})

@@ -1,0 +1,90 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, type StopOptions, systemClock } from '../core/index.ts'
+import { lockDataDir, type OpenCluster, openCluster, startEmbeddedPostgres } from '../data/index.ts'
+import { runtimeError } from './errors.ts'
+import { type RuntimeOptions, readOptions } from './options.ts'
+
+/**
+ * Which databases a process uses: servers of the user's (`DATABASE_URLS`), or the embedded PostgreSQL, which belongs to one
+ * process at a time. Its owner leaves `connection.json` in the data folder, so that commands find the running databases.
+ */
+const CONNECTION_FILE = 'connection.json'
+
+export type Databases = {
+  readonly urls: readonly string[]
+  readonly source: 'DATABASE_URLS' | 'embedded'
+  /** Settles when the embedded server ends without having been asked to. */
+  readonly exited: Promise<string>
+  stop(options: StopOptions): Promise<void>
+}
+
+/** Starts or finds the databases of a process that runs services. */
+export async function startDatabases(options: RuntimeOptions, log: (line: string) => void): Promise<Databases> {
+  if (options.databaseUrls !== undefined) {
+    return { urls: options.databaseUrls, source: 'DATABASE_URLS', exited: new Promise(() => {}), stop: async () => {} }
+  }
+  await mkdir(options.dataDir, { recursive: true })
+  const lock = await lockDataDir(options.dataDir)
+  try {
+    const server = await startEmbeddedPostgres({
+      dataDir: join(options.dataDir, 'postgres'),
+      shards: options.shards,
+      port: options.postgresPort,
+      onProgress: log,
+    })
+    const file = join(options.dataDir, CONNECTION_FILE)
+    await writeFile(file, JSON.stringify({ pid: process.pid, urls: server.urls }), { mode: 0o600 })
+    return {
+      urls: server.urls,
+      source: 'embedded',
+      exited: server.exited,
+      async stop(stopOptions) {
+        await rm(file, { force: true })
+        await server.stop(stopOptions)
+        await lock.release()
+      },
+    }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/**
+ * Opens the databases for a command: those of `DATABASE_URLS`, or the embedded ones of an application that is running.
+ * Throws RUNTIME_NOT_RUNNING when neither is there.
+ */
+export async function openData(env: NodeJS.ProcessEnv): Promise<{ cluster: OpenCluster; close(): Promise<void> }> {
+  const options = readOptions(env)
+  const urls = options.databaseUrls ?? (await runningUrls(options.dataDir))
+  const cluster = await openCluster({
+    urls,
+    connectionsMax: Math.max(4, urls.length),
+    applicationName: 'groundswell-cli',
+  })
+  await cluster.loadDirectory()
+  return { cluster, close: () => cluster.close({ deadlineAtMs: systemClock.now() + 5_000 }) }
+}
+
+async function runningUrls(dataDir: string): Promise<readonly string[]> {
+  const file = join(dataDir, CONNECTION_FILE)
+  try {
+    const connection = JSON.parse(await readFile(file, 'utf8')) as { pid: number; urls: string[] }
+    process.kill(connection.pid, 0)
+    return connection.urls
+  } catch (error) {
+    throw runtimeError('RUNTIME_NOT_RUNNING', `nothing runs on the data folder ${dataDir} (${messageOf(error)})`, {
+      cause: error,
+    })
+  }
+}
+
+/** Runs the embedded PostgreSQL alone, for services apart on a laptop. */
+export async function startDatabase(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<Databases> {
+  const options = readOptions(env)
+  if (options.databaseUrls !== undefined) {
+    throw runtimeError('RUNTIME_OPTIONS_INVALID', 'DATABASE_URLS is set: there is no embedded database to start')
+  }
+  return startDatabases(options, log)
+}

@@ -1,0 +1,41 @@
+import { defineErrors } from '../core/index.ts'
+
+export const runtimeError = defineErrors({
+  RUNTIME_OPTIONS_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'An environment variable has a value that cannot be used; the message lists every one with what it may be.',
+  },
+  RUNTIME_APP_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'The file must export an application as its default export: `export default app("name", { … })`.',
+  },
+  RUNTIME_SERVICE_UNKNOWN: {
+    status: 500,
+    retryable: false,
+    remedy: 'Name services of the application, or gateway or console, in --only.',
+  },
+  RUNTIME_PORT_BUSY: {
+    status: 500,
+    retryable: false,
+    remedy: 'Stop what listens there, or choose another port with the variable that the message names.',
+  },
+  RUNTIME_NOT_RUNNING: {
+    status: 503,
+    retryable: true,
+    remedy: 'Start the application first, or set DATABASE_URLS to reach its databases.',
+  },
+  RUNTIME_DATABASE_NEEDED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'Services apart share databases: run `groundswell database`, or use servers of your own, and set DATABASE_URLS.',
+  },
+  RUNTIME_DATABASE_GONE: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The embedded PostgreSQL ended by itself; its log in the data folder says why. Start again: nothing accepted is lost.',
+  },
+})

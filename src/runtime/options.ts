@@ -1,0 +1,121 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { runtimeError } from './errors.ts'
+
+/**
+ * Configuration from the environment, declared once: schema, default and documentation in one place. The runtime is the only
+ * reader of the environment in Groundswell. `<SERVICE_NAME>_URL` (ORDER_SERVICE_URL=http://…) says where a service runs that
+ * is not in this process.
+ */
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+
+const Environment = z.object({
+  GATEWAY_PORT: port(8000).describe('Port of the gateway. 0 picks a free one.'),
+  GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address the gateway listens on.'),
+  ADMIN_PORT: port(8001).describe('Port of the gateway’s Admin API.'),
+  ADMIN_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address of the Admin API; other than loopback needs ADMIN_TOKEN.'),
+  ADMIN_TOKEN: z.string().min(16).optional().describe('Token that the Admin API then demands, at least 16 characters.'),
+  CONSOLE_PORT: port(8002).describe('Port of the console.'),
+  CONSOLE_HOST: z
+    .enum(['127.0.0.1', '::1', 'localhost'])
+    .default('127.0.0.1')
+    .describe('Address of the console: loopback only, for as long as the console has no authentication.'),
+  PORT: port(8080).describe('Port of the services of this process, when they run apart from the gateway.'),
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address of the services; 0.0.0.0 in a container.'),
+  DATA_DIR: z.string().min(1).default('.groundswell').describe('Folder of the embedded PostgreSQL.'),
+  SHARDS: z.coerce.number().int().min(1).max(64).default(4).describe('Shards of the embedded PostgreSQL.'),
+  POSTGRES_PORT: port(0).describe('Port of the embedded PostgreSQL. 0 picks a free one.'),
+  DATABASE_URLS: z
+    .string()
+    .optional()
+    .transform((text) => text?.split(/[\s,]+/).filter((url) => url !== ''))
+    .pipe(
+      z
+        .array(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/ }))
+        .min(1)
+        .max(64)
+        .optional(),
+    )
+    .describe('PostgreSQL servers of yours instead of the embedded one: one URL per shard, separated by commas.'),
+  CONNECTIONS_MAX: z.coerce
+    .number()
+    .int()
+    .min(4)
+    .max(10_000)
+    .default(48)
+    .describe('Database connections of this process.'),
+})
+
+export type RuntimeOptions = {
+  readonly gateway: { readonly host: string; readonly port: number }
+  readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined }
+  readonly console: { readonly host: string; readonly port: number }
+  readonly services: { readonly host: string; readonly port: number }
+  readonly dataDir: string
+  readonly shards: number
+  readonly postgresPort: number
+  readonly databaseUrls: readonly string[] | undefined
+  readonly connectionsMax: number
+  /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
+  readonly originOf: (service: string) => string
+}
+
+/** Reads and checks the environment. Throws RUNTIME_OPTIONS_INVALID with every problem at once. */
+export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Environment.safeParse(given)
+  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, given))
+  problems.push(...urlProblems(given))
+  if (!parsed.success || problems.length > 0) {
+    throw runtimeError(
+      'RUNTIME_OPTIONS_INVALID',
+      `the environment has ${problems.length} problem(s): ${problems.join('; ')}`,
+    )
+  }
+  const value = parsed.data
+  return {
+    gateway: { host: value.GATEWAY_HOST, port: value.GATEWAY_PORT },
+    admin: { host: value.ADMIN_HOST, port: value.ADMIN_PORT, token: value.ADMIN_TOKEN },
+    console: { host: value.CONSOLE_HOST, port: value.CONSOLE_PORT },
+    services: { host: value.HOST, port: value.PORT },
+    dataDir: resolve(value.DATA_DIR),
+    shards: value.SHARDS,
+    postgresPort: value.POSTGRES_PORT,
+    databaseUrls: value.DATABASE_URLS,
+    connectionsMax: value.CONNECTIONS_MAX,
+    originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
+  }
+}
+
+/** The variable that says where a service runs: `order-service` → `ORDER_SERVICE_URL`. */
+export function originVariable(service: string): string {
+  return `${service.replaceAll('-', '_').toUpperCase()}_URL`
+}
+
+/** Every variable with its default and meaning, for the documentation. */
+export function describeOptions(): readonly { name: string; defaultValue: string; text: string }[] {
+  const defaults = Environment.parse({})
+  return Object.entries(Environment.shape).map(([name, schema]) => ({
+    name,
+    defaultValue: String(defaults[name as keyof typeof defaults] ?? ''),
+    text: schema.description ?? '',
+  }))
+}
+
+function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
+  const name = String(issue.path[0])
+  const shown = /URL|TOKEN/.test(name) ? '' : ` is "${given[name]}"`
+  const where = issue.path.length > 1 ? ` (entry ${Number(issue.path[1]) + 1})` : ''
+  return `${name}${where}${shown}: ${issue.message}`
+}
+
+function urlProblems(given: Record<string, string | undefined>): string[] {
+  return Object.entries(given)
+    .filter(([name]) => name.endsWith('_SERVICE_URL'))
+    .filter(([, value]) => !/^https?:$/.test(URL.parse(value ?? '')?.protocol ?? ''))
+    .map(([name]) => `${name}: must be an http:// or https:// URL`)
+}

@@ -1,0 +1,64 @@
+import { readdir } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { isAbsolute, resolve } from 'node:path'
+import { type App, messageOf, type ServiceDeclaration } from '../core/index.ts'
+import { runtimeError } from './errors.ts'
+
+/** What of an application runs in this process. */
+export type Topology = {
+  readonly services: readonly ServiceDeclaration[]
+  readonly gateway: boolean
+  readonly console: boolean
+  /** Whether this process is a part of a fleet: then its services listen on a port of their own. */
+  readonly apart: boolean
+}
+
+/** Everything, or what `only` names: services, `gateway`, `console`. Throws RUNTIME_SERVICE_UNKNOWN with every unknown name. */
+export function topologyOf(app: App, only?: readonly string[]): Topology {
+  if (only === undefined) return { services: app.services, gateway: true, console: true, apart: false }
+  const known = new Set([...app.services.map((service) => service.name), 'gateway', 'console'])
+  const unknown = only.filter((name) => !known.has(name))
+  if (unknown.length > 0 || only.length === 0) {
+    throw runtimeError(
+      'RUNTIME_SERVICE_UNKNOWN',
+      `--only names ${unknown.length > 0 ? unknown.map((name) => `"${name}"`).join(', ') : 'nothing'}; known are: ${[...known].join(', ')}`,
+    )
+  }
+  return {
+    services: app.services.filter((service) => only.includes(service.name)),
+    gateway: only.includes('gateway'),
+    console: only.includes('console'),
+    apart: true,
+  }
+}
+
+/** Imports an application from its file. Throws RUNTIME_APP_INVALID when there is none. */
+export async function loadApp(path: string): Promise<App> {
+  const file = isAbsolute(path) ? path : resolve(path)
+  const module = (await importFile(file)) as { default?: Partial<App> }
+  const value = module.default
+  if (typeof value?.name !== 'string' || !Array.isArray(value.services)) {
+    throw runtimeError('RUNTIME_APP_INVALID', `${path} has no application as its default export`)
+  }
+  return value as App
+}
+
+async function importFile(file: string): Promise<unknown> {
+  try {
+    return await import(pathToFileURL(file).href)
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && !(await exists(file))
+    throw runtimeError(
+      'RUNTIME_APP_INVALID',
+      missing ? `there is no file ${file}` : `${file} does not load: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  const names = await readdir(resolve(file, '..')).catch(() => [])
+  return names.some((name) => file.endsWith(name))
+}
