@@ -15,10 +15,28 @@ export type {
   Placement,
   ServiceDeclaration,
 } from './core/index.ts'
-export { app, bucketOfId, endpoints, event, GroundswellError, messageOf, newId } from './core/index.ts'
+export {
+  app,
+  bucketOfId,
+  endpoints,
+  event,
+  GroundswellError,
+  messageOf,
+  newContext,
+  newId,
+  systemClock,
+} from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'
 export type { ConsumerContext, Delivery } from './events/index.ts'
 export { emit, on, onBatch } from './events/index.ts'
-export type { Caller, Reply, RouteCall } from './service/index.ts'
-export { claimIdempotencyKeys, fingerprintOf, handle, reply, service } from './service/index.ts'
+export type { Caller, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
+export {
+  claimIdempotencyKeys,
+  fingerprintOf,
+  handle,
+  idempotencyKeyOf,
+  problem,
+  reply,
+  service,
+} from './service/index.ts'

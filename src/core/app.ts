@@ -1,5 +1,5 @@
 import type { Endpoint, Method } from './endpoint.ts'
-import type { EventType } from './event.ts'
+import type { AnyEventType } from './event.ts'
 
 /**
  * The application as one plain value. The runner executes it, the gateway routes by it, the renderer turns it into manifests,
@@ -26,7 +26,7 @@ export type ServiceDeclaration = {
   /** Read-only pages for operators, served on the console's port. */
   readonly consoleRoutes: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
-  readonly emits: readonly EventType<never>[]
+  readonly emits: readonly AnyEventType[]
   /** Called once after migrations, for data that a first start needs. Must be idempotent. Handler typed in service/. */
   readonly seed?: (input: never) => Promise<void>
 }
@@ -40,7 +40,7 @@ export type RouteDeclaration = {
 export type ConsumerTarget = 'key' | 'home' | 'every-shard'
 
 export type ConsumerDeclaration = {
-  readonly event: EventType<never>
+  readonly event: AnyEventType
   readonly target: ConsumerTarget
   readonly batch: boolean
   /** Effects inside the transaction. */

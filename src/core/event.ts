@@ -14,6 +14,9 @@ export type EventType<Payload = unknown> = {
   readonly key: (payload: Payload) => Key
 }
 
+/** An event type whose payload does not matter: what lists of them hold. */
+export type AnyEventType = Omit<EventType, 'key'> & { readonly key: (payload: never) => Key }
+
 const EVENT_NAME = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/
 
 /**

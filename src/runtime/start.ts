@@ -15,7 +15,7 @@ import { type Caller, createCaller, createServiceHost, type ServiceHost, service
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
-import { startGateway } from './gateway.ts'
+import { printable, startGateway } from './gateway.ts'
 import { keepIdempotencyKeysFresh } from './housekeeping.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, type WantedPort } from './ports.ts'
@@ -177,9 +177,4 @@ function wantedPorts(topology: Topology, settings: RuntimeOptions): WantedPort[]
   if (topology.console) wanted.push({ variable: 'CONSOLE_PORT', ...settings.console })
   if (topology.apart && topology.services.length > 0) wanted.push({ variable: 'PORT', ...settings.services })
   return wanted
-}
-
-/** The name people use for an address that means every interface. */
-export function printable(host: string): string {
-  return host === '0.0.0.0' || host === '::' || host === '127.0.0.1' ? 'localhost' : host
 }

@@ -33,7 +33,7 @@ export type ServiceEntity = Common & {
   readonly ca_certificates: readonly string[] | null
 }
 
-export type Endpoint = { readonly ip: string | null; readonly port: number | null }
+export type StreamEndpoint = { readonly ip: string | null; readonly port: number | null }
 
 /** Which requests go to which service. */
 export type RouteEntity = Common & {
@@ -45,8 +45,8 @@ export type RouteEntity = Common & {
   readonly paths: readonly string[] | null
   readonly headers: Readonly<Record<string, readonly string[]>> | null
   readonly snis: readonly string[] | null
-  readonly sources: readonly Endpoint[] | null
-  readonly destinations: readonly Endpoint[] | null
+  readonly sources: readonly StreamEndpoint[] | null
+  readonly destinations: readonly StreamEndpoint[] | null
   readonly https_redirect_status_code: number
   readonly regex_priority: number
   readonly strip_path: boolean
@@ -108,8 +108,8 @@ export type ConfigPage = { readonly entities: readonly Entity[]; readonly next: 
 
 /**
  * The configuration in PostgreSQL. Kinds are named as in Kong (`services`, `keyauth_credentials`). A write is one
- * transaction; when it resolves, this process's snapshot already contains it. Writes throw {@link ApiError} for a unique
- * or foreign key violation.
+ * transaction; when it resolves, this process's snapshot already contains it. Writes throw an `ApiError` for a unique or
+ * foreign key violation.
  */
 export type ConfigStore = ConfigSource &
   Lifecycle & {
@@ -117,8 +117,8 @@ export type ConfigStore = ConfigSource &
     /** Entities by id, after the id `after`, at most `size` (1..1000). */
     page(kind: string, options: PageOptions): Promise<ConfigPage>
     insert(kind: string, entity: Entity): Promise<Entity>
-    /** Creates the entity or replaces it whole. */
-    upsert(kind: string, entity: Entity): Promise<Entity>
+    /** Creates the entity or replaces it whole: the one with its id, or with the value of `by`, whose id is then kept. */
+    upsert(kind: string, entity: Entity, by?: EntityLookup): Promise<Entity>
     /** Changes what is there by `change`, under a row lock; undefined when it does not exist. */
     update(kind: string, id: string, change: (current: Entity) => Entity): Promise<Entity | undefined>
     /** Deletes with everything that cascades; false when it did not exist. */
@@ -137,6 +137,4 @@ export type PageOptions = {
   readonly parent?: { readonly field: string; readonly id: string } | undefined
   /** Entities that carry all of these tags, or any of them. */
   readonly tags?: { readonly values: readonly string[]; readonly match: 'all' | 'any' } | undefined
-  /** Only entities with this value in a unique field. */
-  readonly where?: EntityLookup | undefined
 }

@@ -33,6 +33,8 @@ export type Field = {
   readonly not_one_of?: readonly (string | number)[]
   readonly eq?: unknown
   readonly ne?: unknown
+  /** Of arrays and sets: a value that must be in it. */
+  readonly contains?: string
   /** Inclusive bounds. */
   readonly between?: readonly [number, number]
   readonly gt?: number
@@ -57,6 +59,8 @@ export type Field = {
   readonly encrypted?: boolean
   /** A message for people when the value is refused, undefined when it is fine. Never called with null. */
   readonly custom_validator?: (value: never) => string | undefined
+  /** A plugin's `config` in the entity itself: each plugin's schema says what is in it. */
+  readonly abstract?: boolean
 }
 
 /**
@@ -94,11 +98,15 @@ export type ConditionalCheck = {
   readonly then_err?: string
 }
 
+/** `%s` in the messages stands for the quoted names. */
 export type ConditionalAtLeastOneOf = {
   readonly if_field: string
   readonly if_match: Partial<Field>
   readonly then_at_least_one_of: readonly string[]
   readonly then_err: string
+  readonly else_match?: Partial<Field>
+  readonly else_then_at_least_one_of?: readonly string[]
+  readonly else_then_err?: string
 }
 
 export type CustomEntityCheck = {
@@ -122,6 +130,9 @@ export type EntitySchema = {
   readonly fields: readonly NamedField[]
   readonly shorthand_fields?: readonly Readonly<Record<string, ShorthandField>>[]
   readonly entity_checks?: readonly EntityCheck[]
+  /** Field whose value picks a further schema, and what to say (`%s` is the value) when there is none for it. */
+  readonly subschema_key?: string
+  readonly subschema_error?: string
 }
 
 /**

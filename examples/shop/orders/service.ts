@@ -1,0 +1,140 @@
+import {
+  bucketOf,
+  type ConsumerContext,
+  type Delivery,
+  fingerprintOf,
+  handle,
+  idempotencyKeyOf,
+  newId,
+  onBatch,
+  problem,
+  type RouteCall,
+  reply,
+  service,
+  systemClock,
+} from 'groundswell'
+import { lookUpProducts, ProductChanged } from '../catalog/contract.ts'
+import { StockRejected, StockReserved } from '../inventory/contract.ts'
+import { PaymentAuthorized, PaymentDeclined } from '../payments/contract.ts'
+import { ShipmentDispatched } from '../shipping/contract.ts'
+import { getUser, UserRegistered } from '../users/contract.ts'
+import { getOrder, listOrders, OrderConfirmed, OrderPlaced, OrderRejected, placeOrder } from './contract.ts'
+import { applyFacts, type Fact } from './facts.ts'
+import { type Placement, type PlacementOutcome, placeOrders } from './placement.ts'
+import { storeCustomers, storeProducts } from './projection.ts'
+import { findOrder, pageOfOrders } from './reading.ts'
+
+/** Accepts orders and sees them through: the only service that knows what an order's state is. */
+export const orders = service('order-service', {
+  summary: 'Accepts orders and sees them through',
+  migrations: new URL('./migrations/', import.meta.url),
+  emits: [OrderPlaced, OrderConfirmed, OrderRejected],
+  routes: [
+    handle(placeOrder, async (call) => {
+      const placement = placementOf(call)
+      const shard = call.data.forKey(placement.userId)
+      let outcome = await shard.write(placeOrders, placement)
+      if (outcome.kind === 'unknown') {
+        const missing = await learn(call, placement, outcome)
+        if (missing !== undefined) return missing
+        outcome = await shard.write(placeOrders, placement)
+      }
+      return answerOf(outcome)
+    }),
+    handle(getOrder, async ({ params, data }) => {
+      const order = await findOrder(data, params.orderId)
+      if (order !== undefined) return reply(200, order)
+      return problem(404, `there is no order ${params.orderId}`, { code: 'ORDER_UNKNOWN' })
+    }),
+    handle(listOrders, async ({ params, query, data }) => {
+      const page = await pageOfOrders(data, params.id, query)
+      if (page !== 'bad cursor') return reply(200, page)
+      return problem(400, 'the cursor is not one of ours', { code: 'CURSOR_INVALID' })
+    }),
+  ],
+  consumers: [
+    onBatch(UserRegistered, (deliveries, { tx }) =>
+      storeCustomers(
+        tx,
+        deliveries.map(({ event }) => event.payload),
+      ),
+    ),
+    onBatch(
+      ProductChanged,
+      (deliveries, { tx }) =>
+        storeProducts(
+          tx,
+          deliveries.map(({ event }) => event.payload),
+        ),
+      {
+        target: 'every-shard',
+      },
+    ),
+    onBatch(PaymentAuthorized, note({ payment: 'authorized' })),
+    onBatch(PaymentDeclined, note({ payment: 'declined' })),
+    onBatch(StockReserved, note({ stock: 'reserved' })),
+    onBatch(StockRejected, note({ stock: 'rejected' })),
+    onBatch(ShipmentDispatched, note({ shipped: true })),
+  ],
+})
+
+function placementOf({ body, headers, context }: RouteCall<typeof placeOrder.spec>): Placement {
+  const key = idempotencyKeyOf(headers)
+  return {
+    ...body,
+    orderId: newId(bucketOf(body.userId)),
+    key: key === undefined ? undefined : { value: key, fingerprint: fingerprintOf(body) },
+    placedAtMs: systemClock.now(),
+    traceparent: context.traceparent,
+  }
+}
+
+function answerOf(outcome: PlacementOutcome) {
+  if (outcome.kind === 'accepted') {
+    return reply(202, outcome.response, { location: `/orders/${outcome.response.orderId}` })
+  }
+  if (outcome.kind === 'key-reused') {
+    return problem(422, 'this Idempotency-Key came with another order before', {
+      code: 'SERVICE_IDEMPOTENCY_KEY_REUSED',
+    })
+  }
+  // Learnt a moment ago and gone again: only a database restored to an earlier state does that.
+  return problem(503, 'the customer or a product is not known here yet; try again', { code: 'ORDER_NOT_READY' })
+}
+
+/** Asks the owners for what the shard lacks and stores it. Answers a refusal when they do not know it either. */
+async function learn(
+  { data, services, context }: Pick<RouteCall, 'data' | 'services' | 'context'>,
+  { userId }: Placement,
+  { customer, skus }: Extract<PlacementOutcome, { kind: 'unknown' }>,
+) {
+  const shard = data.forKey(userId)
+  if (customer) {
+    const user = await services(getUser, { params: { id: userId } }, context)
+    if (user.status === 404) return problem(422, `there is no user ${userId}`, { code: 'USER_UNKNOWN' })
+    await storeCustomers(shard, [{ userId, email: user.body.email, name: user.body.name }])
+  }
+  if (skus.length === 0) return undefined
+  const found = await services(lookUpProducts, { query: { skus: skus.join(',') } }, context)
+  const known = new Set(found.body.products.map(({ sku }) => sku))
+  const unknown = skus.filter((sku) => !known.has(sku))
+  if (unknown.length > 0) return problem(422, `there is no product ${unknown.join(', ')}`, { code: 'PRODUCT_UNKNOWN' })
+  await storeProducts(shard, found.body.products)
+  return undefined
+}
+
+type Word = { payment: 'authorized' | 'declined' } | { stock: 'reserved' | 'rejected' } | { shipped: true }
+
+/** A consumer that notes what an event says about its order. */
+function note(word: Word) {
+  return (
+    deliveries: readonly Delivery<{ readonly orderId: string; readonly userId: number }>[],
+    { tx }: ConsumerContext,
+  ): Promise<void> => {
+    const facts = deliveries.map(({ event }): Fact => {
+      const { orderId, userId } = event.payload
+      return { orderId, userId, atMs: event.occurredAtMs, traceparent: event.traceparent, ...word }
+    })
+    return applyFacts(tx, facts)
+  }
+}

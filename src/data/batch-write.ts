@@ -1,0 +1,121 @@
+import { delay, GroundswellError, isRetryable } from '../core/index.ts'
+import { batchFacts } from './channels.ts'
+import type { BatchWrite, Transaction } from './database.ts'
+import { dataError } from './errors.ts'
+import { BATCH_ATTEMPTS_MAX, BATCH_BACKOFF_MS, BATCH_MAX, BATCH_QUEUE_MAX, BATCHES_IN_FLIGHT_MAX } from './limits.ts'
+import type { ErrorPlace } from './sql-error.ts'
+
+type RunTransaction = <T>(run: (tx: Transaction) => Promise<T>) => Promise<T>
+
+type Waiting<Input, Output> = {
+  readonly input: Input
+  readonly resolve: (output: Output) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Group commit for one operation on one shard. While BATCHES_IN_FLIGHT_MAX transactions are under way, arriving inputs wait;
+ * when one ends, those that wait go together. Nothing is delayed on purpose: an input that finds no transaction under way
+ * goes at once.
+ *
+ * Each input: waiting → in a batch → answered, or (the batch failed) alone in ever smaller batches → answered or rejected.
+ */
+export class BatchQueue<Input, Output> {
+  readonly #operation: BatchWrite<Input, Output>
+  readonly #place: ErrorPlace
+  readonly #transaction: RunTransaction
+  #waiting: Waiting<Input, Output>[] = []
+  #underWay = 0
+  #scheduled = false
+
+  constructor(operation: BatchWrite<Input, Output>, place: ErrorPlace, transaction: RunTransaction) {
+    this.#operation = operation
+    this.#place = place
+    this.#transaction = transaction
+  }
+
+  add(input: Input): Promise<Output> {
+    if (this.#waiting.length >= BATCH_QUEUE_MAX) {
+      const where = `shard ${this.#place.shard} (${this.#place.label})`
+      return Promise.reject(
+        dataError('DATA_OVERLOADED', `${this.#operation.name} on ${where}: ${BATCH_QUEUE_MAX} already wait`),
+      )
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ input, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** At the end of this turn of the event loop, so that inputs of one turn share a transaction. */
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= BATCHES_IN_FLIGHT_MAX) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#next()
+    })
+  }
+
+  #next(): void {
+    if (this.#waiting.length === 0) return
+    const batch = this.#waiting.splice(0, this.#operation.batchMax ?? BATCH_MAX)
+    this.#underWay += 1
+    void this.#run(batch).finally(() => {
+      this.#underWay -= 1
+      if (this.#waiting.length > 0) this.#schedule()
+    })
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  /** Answers every input of the batch; never rejects. */
+  async #run(batch: readonly Waiting<Input, Output>[]): Promise<void> {
+    const startedAt = performance.now()
+    try {
+      const outputs = await this.#attempt(batch)
+      this.#publish('committed', batch.length, startedAt)
+      for (const [index, output] of outputs.entries()) batch[index]?.resolve(output)
+    } catch (error) {
+      this.#publish('failed', batch.length, startedAt)
+      if (batch.length === 1 || isShared(error)) return rejectAll(batch, error)
+      const middle = batch.length >> 1
+      await this.#run(batch.slice(0, middle))
+      await this.#run(batch.slice(middle))
+    }
+  }
+
+  /** Runs the batch, again after a pause while the reason is transient. */
+  async #attempt(batch: readonly Waiting<Input, Output>[]): Promise<readonly Output[]> {
+    const inputs = batch.map((waiting) => waiting.input)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const outputs = await this.#transaction((tx) => this.#operation.run(tx, inputs))
+        if (outputs.length === inputs.length) return outputs
+        throw new Error(`${this.#operation.name} answered ${outputs.length} outputs for ${inputs.length} inputs`)
+      } catch (error) {
+        if (attempt >= BATCH_ATTEMPTS_MAX || !isRetryable(error) || isOutcomeUnknown(error)) throw error
+        await delay(BATCH_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  #publish(outcome: 'committed' | 'failed', inputs: number, startedAt: number): void {
+    if (!batchFacts.hasSubscribers) return
+    const ms = performance.now() - startedAt
+    batchFacts.publish({ shard: this.#place.shard, operation: this.#operation.name, outcome, inputs, ms })
+  }
+}
+
+/** Repeating after an unknown outcome could do everything twice. */
+function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof GroundswellError && error.code === 'DATA_COMMIT_UNKNOWN'
+}
+
+/** Reasons that every input shares: halves would meet them too. */
+function isShared(error: unknown): boolean {
+  return isRetryable(error) || isOutcomeUnknown(error)
+}
+
+function rejectAll(batch: readonly { reject(error: unknown): void }[], error: unknown): void {
+  for (const waiting of batch) waiting.reject(error)
+}

@@ -1,0 +1,27 @@
+import { facts } from '../core/index.ts'
+
+/** Facts of the data layer, for telemetry. Durations in milliseconds, fractions included. */
+
+/** A transaction ended. `ms` counts from the connection's acquisition to the answer of COMMIT or ROLLBACK. */
+export type TransactionFact = {
+  readonly shard: number
+  readonly outcome: 'committed' | 'failed'
+  readonly ms: number
+  readonly statements: number
+}
+
+/** A batch of writes committed or failed; of its inputs, `inputs` shared one transaction. */
+export type BatchFact = {
+  readonly shard: number
+  readonly operation: string
+  readonly outcome: 'committed' | 'failed'
+  readonly inputs: number
+  readonly ms: number
+}
+
+/** A statement took longer than SLOW_QUERY_MS. Values are never published. */
+export type SlowQueryFact = { readonly shard: number; readonly text: string; readonly ms: number }
+
+export const transactionFacts = facts<TransactionFact>('data.transaction')
+export const batchFacts = facts<BatchFact>('data.batch')
+export const slowQueryFacts = facts<SlowQueryFact>('data.query.slow')

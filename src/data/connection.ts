@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import pg from 'pg'
+import { messageOf, STATEMENT_TIMEOUT_MS } from '../core/index.ts'
+import { dataError } from './errors.ts'
+import { ACQUIRE_TIMEOUT_MS, ACQUIRE_WAITING_MAX, CONNECTION_IDLE_MS, PREPARED_TEXTS_MAX } from './limits.ts'
+import { type ErrorPlace, isConnectionError, toDataError } from './sql-error.ts'
+
+/** Connections to one database: pooled, pipelined, bounded in number, in waiters and in waiting time. */
+export type Connections = {
+  acquire(): Promise<pg.PoolClient>
+  /** Waits for connections in use until the deadline, then cuts them off. */
+  close(options: { readonly deadlineAtMs: number }): Promise<void>
+  stats(): ConnectionStats
+}
+
+export type ConnectionStats = { readonly total: number; readonly idle: number; readonly waiting: number }
+
+export type ConnectionOptions = {
+  readonly url: string
+  readonly max: number
+  readonly applicationName: string
+  readonly place: ErrorPlace
+}
+
+export function openConnections(options: ConnectionOptions): Connections {
+  const { place } = options
+  const clients = new Set<pg.PoolClient>()
+  const pool = new pg.Pool({
+    ...clientConfig(options),
+    max: options.max,
+    idleTimeoutMillis: CONNECTION_IDLE_MS,
+    connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
+    pipeline: true,
+  })
+  pool.on('connect', (client) => {
+    clients.add(client)
+    // A connection that breaks while it is out also rejects the query under way; unheard, the event would end the process.
+    client.on('error', () => {})
+  })
+  pool.on('remove', (client) => clients.delete(client))
+  // An idle connection broke. The pool has dropped it, and the next acquire makes another.
+  pool.on('error', () => {})
+  return {
+    acquire: () => acquire(pool, place),
+    stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    async close({ deadlineAtMs }) {
+      const cutOff = setTimeout(
+        () => {
+          for (const client of clients) destroy(client)
+        },
+        Math.max(0, deadlineAtMs - Date.now()),
+      )
+      await pool.end()
+      clearTimeout(cutOff)
+    },
+  }
+}
+
+/** What every connection has in common, pooled or not. */
+export function clientConfig(options: Pick<ConnectionOptions, 'url' | 'applicationName'>): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    types: { getTypeParser: typeParser },
+  }
+}
+
+/** `host:port/database` of a URL, without credentials. */
+export function labelOf(url: string): string {
+  try {
+    const { hostname, port, pathname, searchParams } = new URL(url)
+    return `${searchParams.get('host') ?? hostname}:${port || '5432'}${pathname}`
+  } catch {
+    // The text is no URL and may hold a password anywhere: none of it is shown.
+    return 'invalid URL'
+  }
+}
+
+async function acquire(pool: pg.Pool, place: ErrorPlace): Promise<pg.PoolClient> {
+  if (pool.waitingCount >= ACQUIRE_WAITING_MAX)
+    throw exhausted(place, `${pool.waitingCount} already wait for a connection`)
+  try {
+    return await pool.connect()
+  } catch (error) {
+    if (/^timeout exceeded/.test(messageOf(error))) {
+      throw exhausted(place, `no connection became free within ${ACQUIRE_TIMEOUT_MS} ms`)
+    }
+    if (!isConnectionError(error)) throw toDataError(error, place)
+    throw dataError('DATA_UNREACHABLE', `shard ${place.shard} (${place.label}) does not answer: ${messageOf(error)}`, {
+      cause: error,
+      details: { shard: place.shard },
+    })
+  }
+}
+
+function exhausted(place: ErrorPlace, reason: string) {
+  return dataError(
+    'DATA_POOL_EXHAUSTED',
+    `shard ${place.shard} (${place.label}): ${reason}; shorten transactions or raise connectionsMax`,
+    { details: { shard: place.shard } },
+  )
+}
+
+function destroy(client: pg.PoolClient): void {
+  // `end` waits for the queries under way; this is for when there is no more time.
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
+  connection.stream.destroy()
+}
+
+const statementNames = new Map<string, string>()
+
+/**
+ * The name under which a connection prepares this text: short, and the same in every process. Undefined once there are
+ * PREPARED_TEXTS_MAX of them: further texts are sent unprepared, so that generated SQL cannot fill the server's memory.
+ */
+export function statementName(text: string): string | undefined {
+  const known = statementNames.get(text)
+  if (known !== undefined || statementNames.size >= PREPARED_TEXTS_MAX) return known
+  const name = `gs_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`
+  statementNames.set(text, name)
+  return name
+}
+
+const INT8 = 20
+const INT8_ARRAY = 1016
+const DATE = 1082
+const DATE_ARRAY = 1182
+const TEXT_ARRAY = 1009
+
+/** `int8` as a number, `date` as text (a Date would be midnight of this machine's zone); the rest as pg does it. */
+function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (format === 'binary') return pg.types.getTypeParser(oid, 'binary') as (value: string) => unknown
+  if (oid === INT8) return parseInt8
+  if (oid === DATE) return (value) => value
+  const parseTexts = () => pg.types.getTypeParser(TEXT_ARRAY as number, 'text') as (value: string) => (string | null)[]
+  if (oid === DATE_ARRAY) return parseTexts()
+  if (oid === INT8_ARRAY) return (value) => parseTexts()(value).map((item) => (item === null ? null : parseInt8(item)))
+  return pg.types.getTypeParser(oid, 'text') as (value: string) => unknown
+}
+
+function parseInt8(value: string): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  throw new RangeError(`int8 ${value} does not fit a number exactly: select it as text`)
+}

@@ -1,0 +1,66 @@
+import pg from 'pg'
+import { dataError } from '../errors.ts'
+
+export type ServerAccess = { readonly port: number; readonly password: string }
+
+const USER = 'groundswell'
+
+export function urlOf(access: ServerAccess, database: string): string {
+  return `postgres://${USER}:${access.password}@127.0.0.1:${access.port}/${database}`
+}
+
+/** The data folder of the server that answers on the port, or undefined when none does or it refuses the password. */
+export async function inspectServer(access: ServerAccess): Promise<string | undefined> {
+  try {
+    return await withClient(access, async (client) => {
+      const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory')
+      return rows[0]?.data_directory
+    })
+  } catch {
+    // Whatever keeps it from answering, the caller stops it and starts anew.
+    return undefined
+  }
+}
+
+/**
+ * Creates the databases `shard_0` … when they are missing. `shard_0` comes last: where it exists, all were created, and
+ * their number must be the one asked for. Throws DATA_SHARDS_MISMATCH before anything is changed.
+ */
+export async function createDatabases(
+  access: ServerAccess,
+  options: { readonly shards: number; readonly dataDir: string; readonly onProgress: (line: string) => void },
+): Promise<void> {
+  const wanted = Array.from({ length: options.shards }, (_, index) => `shard_${index}`)
+  await withClient(access, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT datname AS name FROM pg_database WHERE datname ~ '^shard_[0-9]+$'`,
+    )
+    const present = new Set(rows.map((row) => row.name))
+    const missing = wanted.filter((name) => !present.has(name))
+    const isComplete = present.has('shard_0')
+    if ([...present].some((name) => !wanted.includes(name)) || (isComplete && missing.length > 0)) {
+      throw dataError(
+        'DATA_SHARDS_MISMATCH',
+        `${options.dataDir} holds ${present.size} shard(s), not ${options.shards}: start with ${present.size}, or set DATA_DIR to another folder`,
+        { details: { present: present.size, wanted: options.shards } },
+      )
+    }
+    for (const name of missing.reverse()) {
+      options.onProgress(`creating database ${name}`)
+      await client.query(`CREATE DATABASE ${name} TEMPLATE template0`)
+    }
+  })
+}
+
+async function withClient<T>(access: ServerAccess, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: urlOf(access, 'postgres'), connectionTimeoutMillis: 5_000 })
+  client.on('error', () => {
+    // A broken connection also rejects the query under way; without a listener it would end the process.
+  })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}

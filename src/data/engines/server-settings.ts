@@ -1,0 +1,50 @@
+import { totalmem } from 'node:os'
+import { ENGINE_BUFFERS_BYTES_MAX } from '../limits.ts'
+
+const MIB = 1_048_576
+
+/**
+ * Settings of the embedded server: full durability, throughput on a two-core laptop, and ready for online moves (logical
+ * WAL). Passed on the command line at each start, so that an upgrade of Groundswell changes them too.
+ */
+export function serverSettings(options: { readonly dataDir: string; readonly port: number }): readonly string[] {
+  const buffersMiB = Math.floor(Math.min(ENGINE_BUFFERS_BYTES_MAX, totalmem() / 4) / MIB)
+  const settings: Readonly<Record<string, string>> = {
+    listen_addresses: '127.0.0.1',
+    port: String(options.port),
+    // Everybody goes through TCP and a password; a socket's path also has a length limit that deep folders exceed.
+    unix_socket_directories: '',
+    max_connections: '120',
+    // Durability: an acknowledged commit survives the crash of any process and of the machine.
+    fsync: 'on',
+    synchronous_commit: 'on',
+    full_page_writes: 'on',
+    // Online moves of buckets.
+    wal_level: 'logical',
+    max_replication_slots: '16',
+    max_wal_senders: '16',
+    max_prepared_transactions: '16',
+    shared_buffers: `${buffersMiB}MB`,
+    wal_buffers: `${Math.min(64, Math.max(16, buffersMiB >> 3))}MB`,
+    min_wal_size: '512MB',
+    max_wal_size: '4GB',
+    checkpoint_timeout: '15min',
+    checkpoint_completion_target: '0.9',
+    random_page_cost: '1.1',
+    // Queries here are short: compiling them costs more than it saves.
+    jit: 'off',
+    // Outboxes and queues turn over fast: vacuum looks often and works briskly.
+    autovacuum_naptime: '15s',
+    autovacuum_vacuum_cost_limit: '2000',
+    autovacuum_vacuum_scale_factor: '0.05',
+    idle_in_transaction_session_timeout: '60s',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    lc_messages: 'C',
+    log_line_prefix: '%m [%p] %d ',
+    log_min_duration_statement: '1000',
+    log_checkpoints: 'off',
+    log_lock_waits: 'on',
+  }
+  return ['-D', options.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+}

@@ -1,0 +1,71 @@
+import pg from 'pg'
+import { GroundswellError, messageOf } from '../core/index.ts'
+import { dataError } from './errors.ts'
+
+/** Where an error happened, for its message. */
+export type ErrorPlace = { readonly shard: number; readonly label: string }
+
+const CONFLICTS = new Set(['40001', '40P01', '55P03'])
+/** The server ends the connection: shutdown, crash of another process, database dropped, idle session. */
+const CONNECTION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03'])
+/** The statement was prepared before a migration changed its tables; a new connection prepares it afresh. */
+const STALE_PLAN = /cached plan must not change result type/
+
+/** Any error of the driver as one of ours. Errors that are ours, or the caller's own, pass unchanged. */
+export function toDataError(error: unknown, place: ErrorPlace): unknown {
+  if (error instanceof GroundswellError) return error
+  const sqlState = sqlStateOf(error)
+  if (sqlState === undefined) return isConnectionError(error) ? connectionLost(error, place) : error
+  const database = error as pg.DatabaseError
+  const options = {
+    cause: error,
+    details: {
+      sqlState,
+      shard: place.shard,
+      constraint: database.constraint,
+      table: database.table,
+      column: database.column,
+      position: database.position,
+    },
+  }
+  const where = `shard ${place.shard} (${place.label})`
+  const message = `${where}: ${database.message} (SQLSTATE ${sqlState})`
+  if (sqlState === 'SH001') return dataError('DATA_BUCKET_NOT_OWNED', message, options)
+  if (CONFLICTS.has(sqlState)) return dataError('DATA_CONFLICT', message, options)
+  if (sqlState === '57014') return dataError('DATA_STATEMENT_TIMEOUT', message, options)
+  if (sqlState === '53300') return dataError('DATA_POOL_EXHAUSTED', message, options)
+  if (CONNECTION_ENDED.has(sqlState) || sqlState.startsWith('08'))
+    return dataError('DATA_CONNECTION_LOST', message, options)
+  if (isStalePlan(error)) return dataError('DATA_CONFLICT', message, options)
+  return dataError('DATA_STATEMENT_FAILED', message, options)
+}
+
+/** The SQLSTATE of an error that the server answered with, else undefined. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined
+}
+
+/** Whether the connection can no longer be used after this error. */
+export function breaksConnection(error: unknown): boolean {
+  const sqlState = sqlStateOf(error)
+  return sqlState === undefined || CONNECTION_ENDED.has(sqlState) || sqlState.startsWith('08') || isStalePlan(error)
+}
+
+function isStalePlan(error: unknown): boolean {
+  return sqlStateOf(error) === '26000' || (sqlStateOf(error) === '0A000' && STALE_PLAN.test(messageOf(error)))
+}
+
+/** node:net errors carry a system code; pg has none for connections that end, only messages. */
+export function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if ('syscall' in error || error instanceof AggregateError) return true
+  return /^Connection terminated|^Client (was closed|has encountered)|^timeout expired$|^read ECONN/.test(error.message)
+}
+
+function connectionLost(error: unknown, place: ErrorPlace) {
+  return dataError(
+    'DATA_CONNECTION_LOST',
+    `shard ${place.shard} (${place.label}): the connection broke (${messageOf(error)}); try again`,
+    { cause: error, details: { shard: place.shard } },
+  )
+}

@@ -1,0 +1,183 @@
+import type pg from 'pg'
+import { transactionFacts, slowQueryFacts } from './channels.ts'
+import { type Connections, statementName } from './connection.ts'
+import type { Row, Transaction } from './database.ts'
+import { dataError } from './errors.ts'
+import { SLOW_QUERY_MS } from './limits.ts'
+import { breaksConnection, type ErrorPlace, isConnectionError, toDataError } from './sql-error.ts'
+
+/**
+ * Transactions on a pipelined connection. BEGIN travels with the first query and COMMIT with the last, so that a transaction
+ * of n queries that are not awaited takes one round trip. States:
+ *
+ *     open ──run resolves──▶ finishing ──beforeCommit hooks──▶ committing ──COMMIT──▶ committed
+ *       └──────run throws, or any query failed─────────────────────┴──▶ failed (ROLLBACK)
+ *
+ * From `committing` on, a connection that breaks leaves the outcome unknown.
+ */
+export async function runTransaction<T>(
+  connections: Connections,
+  place: ErrorPlace,
+  run: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  const client = await connections.acquire()
+  const startedAt = performance.now()
+  const session = new TransactionSession(client, place)
+  try {
+    const result = await session.complete(run)
+    client.release()
+    publish('committed', { place, startedAt, session })
+    return finish(session, result)
+  } catch (error) {
+    // A connection that is not idle again, or that broke, must not reach the next user.
+    client.release(session.isReusable ? undefined : true)
+    publish('failed', { place, startedAt, session })
+    throw toDataError(error, place)
+  }
+}
+
+function finish<T>(session: TransactionSession, result: T): T {
+  for (const run of session.committedHooks) run()
+  return result
+}
+
+function publish(
+  outcome: 'committed' | 'failed',
+  { place, startedAt, session }: { place: ErrorPlace; startedAt: number; session: TransactionSession },
+): void {
+  if (!transactionFacts.hasSubscribers) return
+  const ms = performance.now() - startedAt
+  transactionFacts.publish({ shard: place.shard, outcome, ms, statements: session.statements })
+}
+
+/** Runs one prepared statement on a connection and tells when it was slow. */
+export async function runStatement(
+  client: pg.PoolClient,
+  place: ErrorPlace,
+  { text, values }: { readonly text: string; readonly values: readonly unknown[] | undefined },
+): Promise<readonly Row[]> {
+  const startedAt = performance.now()
+  const name = statementName(text)
+  const result = await client.query({ text, values: values as unknown[], ...(name === undefined ? {} : { name }) })
+  const ms = performance.now() - startedAt
+  if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })
+  return result.rows
+}
+
+class TransactionSession implements Transaction {
+  readonly shard: number
+  readonly committedHooks: (() => void)[] = []
+  statements = 0
+  isReusable = false
+  readonly #client: pg.PoolClient
+  readonly #place: ErrorPlace
+  readonly #attachments = new Map<symbol, unknown>()
+  readonly #commitHooks: (() => void | Promise<unknown>)[] = []
+  #failure: { readonly error: unknown } | undefined
+  #isOpen = true
+
+  constructor(client: pg.PoolClient, place: ErrorPlace) {
+    this.#client = client
+    this.#place = place
+    this.shard = place.shard
+    this.query = this.query.bind(this)
+  }
+
+  query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<readonly R[]> {
+    if (!this.#isOpen) throw new Error(`query after the end of its transaction: ${text}`)
+    this.statements += 1
+    const answer = runStatement(this.#client, this.#place, { text, values }) as Promise<readonly unknown[]>
+    const mapped = answer.catch((error: unknown) => {
+      this.#fail(error)
+      throw toDataError(error, this.#place)
+    })
+    // The transaction rejects with the first failure; a query that nobody awaits must not also end the process.
+    mapped.catch(() => {})
+    return mapped as Promise<readonly R[]>
+  }
+
+  attach<State>(key: symbol, create: () => State): State {
+    if (!this.#attachments.has(key)) this.#attachments.set(key, create())
+    return this.#attachments.get(key) as State
+  }
+
+  beforeCommit(run: () => void | Promise<unknown>): void {
+    this.#commitHooks.push(run)
+  }
+
+  afterCommit(run: () => void): void {
+    this.committedHooks.push(run)
+  }
+
+  async complete<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
+    // Not awaited: it travels with the first query. Should it fail, so does the connection, and COMMIT with it.
+    this.#client.query('BEGIN').catch((error: unknown) => this.#fail(error))
+    let result: T
+    try {
+      result = await run(this)
+      await this.#runCommitHooks()
+    } catch (error) {
+      this.#isOpen = false
+      await this.#rollback(error)
+      // The first failure is the reason; what `run` threw may only be its consequence.
+      throw this.#failure?.error ?? error
+    }
+    this.#isOpen = false
+    if (this.#failure === undefined) await this.#commit()
+    else await this.#rollback(this.#failure.error)
+    if (this.#failure !== undefined) throw this.#failure.error
+    return result
+  }
+
+  async #runCommitHooks(): Promise<void> {
+    // By index, since a hook may register another.
+    for (let index = 0; index < this.#commitHooks.length; index++) {
+      const pending = this.#commitHooks[index]?.()
+      if (pending !== undefined) await pending
+    }
+  }
+
+  async #commit(): Promise<void> {
+    let command: string
+    try {
+      command = (await this.#client.query('COMMIT')).command
+    } catch (error) {
+      throw this.#commitError(error)
+    }
+    this.isReusable = true
+    if (command === 'COMMIT' || this.#failure !== undefined) return
+    throw dataError(
+      'DATA_COMMIT_ROLLED_BACK',
+      `shard ${this.shard} (${this.#place.label}) answered COMMIT with ${command}: an earlier query failed unnoticed`,
+    )
+  }
+
+  /** The server's own refusal of COMMIT is certain; a connection that breaks says nothing about what happened. */
+  #commitError(error: unknown): unknown {
+    if (this.#failure !== undefined && !breaksConnection(this.#failure.error)) return this.#failure.error
+    if (!breaksConnection(error)) {
+      this.isReusable = true
+      return error
+    }
+    return dataError(
+      'DATA_COMMIT_UNKNOWN',
+      `shard ${this.shard} (${this.#place.label}): the connection broke during COMMIT; read, or repeat with the same key`,
+      { cause: error, details: { shard: this.shard } },
+    )
+  }
+
+  async #rollback(reason: unknown): Promise<void> {
+    if (isConnectionError(reason) || (this.#failure !== undefined && breaksConnection(this.#failure.error))) return
+    try {
+      await this.#client.query('ROLLBACK')
+      this.isReusable = true
+    } catch {
+      // The connection is gone and the transaction with it; the reason for rolling back is the one to report.
+      this.isReusable = false
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+}

@@ -1,0 +1,33 @@
+import { facts } from '../core/index.ts'
+
+/** The sequencer moved `events` events in `segments` segments from a shard's outbox to its log. */
+export const appended = facts<{ shard: number; segments: number; events: number; durationMs: number }>(
+  'events.appended',
+)
+
+/** A consumer group committed the effects of `events` events; `oldestAtMs` is when the first of them was written. */
+export const delivered = facts<{
+  group: string
+  source: number
+  target: number
+  events: number
+  durationMs: number
+  oldestAtMs: number
+}>('events.delivered')
+
+/** An event was parked or failed again. `waiting` counts events that were parked behind it at the same time. */
+export const parked = facts<{
+  group: string
+  topic: string
+  id: string
+  key: string
+  state: 'retrying' | 'dead'
+  attempts: number
+  error: string
+}>('events.parked')
+
+/** A lease (`sequencer` or `group:<name>`) of a shard came to this process or left it. */
+export const leaseChanged = facts<{ shard: number; name: string; held: boolean; epoch: number }>('events.lease')
+
+/** Work on a shard failed for a reason that is no event's fault, and is repeated after `retryInMs`. */
+export const workFailed = facts<{ shard: number; part: string; error: unknown; retryInMs: number }>('events.failed')

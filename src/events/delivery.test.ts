@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { z } from 'zod'
+import { type ConsumerDeclaration, event, newContext } from '../core/index.ts'
+import { type OpenCluster, type Shard, systemMigrations, type Transaction } from '../data/index.ts'
+import { startTestCluster, until } from '../testing/index.ts'
+import {
+  type Delivery,
+  deadLetters,
+  type EventsOptions,
+  type EventsRuntime,
+  emit,
+  eventsMigrations,
+  lag,
+  on,
+  onBatch,
+  redrive,
+  startEvents,
+} from './index.ts'
+
+const Tick = event('test.tick', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tick) => tick.account })
+type Tick = z.infer<typeof Tick.schema>
+const Tock = event('test.tock', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tock) => tock.account })
+const FAST = { attemptsMax: 3, backoff: { minMs: 5, maxMs: 20 } }
+
+describe('delivery', () => {
+  let stopCluster: () => Promise<void>
+  let cluster: OpenCluster
+  let runtime: EventsRuntime | undefined
+  let group = ''
+  let serial = 0
+
+  before(async () => {
+    const started = await startTestCluster({ shards: 2, migrations: [systemMigrations, eventsMigrations] })
+    cluster = started.cluster
+    stopCluster = started.stop
+    for (const shard of cluster.shards) {
+      await shard.query('CREATE SCHEMA test')
+      await shard.query('CREATE TABLE test.effect (seq bigserial, grp text, id uuid, account int, serial int)')
+    }
+  })
+  after(async () => {
+    await stop()
+    await stopCluster?.()
+  })
+  beforeEach(async () => {
+    await stop()
+    // Each test has a group of its own, which begins where the last one ended.
+    group = `group-${++serial}`
+    for (const shard of cluster.shards) {
+      await shard.query('TRUNCATE test.effect, groundswell.outbox, groundswell.log_segment, groundswell.log_head')
+      await shard.query('TRUNCATE groundswell.consumer_position, groundswell.parked_event')
+    }
+  })
+
+  const stop = async () => {
+    await runtime?.stop({ deadlineAtMs: Date.now() + 5_000 })
+    runtime = undefined
+  }
+  const run = async (consumers: readonly ConsumerDeclaration[], options: Partial<EventsOptions> = {}) => {
+    const groups = [{ name: group, consumers }]
+    runtime = await startEvents({ cluster, groups, owner: 'test', sequence: true, retry: FAST, ...options })
+  }
+  const write = (shard: Shard, ticks: readonly Tick[], type = Tick) =>
+    shard.transaction(async (tx) => {
+      for (const tick of ticks) emit(tx, type, tick, newContext())
+    })
+  const ticksOf = (accounts: readonly number[], each = 1) =>
+    accounts.flatMap((account) => Array.from({ length: each }, (_, index) => ({ account, serial: index })))
+  const effects = (shard: Shard) =>
+    shard.query<Tick & { id: string }>('SELECT account, serial, id FROM test.effect WHERE grp = $1 ORDER BY seq', [group])
+  const record = async (deliveries: readonly Delivery<Tick, unknown>[], tx: Transaction) => {
+    await tx.query(
+      `INSERT INTO test.effect (grp, id, account, serial)
+       SELECT $1, e.* FROM unnest($2::uuid[], $3::int[], $4::int[]) AS e`,
+      [
+        group,
+        deliveries.map((delivery) => delivery.event.id),
+        deliveries.map((delivery) => delivery.event.payload.account),
+        deliveries.map((delivery) => delivery.event.payload.serial),
+      ],
+    )
+  }
+  const noLag = () => until(async () => (await lag(cluster)).every((row) => row.lag === 0), { what: 'no lag' })
+  const settled = async (count: number, shard: Shard = cluster.home) => {
+    await until(async () => (await effects(shard)).length >= count, { what: `${count} effects` })
+    await noLag()
+    return effects(shard)
+  }
+  const serials = (rows: readonly Tick[], account: number) =>
+    rows.filter((row) => row.account === account).map((row) => row.serial)
+
+  test('a handler that fails in the middle of a batch leaves no part of its effect', async () => {
+    let failures = 1
+    await run([
+      on(Tick, async (tick, { tx }) => {
+        await record([{ event: tick, result: undefined }], tx)
+        if (tick.payload.serial === 3 && failures-- > 0) throw new Error('in the middle')
+      }),
+    ])
+    await write(cluster.home, ticksOf([2], 6))
+    assert.deepEqual(serials(await settled(6), 2), [0, 1, 2, 3, 4, 5])
+  })
+
+  test('what a handler emits commits with its effect, once', async () => {
+    let failures = 1
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        for (const { event: tick } of deliveries) emit(tx, Tock, tick.payload, tick)
+        await tx.query('SELECT 1')
+        if (failures-- > 0) throw new Error('after emitting')
+      }),
+      onBatch(Tock, async (deliveries, { tx }) => record(deliveries, tx)),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6]))
+    assert.deepEqual((await settled(3)).map((row) => row.account).sort(), [2, 4, 6])
+  })
+
+  test('one poison event of 1,000 ends as a dead letter, the others commit, with few extra runs', async () => {
+    let runs = 0
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        runs += 1
+        await record(deliveries, tx)
+        if (deliveries.some((delivery) => delivery.event.payload.account === 1000)) throw new Error('poison')
+      }),
+    ])
+    await write(cluster.home, ticksOf(Array.from({ length: 1000 }, (_, index) => 2 * index)))
+    const rows = await settled(999)
+    assert.equal(new Set(rows.map((row) => row.id)).size, 999)
+    const [dead] = await until(async () => {
+      const found = await deadLetters(cluster, { group })
+      return found.length > 0 && found
+    })
+    assert.equal(dead?.error, 'poison')
+    assert.equal(dead?.attempts, FAST.attemptsMax)
+    assert.ok(runs <= 2 * Math.log2(1000) + FAST.attemptsMax + 2, `${runs} runs`)
+  })
+
+  test('a poison event parks its key, other keys flow, and redrive restores the order', async () => {
+    let broken = true
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        await record(deliveries, tx)
+        if (broken && deliveries.some(({ event: { payload } }) => payload.account === 4 && payload.serial === 1)) {
+          throw new Error('broken')
+        }
+      }),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6], 3))
+    await until(async () => (await deadLetters(cluster, { group })).length === 1)
+    await write(cluster.home, [{ account: 4, serial: 3 }, { account: 6, serial: 3 }])
+    const before = await settled(8)
+    assert.deepEqual(serials(before, 4), [0])
+    assert.deepEqual(serials(before, 6), [0, 1, 2, 3])
+    assert.equal((await deadLetters(cluster, { group }))[0]?.waiting, 2)
+
+    broken = false
+    assert.equal(await redrive(cluster, { group }), 1)
+    assert.deepEqual(serials(await settled(11), 4), [0, 1, 2, 3])
+    await write(cluster.home, [{ account: 4, serial: 4 }])
+    assert.deepEqual(serials(await settled(12), 4), [0, 1, 2, 3, 4])
+    assert.deepEqual(await deadLetters(cluster, { group }), [])
+  })
+
+  test('two redrives at once process a dead letter once', async () => {
+    let broken = true
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        await record(deliveries, tx)
+        if (broken) throw new Error('broken')
+      }),
+    ])
+    await write(cluster.home, ticksOf([2, 4]))
+    await until(async () => (await deadLetters(cluster, { group })).length === 2)
+    broken = false
+    const counts = await Promise.all([redrive(cluster, { group }), redrive(cluster, { group })])
+    assert.equal(counts[0] + counts[1], 2)
+    assert.equal((await settled(2)).length, 2)
+  })
+
+  test('an event of an unknown version and one that breaks its schema are dead letters at once, with the reason', async () => {
+    const Newer = event('test.tick', 2, Tick.schema, { key: Tick.key })
+    const Looser = event('test.tick', 1, z.object({ account: z.int(), serial: z.any() }), { key: Tick.key })
+    await run([onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx))])
+    await cluster.home.transaction(async (tx) => {
+      emit(tx, Newer, { account: 2, serial: 1 }, newContext())
+      emit(tx, Looser, { account: 4, serial: 'one' }, newContext())
+      emit(tx, Tick, { account: 6, serial: 1 }, newContext())
+    })
+    assert.deepEqual(serials(await settled(1), 6), [1])
+    const dead = await deadLetters(cluster, { group })
+    assert.match(dead.find((letter) => letter.key === '2')?.error ?? '', /version 2 of test.tick is unknown here/)
+    assert.match(dead.find((letter) => letter.key === '4')?.error ?? '', /breaks the schema/)
+  })
+
+  test('a payload that breaks its schema is refused when it is emitted', async () => {
+    const written = write(cluster.home, [{ account: 2, serial: 0.5 }])
+    await assert.rejects(written, { code: 'EVENTS_PAYLOAD_INVALID' })
+    assert.equal((await cluster.home.query('SELECT FROM groundswell.outbox')).length, 0)
+  })
+
+  test('an event takes effect on the shard of its key, on the home shard, or on every shard, as its consumer says', async () => {
+    const [home, other] = cluster.shards as [Shard, Shard]
+    const consumer = (target: 'key' | 'home' | 'every-shard') =>
+      onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx), { target })
+    for (const [target, onHome, onOther] of [
+      ['key', [2], [1]],
+      ['home', [1, 2], []],
+      ['every-shard', [1, 2], [1, 2]],
+    ] as const) {
+      group = `group-${target}`
+      await run([consumer(target)])
+      if (target === 'key') await write(other, ticksOf([1, 2]))
+      await noLag()
+      const accounts = async (shard: Shard) => (await effects(shard)).map((row) => row.account).sort()
+      await until(async () => (await accounts(home)).length + (await accounts(other)).length >= onHome.length + onOther.length)
+      await stop()
+      assert.deepEqual(await accounts(home), onHome, `${target} on the home shard`)
+      assert.deepEqual(await accounts(other), onOther, `${target} on the other shard`)
+    }
+  })
+
+  test('a call runs before the transaction, in order per key; one that throws fails only its event', async () => {
+    const calls: number[] = []
+    let failures = 2
+    await run([
+      onBatch(
+        Tick,
+        async (deliveries, { tx }) => {
+          for (const { event: tick, result } of deliveries) assert.equal(result, tick.payload.serial * 10)
+          await record(deliveries, tx)
+        },
+        {
+          call: async ({ payload }) => {
+            if (payload.account === 4 && payload.serial === 1 && failures-- > 0) throw new Error('provider is down')
+            if (payload.account === 4) calls.push(payload.serial)
+            return payload.serial * 10
+          },
+        },
+      ),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6], 3))
+    const rows = await settled(9)
+    for (const account of [2, 4, 6]) assert.deepEqual(serials(rows, account), [0, 1, 2])
+    assert.deepEqual(calls, [0, 1, 2])
+  })
+
+  test('a group that starts late reads the whole log, in batches, from its beginning', async () => {
+    await run([onBatch(Tock, async () => {})])
+    const ticks = ticksOf(Array.from({ length: 50 }, (_, index) => 2 * index), 60)
+    for (let start = 0; start < ticks.length; start += 700) await write(cluster.home, ticks.slice(start, start + 700))
+    await until(async () => (await cluster.home.query('SELECT FROM groundswell.outbox')).length === 0)
+    await stop()
+    group = 'group-late'
+    let largest = 0
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        largest = Math.max(largest, deliveries.length)
+        await record(deliveries, tx)
+      }),
+    ])
+    const rows = await settled(ticks.length)
+    assert.equal(rows.length, ticks.length)
+    for (const account of [0, 98]) assert.deepEqual(serials(rows, account), Array.from({ length: 60 }, (_, n) => n))
+    assert.ok(largest > 500 && largest <= 1000, `largest batch ${largest}`)
+  })
+})

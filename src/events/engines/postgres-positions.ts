@@ -1,0 +1,55 @@
+import type { Queryable } from '../../data/index.ts'
+
+/** Next offset to process, by topic. */
+export type Positions = ReadonlyMap<string, number>
+
+/** Whose positions: those of a group for what was written on the shard `source`. */
+export type PositionScope = { readonly group: string; readonly source: number }
+
+const LOAD = `SELECT topic, next_offset AS "nextOffset" FROM groundswell.consumer_position WHERE grp = $1 AND source = $2`
+
+/** The positions that the database of a target knows. */
+export async function loadPositions(target: Queryable, scope: PositionScope): Promise<Map<string, number>> {
+  const rows = await target.query<{ topic: string; nextOffset: number }>(LOAD, [scope.group, scope.source])
+  return new Map(rows.map((row) => [row.topic, row.nextOffset]))
+}
+
+const CREATE = `
+INSERT INTO groundswell.consumer_position (grp, source, topic, next_offset)
+SELECT $1, $2, topic, 0 FROM unnest($3::text[]) AS topic ORDER BY topic
+ON CONFLICT DO NOTHING`
+
+/** Makes rows at offset 0 where there are none. */
+export async function createPositions(
+  target: Queryable,
+  scope: PositionScope,
+  topics: readonly string[],
+): Promise<void> {
+  await target.query(CREATE, [scope.group, scope.source, topics])
+}
+
+const ADVANCE = `
+UPDATE groundswell.consumer_position AS p SET next_offset = step.next_offset
+FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS step(topic, expected, next_offset)
+WHERE p.grp = $1 AND p.source = $2 AND p.topic = step.topic AND p.next_offset = step.expected
+RETURNING 1`
+
+/**
+ * Advances positions from `expected` to `next`, whose topics are the same. False when any was not where it was expected:
+ * another process is at work, and the transaction must roll back.
+ */
+export async function advancePositions(
+  target: Queryable,
+  scope: PositionScope,
+  step: { readonly expected: Positions; readonly next: Positions },
+): Promise<boolean> {
+  const topics = [...step.next.keys()]
+  const rows = await target.query(ADVANCE, [
+    scope.group,
+    scope.source,
+    topics,
+    topics.map((topic) => step.expected.get(topic)),
+    [...step.next.values()],
+  ])
+  return rows.length === topics.length
+}

@@ -1,0 +1,53 @@
+import { defineErrors, GroundswellError } from '../core/index.ts'
+
+export const eventsError = defineErrors({
+  EVENTS_PAYLOAD_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'A payload does not match the schema of its event type; details.issues says where. Correct the writer.',
+  },
+  EVENTS_TOO_MANY: {
+    status: 500,
+    retryable: false,
+    remedy: 'One transaction emitted more events than allowed. Split the work into several transactions.',
+  },
+  EVENTS_OUTBOX_SEQUENCE_CACHED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The sequence of groundswell.outbox caches values, which breaks the order of events. Run ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 1.',
+  },
+  EVENTS_POSITION_TAKEN: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'Another process advanced the position of this consumer group; this one rolled back and reads the position again. Nothing to do.',
+  },
+  EVENTS_LOG_UNREADABLE: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'A segment of the log is missing or is not the JSON that the writer makes; the message names it. Restore it: the topic waits on that shard.',
+  },
+  EVENTS_CALL_TIMEOUT: {
+    status: 504,
+    retryable: true,
+    remedy: 'An external call of a consumer took too long. The event is parked and tried again under the same id.',
+  },
+  EVENTS_GROUP_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'A consumer group is declared twice, has two consumers of one event, or an external call for every shard. Correct the declaration.',
+  },
+})
+
+/**
+ * Whether an error says nothing about the event at hand: the database was away, a deadlock chose us, another process took
+ * over. Such work is repeated for as long as it takes and never counted against an event.
+ */
+export function isInfrastructure(error: unknown): boolean {
+  if (!(error instanceof GroundswellError)) return false
+  if (error.code === 'EVENTS_POSITION_TAKEN' || error.code === 'EVENTS_LOG_UNREADABLE') return true
+  return error.code === 'DATA_COMMIT_UNKNOWN' || (error.retryable && error.code.startsWith('DATA_'))
+}

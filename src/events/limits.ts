@@ -1,0 +1,83 @@
+/** Limits of the event log and of delivery, each with its reason. docs/limits.md lists them. */
+
+/** Text of one segment, in UTF-16 units: large enough that the cost of a row no longer shows, small enough to re-read after a restart. */
+export const SEGMENT_CHARS_MAX = 32_000
+
+/** Events of one transaction: beyond it the transaction holds its locks longer than its neighbours should wait. */
+export const EMITTED_EVENTS_MAX = 20_000
+
+/** Segments that one drain moves: a backlog of single-event transactions still moves in statements of about 20 ms. */
+export const DRAIN_SEGMENTS_MAX = 1_000
+
+/** Pause between two drains of a shard under load, so that a drain moves many segments; the first after a pause goes at once. */
+export const DRAIN_LINGER_MS = 8
+
+/** Polling of the outbox by the sequencer, doubling while nothing is found: writers in this process signal, others are found by it. */
+export const DRAIN_POLL_MS_MIN = 5
+export const DRAIN_POLL_MS_MAX = 250
+
+/** Pause between two notices to other processes: a notice takes a lock over the whole server at commit. */
+export const NOTIFY_INTERVAL_MS = 20
+
+/** Pause between two looks at which outbox positions can no longer appear. */
+export const FLOOR_INTERVAL_MS = 1_000
+
+/** Time a lease counts without renewal: how long a killed process delays its shards. */
+export const LEASE_MS = 3_000
+
+/** Pause between renewals: two may fail before a lease is lost. */
+export const LEASE_RENEW_MS = 800
+
+/** Events of one topic and shard kept in memory for groups of this process; slower groups read the log. */
+export const TAIL_EVENTS_MAX = 10_000
+
+/** Events of one delivery over all topics of a group: its transaction stays around 50 ms. */
+export const DELIVERY_EVENTS_MAX = 1_000
+
+/** Segments read from the log at once per topic: at 32 kB each, 2 MB. */
+export const READ_SEGMENTS_MAX = 64
+
+/** Pause between two deliveries of a group on a shard under load, so that transactions are few and large. */
+export const DELIVERY_LINGER_MS = 15
+
+/** Polling of the log by a group: when this process sequences the shard (a safety net), and when another one does (its notices may be lost). */
+export const READ_POLL_MS_LOCAL = 1_000
+export const READ_POLL_MS_REMOTE = 250
+
+/** Pause before a position is written that no effect on its own shard carries along: what a crash in between repeats is skipped by the inbox. */
+export const POSITION_FLUSH_MS = 100
+
+/** External calls under way per group and shard: hides a provider's latency of 50 ms at a thousand events per second. */
+export const CALL_CONCURRENCY_MAX = 64
+
+/** Time one external call gets. */
+export const CALL_TIMEOUT_MS = 10_000
+
+/** Attempts of a parked event before it is a dead letter: with the pauses below, about half a minute. */
+export const ATTEMPTS_MAX = 8
+
+/** Pause before the second attempt; doubles each time up to the maximum, with jitter of a half each way. */
+export const RETRY_BACKOFF_MS_MIN = 200
+export const RETRY_BACKOFF_MS_MAX = 30_000
+
+/** Parked events attempted in one transaction. */
+export const RETRY_EVENTS_MAX = 200
+
+/** Pause between looks for parked events that are due, in a group that has any. */
+export const RETRY_POLL_MS = 100
+
+/** Pause between checks of parked keys against the database, where an operator may have deleted some. */
+export const PARKED_REFRESH_MS = 10_000
+
+/** Parked keys of a group and shard, kept in memory. At the limit the group stops reading new events until some are done. */
+export const PARKED_KEYS_MAX = 100_000
+
+/** Longest error text kept with a parked event. */
+export const ERROR_CHARS_MAX = 4_000
+
+/** Pause after a failure of the infrastructure; doubles up to the maximum, with jitter. Repeated for as long as it lasts. */
+export const FAILURE_BACKOFF_MS_MIN = 50
+export const FAILURE_BACKOFF_MS_MAX = 5_000
+
+/** Rows that `deadLetters` returns at most. */
+export const DEAD_LETTERS_MAX = 1_000

@@ -1,0 +1,78 @@
+import type { EventEnvelope, AnyEventType } from '../core/index.ts'
+import { messageOf } from '../core/index.ts'
+import { eventsError } from './errors.ts'
+
+/**
+ * A segment is what the outbox and the log store: consecutive events of one topic as one JSON text without line breaks,
+ * `[[id, version, bucket, key, traceparent, occurredAtMs, payload], …]`.
+ */
+export type Segment = {
+  readonly topic: string
+  readonly lastOffset: number
+  /** How many events, 1 or more: they hold the offsets up to `lastOffset`. */
+  readonly events: number
+  readonly records: string
+}
+
+/** An event at its place in the log. Groups of one process share it: the payload must not be changed. */
+export type LoggedEvent = {
+  readonly topic: string
+  readonly offset: number
+  envelope: EventEnvelope
+  /** The event type that `envelope` and `problem` were last checked against. */
+  checkedBy?: AnyEventType
+  /** Why a consumer of that type cannot read it. */
+  problem?: string | undefined
+}
+
+type EventRecord = readonly [string, number, number, string, string, number, unknown]
+
+/** One event as it stands inside a segment. */
+export function encodeRecord(envelope: Omit<EventEnvelope, 'type'>): string {
+  const { id, version, bucket, key, traceparent, occurredAtMs, payload } = envelope
+  return JSON.stringify([id, version, bucket, key, traceparent, occurredAtMs, payload] satisfies EventRecord)
+}
+
+/** The events of a segment in order. Throws EVENTS_LOG_UNREADABLE. */
+export function decodeSegment(segment: Segment): LoggedEvent[] {
+  const { topic } = segment
+  const first = segment.lastOffset - segment.events + 1
+  const records = parse(segment)
+  return records.map(([id, version, bucket, key, traceparent, occurredAtMs, payload], index) => ({
+    topic,
+    offset: first + index,
+    envelope: { id, type: topic, version, key, bucket, payload, traceparent, occurredAtMs },
+  }))
+}
+
+/**
+ * Checks an event against what a consumer reads: same version, payload by the schema. The answer is kept with the event, so
+ * that groups with the same event type check once. Sets `problem` when the event is not readable.
+ */
+export function checkEvent(event: LoggedEvent, type: AnyEventType): void {
+  if (event.checkedBy === type) return
+  event.checkedBy = type
+  event.problem = undefined
+  const { version, payload } = event.envelope
+  if (version !== type.version) {
+    event.problem = `version ${version} of ${event.topic} is unknown here: this consumer reads version ${type.version}`
+    return
+  }
+  const parsed = type.schema.safeParse(payload)
+  if (parsed.success) event.envelope = { ...event.envelope, payload: parsed.data }
+  else event.problem = `the payload breaks the schema of ${event.topic} v${version}: ${parsed.error.message}`
+}
+
+function parse(segment: Segment): readonly EventRecord[] {
+  const where = `segment ${segment.lastOffset} of ${segment.topic}`
+  let records: unknown
+  try {
+    records = JSON.parse(segment.records)
+  } catch (cause) {
+    throw eventsError('EVENTS_LOG_UNREADABLE', `${where} is no JSON: ${messageOf(cause)}`, { cause })
+  }
+  if (!Array.isArray(records) || records.length !== segment.events) {
+    throw eventsError('EVENTS_LOG_UNREADABLE', `${where} should hold ${segment.events} events`)
+  }
+  return records as readonly EventRecord[]
+}

@@ -1,0 +1,130 @@
+import { delay } from '../core/index.ts'
+import type { Shard } from '../data/index.ts'
+import { appended, workFailed } from './channels.ts'
+import { drainOutbox, notifyReaders, OutboxFloor } from './engines/postgres-log.ts'
+import {
+  DRAIN_LINGER_MS,
+  DRAIN_POLL_MS_MAX,
+  DRAIN_POLL_MS_MIN,
+  DRAIN_SEGMENTS_MAX,
+  FLOOR_INTERVAL_MS,
+  LEASE_MS,
+  NOTIFY_INTERVAL_MS,
+} from './limits.ts'
+import { backoffMs, jittered } from './pause.ts'
+import type { Segment } from './segment.ts'
+import { Gate } from './signals.ts'
+
+export type SequencerOptions = {
+  readonly shard: Shard
+  readonly owner: string
+  readonly epoch: number
+  /** Whether another process might want to hear of new events. */
+  readonly others: () => boolean
+  readonly onAppend: (segments: readonly Segment[]) => void
+}
+
+/**
+ * Moves one shard's outbox to its log for as long as this process holds the lease of one epoch.
+ *   polling:  every 5 ms, doubling to 250 ms while nothing comes; a signal from a writer ends the wait
+ *   draining: at most one drain every DRAIN_LINGER_MS, at once again while drains come back full
+ *   failed:   the database is away; again after a pause, for as long as it takes
+ *   stopped:  by `stop()`, when the lease has gone or the process ends. An older epoch drains nothing, whenever it notices.
+ */
+export class Sequencer {
+  private readonly options: SequencerOptions
+  private readonly gate = new Gate()
+  private readonly floor = new OutboxFloor()
+  private readonly running: Promise<void>
+  private readonly stopping = new AbortController()
+  private unnoticed = false
+  private notifiedAtMs = 0
+  private flooredAtMs = 0
+  private movedAtMs = 0
+
+  constructor(options: SequencerOptions) {
+    this.options = options
+    this.running = this.run()
+  }
+
+  /** A transaction with events has committed. */
+  signal(): void {
+    this.gate.open()
+  }
+
+  /** Resolves when the drain under way is done. */
+  stop(): Promise<void> {
+    this.stopping.abort()
+    this.gate.open()
+    return this.running
+  }
+
+  private async run(): Promise<void> {
+    let pollMs = DRAIN_POLL_MS_MIN
+    let failures = 0
+    while (!this.stopping.signal.aborted) {
+      try {
+        const startedAtMs = performance.now()
+        const count = await this.drain()
+        failures = 0
+        if (count === DRAIN_SEGMENTS_MAX) continue
+        if (count > 0) {
+          pollMs = DRAIN_POLL_MS_MIN
+          await delay(Math.max(0, startedAtMs + DRAIN_LINGER_MS - performance.now()))
+        } else {
+          pollMs = Math.min(DRAIN_POLL_MS_MAX, pollMs * 2)
+        }
+        await this.gate.wait(jittered(pollMs))
+      } catch (error) {
+        const retryInMs = backoffMs(failures++)
+        workFailed.publish({ shard: this.options.shard.index, part: 'sequencer', error, retryInMs })
+        await delay(retryInMs, this.stopping.signal)
+      }
+    }
+  }
+
+  private async drain(): Promise<number> {
+    const { shard, owner, epoch, onAppend } = this.options
+    const startedAtMs = performance.now()
+    if (this.flooredAtMs < this.movedAtMs && startedAtMs - this.flooredAtMs > FLOOR_INTERVAL_MS) {
+      this.flooredAtMs = startedAtMs
+      await this.floor.look(shard)
+    }
+    const { ended, position: floor } = this.floor
+    const notify = this.options.others() && startedAtMs - this.notifiedAtMs > NOTIFY_INTERVAL_MS
+    const segments = await drainOutbox(shard, {
+      owner,
+      epoch,
+      floor,
+      segmentsMax: DRAIN_SEGMENTS_MAX,
+      leaseMs: LEASE_MS,
+      notify,
+    })
+    if (segments.length < DRAIN_SEGMENTS_MAX) this.floor.emptied(ended)
+    if (segments.length === 0) {
+      await this.noticeLate()
+      return 0
+    }
+    this.movedAtMs = performance.now()
+    this.unnoticed = !notify
+    if (notify) this.notifiedAtMs = startedAtMs
+    onAppend(segments)
+    if (appended.hasSubscribers) {
+      const events = segments.reduce((sum, segment) => sum + segment.events, 0)
+      appended.publish({
+        shard: shard.index,
+        segments: segments.length,
+        events,
+        durationMs: performance.now() - startedAtMs,
+      })
+    }
+    return segments.length
+  }
+
+  /** Sends the notice that the last drain of a burst left out. */
+  private async noticeLate(): Promise<void> {
+    if (!this.unnoticed) return
+    this.unnoticed = false
+    if (this.options.others()) await notifyReaders(this.options.shard)
+  }
+}

@@ -1,0 +1,174 @@
+import { delay } from '../core/index.ts'
+import type { OpenCluster, Shard } from '../data/index.ts'
+import { leaseChanged, workFailed } from './channels.ts'
+import { holdLeases, releaseLeases } from './engines/postgres-leases.ts'
+import { LOG_CHANNEL, readHeads } from './engines/postgres-log.ts'
+import { LEASE_MS, LEASE_RENEW_MS } from './limits.ts'
+import { jittered } from './pause.ts'
+import type { Group } from './plan.ts'
+import type { Segment } from './segment.ts'
+import { Sequencer } from './sequencer.ts'
+import { Tail } from './tail.ts'
+import type { RetryPolicy } from './target.ts'
+import { GroupWorker } from './worker.ts'
+
+export type ShardEventsOptions = {
+  readonly cluster: OpenCluster
+  readonly shard: Shard
+  readonly groups: readonly Group[]
+  /** Another after each start of a process. */
+  readonly owner: string
+  /** Whether to compete for the sequencer's lease. */
+  readonly sequence: boolean
+  readonly retry: RetryPolicy
+}
+
+const SEQUENCER = 'sequencer'
+const GROUP_PREFIX = 'group:'
+
+/**
+ * All that this process does for events on one shard. It competes for leases, at random moments, and works for as long as it
+ * holds them; who comes first keeps a lease until it stops or dies: there is no rebalancing between processes.
+ * A lease that could not be renewed for as long as it lasts is given up here as well.
+ */
+export class ShardEvents {
+  private readonly options: ShardEventsOptions
+  private readonly tail = new Tail()
+  private readonly workers = new Map<string, { worker: GroupWorker; epoch: number }>()
+  private readonly names: readonly string[]
+  private readonly stopping = new AbortController()
+  private sequencer: { running: Sequencer; epoch: number } | undefined
+  private unlisten: (() => Promise<void>) | undefined
+  private others = false
+  private renewedAtMs = 0
+  private renewing: Promise<void> = Promise.resolve()
+
+  constructor(options: ShardEventsOptions) {
+    this.options = options
+    const groups = options.groups.map((group) => `${GROUP_PREFIX}${group.name}`)
+    this.names = options.sequence ? [SEQUENCER, ...groups] : groups
+  }
+
+  /** Resolves after the first competition for leases. */
+  async start(): Promise<void> {
+    if (this.names.length === 0) return
+    await this.renew()
+    this.renewing = this.keepRenewing()
+  }
+
+  /** A transaction of this process has written events on the shard. */
+  outboxWritten(): void {
+    this.sequencer?.running.signal()
+  }
+
+  /** Finishes what is under way, then lets others take over at once. */
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    await this.renewing
+    await this.holdOnly(new Map())
+    await this.unlisten?.()
+    if (this.names.length > 0) await releaseLeases(this.options.shard, this.options.owner)
+  }
+
+  /** Aborts external calls under way. */
+  abort(): void {
+    for (const { worker } of this.workers.values()) worker.abort()
+  }
+
+  private async keepRenewing(): Promise<void> {
+    for (;;) {
+      await delay(jittered(LEASE_RENEW_MS), this.stopping.signal)
+      if (this.stopping.signal.aborted) return
+      try {
+        await this.renew()
+      } catch (error) {
+        workFailed.publish({ shard: this.options.shard.index, part: 'leases', error, retryInMs: LEASE_RENEW_MS })
+        if (performance.now() - this.renewedAtMs > LEASE_MS) await this.holdOnly(new Map())
+      }
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const { shard, owner } = this.options
+    const askedAtMs = performance.now()
+    const held = await holdLeases(shard, owner, { names: this.names, leaseMs: LEASE_MS })
+    this.renewedAtMs = askedAtMs
+    this.others = held.some((lease) => lease.others)
+    await this.holdOnly(new Map(held.map((lease) => [lease.name, lease.epoch])))
+    await this.listenUnlessSequencing()
+  }
+
+  /** Starts what these leases allow and stops what they do not. */
+  private async holdOnly(held: ReadonlyMap<string, number>): Promise<void> {
+    const stops: Promise<void>[] = []
+    for (const [name, { worker, epoch }] of this.workers) {
+      if (held.get(name) !== epoch) stops.push(this.loseGroup(name, worker, epoch))
+    }
+    if (this.sequencer !== undefined && held.get(SEQUENCER) !== this.sequencer.epoch) {
+      stops.push(this.loseSequencer(this.sequencer))
+    }
+    await Promise.all(stops)
+    const epoch = held.get(SEQUENCER)
+    if (epoch !== undefined && this.sequencer === undefined) await this.gainSequencer(epoch)
+    for (const group of this.options.groups) {
+      const name = `${GROUP_PREFIX}${group.name}`
+      const groupEpoch = held.get(name)
+      if (groupEpoch !== undefined && !this.workers.has(name)) this.gainGroup(name, group, groupEpoch)
+    }
+  }
+
+  private async gainSequencer(epoch: number): Promise<void> {
+    const { shard, owner } = this.options
+    // Nobody else appends any more: the lease was taken over after the last drain of its former holder.
+    this.tail.prime(await readHeads(shard))
+    const running = new Sequencer({
+      shard,
+      owner,
+      epoch,
+      others: () => this.others,
+      onAppend: (segments) => this.onAppend(segments),
+    })
+    this.sequencer = { running, epoch }
+    for (const { worker } of this.workers.values()) worker.signal()
+    leaseChanged.publish({ shard: shard.index, name: SEQUENCER, held: true, epoch })
+  }
+
+  private async loseSequencer({ running, epoch }: { running: Sequencer; epoch: number }): Promise<void> {
+    this.sequencer = undefined
+    await running.stop()
+    this.tail.clear()
+    leaseChanged.publish({ shard: this.options.shard.index, name: SEQUENCER, held: false, epoch })
+  }
+
+  private gainGroup(name: string, group: Group, epoch: number): void {
+    const { cluster, shard, retry } = this.options
+    const worker = new GroupWorker({ cluster, source: shard, group, tail: this.tail, retry })
+    this.workers.set(name, { worker, epoch })
+    leaseChanged.publish({ shard: shard.index, name, held: true, epoch })
+  }
+
+  private async loseGroup(name: string, worker: GroupWorker, epoch: number): Promise<void> {
+    await worker.stop()
+    this.workers.delete(name)
+    leaseChanged.publish({ shard: this.options.shard.index, name, held: false, epoch })
+  }
+
+  private onAppend(segments: readonly Segment[]): void {
+    const topics = this.tail.append(segments)
+    for (const { worker } of this.workers.values()) if (worker.consumes(topics)) worker.signal()
+  }
+
+  /** Notices of the process that sequences instead of this one. */
+  private async listenUnlessSequencing(): Promise<void> {
+    const { cluster, shard, groups } = this.options
+    if (this.sequencer !== undefined || groups.length === 0) {
+      const unlisten = this.unlisten
+      this.unlisten = undefined
+      await unlisten?.()
+    } else {
+      this.unlisten ??= await cluster.listen(shard.index, LOG_CHANNEL, () => {
+        for (const { worker } of this.workers.values()) worker.signal()
+      })
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import { GroundswellError, messageOf } from '../core/index.ts'
+import type { Cluster, Shard, Transaction } from '../data/index.ts'
+import { type CallOptions, makeCalls } from './calls.ts'
+import { delivered, parked } from './channels.ts'
+import type { Consumer, Delivery } from './consumer.ts'
+import {
+  type DueEvent,
+  dueEvents,
+  failParked,
+  loadParkedKeys,
+  parkEvents,
+  promoteOrphans,
+  takeParked,
+} from './engines/postgres-parking.ts'
+import {
+  advancePositions,
+  createPositions,
+  loadPositions,
+  type PositionScope,
+  type Positions,
+} from './engines/postgres-positions.ts'
+import { eventsError, isInfrastructure } from './errors.ts'
+import { ERROR_CHARS_MAX, RETRY_EVENTS_MAX } from './limits.ts'
+import { changes, type Group, type Item, itemOf, reach, type Sorted, sortItems } from './plan.ts'
+
+export type RetryPolicy = {
+  /** Attempts after which a parked event is a dead letter. */
+  readonly attemptsMax: number
+  readonly backoff: { readonly minMs: number; readonly maxMs: number }
+}
+
+export type TargetOptions = {
+  readonly cluster: Cluster
+  /** Where the effects land. */
+  readonly shard: Shard
+  readonly group: Group
+  /** Shard whose log the events come from. */
+  readonly source: number
+  readonly retry: RetryPolicy
+}
+
+/**
+ * Brings events of one group and one source shard to one target shard: effects, position and parked events in one
+ * transaction, hence each effect exactly once. What it knows of the database, positions and parked keys, is true for as long
+ * as its compare-and-set succeeds; after any error that `isInfrastructure`, or a lost position, load a new one.
+ */
+export class Target {
+  readonly positions: Map<string, number>
+  /** Keys with parked events here. */
+  parkedKeys: Set<string>
+  private readonly options: TargetOptions
+  private readonly scope: PositionScope
+
+  static async load(options: TargetOptions): Promise<Target> {
+    const { shard, group, source } = options
+    const scope = { group: group.name, source }
+    if (shard.index === source) await createPositions(shard, scope, [...group.consumers.keys()])
+    const target = new Target(options, await loadPositions(shard, scope))
+    await target.refreshParked()
+    return target
+  }
+
+  private constructor(options: TargetOptions, positions: Map<string, number>) {
+    this.options = options
+    this.scope = { group: options.group.name, source: options.source }
+    this.positions = positions
+    this.parkedKeys = new Set()
+  }
+
+  /** Looks which keys are parked, and frees those whose first event an operator has deleted. */
+  async refreshParked(): Promise<void> {
+    this.parkedKeys = await loadParkedKeys(this.options.shard, this.scope)
+    if (this.parkedKeys.size > 0) await promoteOrphans(this.options.shard, this.scope)
+  }
+
+  /** Those whose effects are not here yet: after a crash between target and source, some are. */
+  fresh(items: readonly Item[]): Item[] {
+    return items.filter(({ event }) => event.offset >= (this.positions.get(event.topic) ?? 0))
+  }
+
+  /** Makes the calls, then the effects, and moves the positions to `ends`. Events that fail are parked. */
+  async deliver(items: readonly Item[], ends: Positions, call: CallOptions): Promise<void> {
+    const missing = [...ends.keys()].filter((topic) => !this.positions.has(topic))
+    if (missing.length > 0) {
+      await createPositions(this.options.shard, this.scope, missing)
+      for (const topic of missing) this.positions.set(topic, 0)
+    }
+    await makeCalls(
+      items.filter((item) => !this.parkedKeys.has(item.event.envelope.key)),
+      call,
+    )
+    await this.attempt(items, ends)
+  }
+
+  /** Moves positions to `ends` when no effect carries them along. */
+  async advance(ends: Positions): Promise<void> {
+    const next = changes(ends, this.positions)
+    if (next.size === 0) return
+    const advanced = await advancePositions(this.options.shard, this.scope, { expected: this.positions, next })
+    if (!advanced) throw this.positionTaken()
+    for (const [topic, offset] of next) this.positions.set(topic, offset)
+  }
+
+  /** Attempts parked events that are due; returns how many there were. */
+  async retryDue(call: CallOptions): Promise<number> {
+    const due = await dueEvents(this.options.shard, this.scope, RETRY_EVENTS_MAX)
+    const retries: Retry[] = []
+    for (const one of due) {
+      const consumer = this.options.group.consumers.get(one.event.topic)
+      if (consumer === undefined)
+        await this.failAgain(one, `no consumer of ${one.event.topic} is left in the group`, 'dead')
+      else retries.push({ due: one, item: itemOf(one.event, consumer) })
+    }
+    await makeCalls(
+      retries.map((retry) => retry.item),
+      call,
+    )
+    const ready: Retry[] = []
+    for (const retry of retries) {
+      const { outcome } = retry.item
+      if (outcome.kind === 'failed') await this.failAgain(retry.due, outcome.error, outcome.state)
+      else ready.push(retry)
+    }
+    if (ready.length > 0) await this.attemptAgain(ready)
+    return due.length
+  }
+
+  /** All in one transaction; when a handler throws, in halves, in order, until the culprit is alone and gets parked. */
+  private async attempt(items: readonly Item[], ends: Positions): Promise<void> {
+    const sorted = sortItems(items, this.parkedKeys)
+    try {
+      await this.commit(sorted, ends)
+    } catch (error) {
+      const [culprit] = sorted.runnable
+      if (isInfrastructure(error) || culprit === undefined) throw error
+      if (sorted.runnable.length === 1) {
+        culprit.outcome = { kind: 'failed', state: 'retrying', error: textOf(error) }
+        return this.attempt(items, ends)
+      }
+      const middle = sorted.runnable[sorted.runnable.length >> 1] as Item
+      const cut = items.indexOf(middle)
+      await this.attempt(items.slice(0, cut), reach(ends, items.slice(cut)))
+      await this.attempt(items.slice(cut), ends)
+    }
+  }
+
+  private async commit({ runnable, parking }: Sorted, ends: Positions): Promise<void> {
+    const { shard, retry } = this.options
+    const startedAtMs = performance.now()
+    const next = changes(ends, this.positions)
+    await shard.transaction(async (tx) => {
+      // Not awaited before the handlers run: it travels with their first query, and nothing counts until both are done.
+      const claim = advancePositions(tx, this.scope, { expected: this.positions, next })
+      const park =
+        parking.length === 0
+          ? undefined
+          : parkEvents(tx, this.scope, {
+              events: parking.map(({ item, state, error }) => ({ event: item.event, state, error })),
+              backoff: retry.backoff,
+            })
+      await this.settle(tx, runnable, async () => {
+        if (!(await claim)) throw this.positionTaken()
+        await park
+      })
+    })
+    for (const [topic, offset] of next) this.positions.set(topic, offset)
+    for (const { item, state, error } of parking) this.noteParked(item, state, error)
+    this.noteDelivered(runnable, startedAtMs)
+  }
+
+  /** Parked events in one transaction: rows gone, effects there, the next of each key due. In halves when a handler throws. */
+  private async attemptAgain(retries: readonly Retry[]): Promise<void> {
+    const startedAtMs = performance.now()
+    const items = retries.map((retry) => retry.item)
+    let keysLeft: ReadonlySet<string> = new Set()
+    try {
+      await this.options.shard.transaction(async (tx) => {
+        const take = takeParked(
+          tx,
+          this.scope,
+          retries.map((retry) => retry.due),
+        )
+        await this.settle(tx, items, async () => {
+          const taken = await take
+          if (!taken.taken) throw this.positionTaken()
+          keysLeft = taken.keysLeft
+        })
+      })
+    } catch (error) {
+      const [culprit] = retries
+      if (isInfrastructure(error) || culprit === undefined) throw error
+      if (retries.length === 1) return this.failAgain(culprit.due, textOf(error), 'retrying')
+      const half = retries.length >> 1
+      await this.attemptAgain(retries.slice(0, half))
+      return this.attemptAgain(retries.slice(half))
+    }
+    for (const { event } of items) {
+      if (!keysLeft.has(event.envelope.key)) this.parkedKeys.delete(event.envelope.key)
+    }
+    this.noteDelivered(items, startedAtMs)
+  }
+
+  /** Runs the handlers beside the bookkeeping and waits for both: a transaction must not end while queries are still to come. */
+  private async settle(tx: Transaction, items: readonly Item[], bookkeeping: () => Promise<void>): Promise<void> {
+    const [handled, kept] = await Promise.allSettled([this.runHandlers(tx, items), bookkeeping()])
+    if (kept.status === 'rejected') throw kept.reason
+    if (handled.status === 'rejected') throw handled.reason
+  }
+
+  private async runHandlers(tx: Transaction, items: readonly Item[]): Promise<void> {
+    const deliveries = new Map<Consumer, Delivery<unknown, unknown>[]>()
+    for (const { event, consumer, outcome } of items) {
+      const delivery = { event: event.envelope, result: outcome.kind === 'ready' ? outcome.result : undefined }
+      const batch = deliveries.get(consumer)
+      if (batch === undefined) deliveries.set(consumer, [delivery])
+      else batch.push(delivery)
+    }
+    const context = { tx, cluster: this.options.cluster }
+    for (const [consumer, batch] of deliveries) await consumer.apply(batch, context)
+  }
+
+  private async failAgain(due: DueEvent, error: string, state: 'retrying' | 'dead'): Promise<void> {
+    const { retry, shard } = this.options
+    const attemptsMax = state === 'dead' ? 0 : retry.attemptsMax
+    const failed = await failParked(shard, { due, error, attemptsMax, backoff: retry.backoff })
+    if (failed === undefined) throw this.positionTaken()
+    this.publishParked({ event: due.event, ...failed, error })
+  }
+
+  private noteParked(item: Item, state: 'retrying' | 'waiting' | 'dead', error: string | null): void {
+    this.parkedKeys.add(item.event.envelope.key)
+    if (state !== 'waiting') this.publishParked({ event: item.event, state, attempts: 1, error: error ?? '' })
+  }
+
+  private publishParked(failure: {
+    event: DueEvent['event']
+    state: 'retrying' | 'dead'
+    attempts: number
+    error: string
+  }): void {
+    const { event, state, attempts, error } = failure
+    const { id, key } = event.envelope
+    parked.publish({ group: this.scope.group, topic: event.topic, id, key, state, attempts, error })
+  }
+
+  private noteDelivered(items: readonly Item[], startedAtMs: number): void {
+    const [first] = items
+    if (first === undefined || !delivered.hasSubscribers) return
+    delivered.publish({
+      group: this.scope.group,
+      source: this.scope.source,
+      target: this.options.shard.index,
+      events: items.length,
+      durationMs: performance.now() - startedAtMs,
+      oldestAtMs: items.reduce(
+        (oldest, item) => Math.min(oldest, item.event.envelope.occurredAtMs),
+        Number.POSITIVE_INFINITY,
+      ),
+    })
+  }
+
+  private positionTaken() {
+    const { group, source } = this.scope
+    return eventsError('EVENTS_POSITION_TAKEN', `another process works for ${group} on shard ${source}`)
+  }
+}
+
+type Retry = { readonly due: DueEvent; readonly item: Item }
+
+/** What a person reads about a failure; PostgreSQL has no text for NUL. */
+function textOf(error: unknown): string {
+  const code = error instanceof GroundswellError ? `${error.code}: ` : ''
+  return `${code}${messageOf(error)}`.replaceAll('\0', '').slice(0, ERROR_CHARS_MAX)
+}

@@ -1,0 +1,29 @@
+import { facts } from '../core/index.ts'
+
+/** One request that the gateway is done with. */
+export type RequestFinished = {
+  readonly method: string
+  /** Ids; undefined when no route matched, or the route has no service. */
+  readonly route: string | undefined
+  readonly service: string | undefined
+  readonly consumer: string | undefined
+  /** 499 when the client left before the head of the response was written, as in nginx. */
+  readonly status: number
+  /** From handing the request on to the head of the response; undefined when the gateway answered by itself. */
+  readonly upstreamMs: number | undefined
+  readonly totalMs: number
+  /** Bytes of the response on the wire, head included. */
+  readonly bytes: number
+  readonly requestId: string
+  readonly traceparent: string | undefined
+}
+
+/** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
+export type ConfigProblem = { readonly message: string }
+
+/** A plugin, or a service in this process, threw: the client got a 500. */
+export type RequestFailed = { readonly requestId: string; readonly error: unknown }
+
+export const requestFinished = facts<RequestFinished>('gateway.request-finished')
+export const configProblem = facts<ConfigProblem>('gateway.config-problem')
+export const requestFailed = facts<RequestFailed>('gateway.request-failed')

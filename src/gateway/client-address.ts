@@ -1,0 +1,50 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { BlockList, isIPv6, type Socket } from 'node:net'
+
+/** Who is at the other end of a connection. Worked out once per connection. */
+export type Peer = { readonly ip: string; readonly trusted: boolean }
+
+const UNKNOWN: Peer = { ip: '', trusted: false }
+const MAPPED_IPV4 = '::ffff:'
+
+/** Peers by socket, where some (`trusted`, addresses or CIDR blocks) may speak for others by `X-Forwarded-*` and `X-Real-IP`. */
+export class Peers {
+  readonly #trusted: BlockList | undefined
+  readonly #bySocket = new WeakMap<Socket, Peer>()
+
+  constructor(trusted: readonly string[]) {
+    this.#trusted = trusted.length === 0 ? undefined : blockList(trusted)
+  }
+
+  of(socket: Socket): Peer {
+    const known = this.#bySocket.get(socket)
+    if (known !== undefined) return known
+    const address = socket.remoteAddress
+    if (address === undefined) return UNKNOWN
+    const ip = withoutMapping(address)
+    const peer = { ip, trusted: this.#trusted?.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4') === true }
+    this.#bySocket.set(socket, peer)
+    return peer
+  }
+}
+
+/** The address of the client: the peer's, or what a trusted peer says it is. */
+export function clientIpOf(peer: Peer, headers: IncomingHttpHeaders): string {
+  const said = peer.trusted ? headers['x-real-ip'] : undefined
+  return typeof said === 'string' && said !== '' ? withoutMapping(said) : peer.ip
+}
+
+function withoutMapping(address: string): string {
+  return address.startsWith(MAPPED_IPV4) && address.includes('.') ? address.slice(MAPPED_IPV4.length) : address
+}
+
+function blockList(entries: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return list
+}

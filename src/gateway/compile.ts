@@ -1,0 +1,67 @@
+import type { GatewayConfig, RouteEntity, ServiceEntity } from './config/entities.ts'
+import type { RouteTarget } from './exchange.ts'
+import { type Identities, indexIdentities } from './identities.ts'
+import { compilePlugins, type PluginEnvironment, type PluginSet } from './pipeline.ts'
+import { type RemoteDestination, remoteDestination } from './proxy.ts'
+import { compileRouter, type Router, type RouterEntry } from './router.ts'
+import { hostHeader, originOf, type Upstream } from './upstream.ts'
+
+/** A configuration made ready for requests: nothing in it is looked up or decided twice. */
+export type CompiledGateway = {
+  readonly router: Router<RouteTarget>
+  readonly identities: Identities
+  readonly remotes: readonly RemoteDestination[]
+  readonly problems: readonly string[]
+}
+
+export type CompileOptions = {
+  readonly resolve: (service: ServiceEntity) => Upstream | undefined
+  readonly plugins: PluginEnvironment
+}
+
+export function compileGateway(config: GatewayConfig, options: CompileOptions): CompiledGateway {
+  const plugins = compilePlugins(config, options.plugins)
+  const services = new Map(config.services.map((service) => [service.id, service]))
+  const destinations = new Map(config.services.map((service) => [service.id, destinationOf(service, options)]))
+  const entries = config.routes
+    .filter((route) => isServed(route, services))
+    .map((route): RouterEntry<RouteTarget> => {
+      const service = route.service === null ? undefined : services.get(route.service.id)
+      const destination = service && destinations.get(service.id)
+      return { route, target: targetOf({ route, service, destination, plugins }) }
+    })
+  const router = compileRouter(entries)
+  return {
+    router,
+    identities: indexIdentities(config),
+    remotes: [...destinations.values()].filter((destination) => destination?.kind === 'remote'),
+    problems: [...plugins.problems, ...router.problems],
+  }
+}
+
+/** The routes of a disabled service vanish with it; those for other protocols than HTTP belong to other listeners. */
+function isServed(route: RouteEntity, services: ReadonlyMap<string, ServiceEntity>): boolean {
+  const enabled = route.service === null || services.get(route.service.id)?.enabled === true
+  return enabled && route.protocols.some((protocol) => protocol === 'http' || protocol === 'https')
+}
+
+type TargetParts = Pick<RouteTarget, 'route' | 'service' | 'destination'> & { readonly plugins: PluginSet }
+
+function targetOf({ route, service, destination, plugins }: TargetParts): RouteTarget {
+  const hasPaths = route.paths !== null && route.paths.length > 0
+  return {
+    route,
+    service,
+    destination,
+    host: service === undefined ? '' : hostHeader(service),
+    path: { base: service?.path ?? '/', strip: route.strip_path && hasPaths, handling: route.path_handling },
+    chains: plugins.chains(route.id, service?.id),
+  }
+}
+
+function destinationOf(service: ServiceEntity, { resolve }: CompileOptions): RouteTarget['destination'] {
+  const upstream = resolve(service)
+  if (upstream?.kind === 'local') return upstream
+  const origin = upstream?.origin ?? originOf(service)
+  return origin === undefined ? undefined : remoteDestination(service, origin)
+}

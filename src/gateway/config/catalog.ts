@@ -1,0 +1,71 @@
+import { kinds } from './kinds.ts'
+import type { EntitySchema, Field, NamedField, PluginDescription } from './schema.ts'
+import type { Rules } from './validate.ts'
+
+/** A field of another kind that points here: `services` has the children `routes.service` and `plugins.service`. */
+export type Child = { readonly schema: EntitySchema; readonly field: string; readonly cascades: boolean }
+
+/** Every kind of entity and every installed plugin, with what follows from their schemas. */
+export type Catalog = {
+  readonly kinds: readonly EntitySchema[]
+  readonly plugins: ReadonlyMap<string, PluginDescription>
+  /** The schema of a kind; throws for an unknown one, a programmer error. */
+  kind(name: string): EntitySchema
+  /** The kind behind a path segment: `key-auths` is `keyauth_credentials`. */
+  kindAt(segment: string): EntitySchema | undefined
+  /** Kinds with a field that references `kind`. */
+  childrenOf(kind: string): readonly Child[]
+  /** Fields and checks of one entity: those of its kind, narrowed by its plugin's schema. */
+  rulesOf(schema: EntitySchema, entity: Readonly<Record<string, unknown>>): Rules
+}
+
+export function createCatalog(plugins: readonly PluginDescription[]): Catalog {
+  const byName = new Map(kinds.map((schema) => [schema.name, schema]))
+  const bySegment = new Map(kinds.map((schema) => [segmentOf(schema), schema]))
+  const installed = new Map(plugins.map((plugin) => [plugin.name, plugin]))
+  return {
+    kinds,
+    plugins: installed,
+    kind(name) {
+      const schema = byName.get(name)
+      if (schema === undefined) throw new Error(`no kind of entity is called "${name}"`)
+      return schema
+    },
+    kindAt: (segment) => bySegment.get(segment),
+    childrenOf: (kind) => kinds.flatMap((schema) => childrenIn(schema, kind)),
+    rulesOf(schema, entity) {
+      const plugin = schema.subschema_key && installed.get(String(entity[schema.subschema_key]))
+      return plugin ? narrowed(schema, plugin.schema) : rulesOf(schema.fields, schema)
+    },
+  }
+}
+
+/** First path segment of a kind's endpoints. */
+export const segmentOf = (schema: EntitySchema) => schema.admin_api_name ?? schema.name
+
+/** Path segment of a kind below its parent. */
+export const nestedSegmentOf = (schema: EntitySchema) => schema.admin_api_nested_name ?? segmentOf(schema)
+
+export function fieldsOf(fields: readonly NamedField[]): readonly (readonly [string, Field])[] {
+  return fields.flatMap((entry) => Object.entries(entry))
+}
+
+export function fieldOf(schema: EntitySchema, name: string): Field | undefined {
+  return schema.fields.find((entry) => name in entry)?.[name]
+}
+
+function childrenIn(schema: EntitySchema, parent: string): Child[] {
+  return fieldsOf(schema.fields)
+    .filter(([, field]) => field.type === 'foreign' && field.reference === parent)
+    .map(([field, { on_delete }]) => ({ schema, field, cascades: on_delete === 'cascade' }))
+}
+
+function narrowed(schema: EntitySchema, plugin: EntitySchema): Rules {
+  const narrower: Record<string, Field> = Object.fromEntries(fieldsOf(plugin.fields))
+  const fields = fieldsOf(schema.fields).map(([name, field]) => ({ [name]: narrower[name] ?? field }))
+  return rulesOf(fields, { entity_checks: [...(schema.entity_checks ?? []), ...(plugin.entity_checks ?? [])] })
+}
+
+function rulesOf(fields: readonly NamedField[], checks: Pick<EntitySchema, 'entity_checks'>): Rules {
+  return { fields, entity_checks: checks.entity_checks ?? [] }
+}

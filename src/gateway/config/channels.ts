@@ -1,0 +1,11 @@
+import { facts } from '../../core/index.ts'
+
+/** A reload of the configuration failed: the process goes on with the version it has and tries again. */
+export const configReloadFailed = facts<{ readonly version: number; readonly error: unknown }>(
+  'gateway.config-reload-failed',
+)
+
+/** The Admin API answered 500. */
+export const adminRequestFailed = facts<{ readonly method: string; readonly path: string; readonly error: unknown }>(
+  'gateway.admin-request-failed',
+)

@@ -1,0 +1,186 @@
+import {
+  headerValue,
+  host,
+  method,
+  name,
+  notAvailable,
+  path,
+  port,
+  protocol,
+  routeHeader,
+  routeHost,
+  routePath,
+  tags,
+  timeout,
+  timestamp,
+  uuid,
+} from './field-types.ts'
+import { type EntitySchema, type Field, httpProtocols } from './schema.ts'
+
+/** The kinds of entities, as Kong 3.9 describes them. Another kind is another description here, and nothing else. */
+
+const identity = [{ id: uuid }, { created_at: timestamp }, { updated_at: timestamp }]
+
+const string: Field = { type: 'string' }
+const switchOn: Field = { type: 'boolean', required: true, default: true }
+const endpoints: Field = {
+  type: 'set',
+  elements: { type: 'record', fields: [{ ip: string }, { port }] },
+}
+
+const services: EntitySchema = {
+  name: 'services',
+  primary_key: ['id'],
+  endpoint_key: 'name',
+  fields: [
+    ...identity,
+    { name },
+    { retries: { type: 'integer', default: 5, between: [0, 32767] } },
+    { protocol: { ...protocol, required: true, default: 'http' } },
+    { host: { ...host, required: true } },
+    { port: { ...port, required: true, default: 80 } },
+    { path },
+    { connect_timeout: { ...timeout, default: 60_000 } },
+    { write_timeout: { ...timeout, default: 60_000 } },
+    { read_timeout: { ...timeout, default: 60_000 } },
+    { tags },
+    { client_certificate: notAvailable({ type: 'foreign', reference: 'certificates' }, 'client certificates are') },
+    { tls_verify: { type: 'boolean' } },
+    { tls_verify_depth: { type: 'integer', between: [0, 64] } },
+    {
+      ca_certificates: notAvailable({ type: 'array', elements: { type: 'string', uuid: true } }, 'CA certificates are'),
+    },
+    { enabled: switchOn },
+  ],
+  shorthand_fields: [{ url: { type: 'string', expand: partsOfUrl } }],
+  entity_checks: ['tls_verify', 'tls_verify_depth'].map((then_field) => ({
+    conditional: {
+      if_field: 'protocol',
+      if_match: { not_one_of: ['https', 'tls'] },
+      then_field,
+      then_match: { eq: null },
+    },
+  })),
+}
+
+const routes: EntitySchema = {
+  name: 'routes',
+  primary_key: ['id'],
+  endpoint_key: 'name',
+  fields: [
+    ...identity,
+    { name },
+    { protocols: { type: 'set', len_min: 1, required: true, elements: protocol, default: ['http', 'https'] } },
+    {
+      https_redirect_status_code: { type: 'integer', one_of: [426, 301, 302, 307, 308], default: 426, required: true },
+    },
+    { strip_path: switchOn },
+    { preserve_host: { type: 'boolean', required: true, default: false } },
+    { request_buffering: switchOn },
+    { response_buffering: switchOn },
+    { tags },
+    { service: { type: 'foreign', reference: 'services' } },
+    { snis: { type: 'set', elements: host } },
+    { sources: onlyForStreams('sources') },
+    { destinations: onlyForStreams('destinations') },
+    { methods: { type: 'set', elements: method } },
+    { hosts: { type: 'array', elements: routeHost } },
+    { paths: { type: 'array', elements: routePath } },
+    { headers: { type: 'map', keys: routeHeader, values: { type: 'array', elements: headerValue } } },
+    { regex_priority: { type: 'integer', default: 0 } },
+    { path_handling: { type: 'string', default: 'v0', one_of: ['v0', 'v1'] } },
+  ],
+  entity_checks: [
+    {
+      conditional: {
+        if_field: 'protocols',
+        if_match: { elements: { type: 'string', not_one_of: ['grpcs', 'https', 'tls', 'tls_passthrough'] } },
+        then_field: 'snis',
+        then_match: { len_eq: 0 },
+        then_err: "'snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or 'tls_passthrough'",
+      },
+    },
+    {
+      conditional_at_least_one_of: {
+        if_field: 'protocols',
+        if_match: { contains: 'https' },
+        then_at_least_one_of: ['methods', 'hosts', 'headers', 'paths', 'snis'],
+        then_err: "must set one of %s when 'protocols' is 'https'",
+        else_match: { contains: 'http' },
+        else_then_at_least_one_of: ['methods', 'hosts', 'headers', 'paths'],
+        else_then_err: "must set one of %s when 'protocols' is 'http'",
+      },
+    },
+  ],
+}
+
+const consumers: EntitySchema = {
+  name: 'consumers',
+  primary_key: ['id'],
+  endpoint_key: 'username',
+  fields: [
+    ...identity,
+    { username: { type: 'string', unique: true } },
+    { custom_id: { type: 'string', unique: true } },
+    { tags },
+  ],
+  entity_checks: [{ at_least_one_of: ['custom_id', 'username'] }],
+}
+
+const keyAuthCredentials: EntitySchema = {
+  name: 'keyauth_credentials',
+  primary_key: ['id'],
+  endpoint_key: 'key',
+  admin_api_name: 'key-auths',
+  admin_api_nested_name: 'key-auth',
+  fields: [
+    { id: uuid },
+    { created_at: timestamp },
+    { consumer: { type: 'foreign', reference: 'consumers', required: true, on_delete: 'cascade' } },
+    { key: { type: 'string', unique: true, auto: true } },
+    { tags },
+    { ttl: notAvailable({ type: 'integer' }, 'keys that expire are') },
+  ],
+}
+
+const plugins: EntitySchema = {
+  name: 'plugins',
+  primary_key: ['id'],
+  endpoint_key: 'instance_name',
+  cache_key: ['name', 'route', 'service', 'consumer'],
+  subschema_key: 'name',
+  subschema_error: "plugin '%s' not enabled; add it to the 'plugins' configuration property",
+  fields: [
+    ...identity,
+    { name: { type: 'string', required: true } },
+    { instance_name: name },
+    { route: { type: 'foreign', reference: 'routes', on_delete: 'cascade' } },
+    { service: { type: 'foreign', reference: 'services', on_delete: 'cascade' } },
+    { consumer: { type: 'foreign', reference: 'consumers', on_delete: 'cascade' } },
+    { config: { type: 'record', required: true, abstract: true } },
+    { protocols: httpProtocols },
+    { enabled: switchOn },
+    { tags },
+  ],
+}
+
+/** Parents before children: the order in which they can be created. */
+export const kinds: readonly EntitySchema[] = [services, routes, consumers, keyAuthCredentials, plugins]
+
+function onlyForStreams(field: string): Field {
+  const refuse = () => `cannot set '${field}' when 'protocols' is 'http' or 'https'`
+  return { ...endpoints, custom_validator: refuse }
+}
+
+/** `url` of a service: what it does not name goes back to its default, so that a PATCH of it never mixes two addresses. */
+function partsOfUrl(value: string): Readonly<Record<string, unknown>> | string {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url === undefined || url.hostname === '') return 'missing host in url'
+  const scheme = url.protocol.slice(0, -1)
+  return {
+    protocol: scheme,
+    host: url.hostname,
+    port: url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port),
+    path: url.pathname === '/' && !/^[a-z]+:\/\/[^/]+\//i.test(value) ? null : url.pathname,
+  }
+}

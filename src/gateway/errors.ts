@@ -1,0 +1,15 @@
+import { defineErrors } from '../core/index.ts'
+
+/** Operating errors of the gateway. What the Admin API answers clients with is `config/api-error.ts`, in Kong's format. */
+export const gatewayError = defineErrors({
+  GATEWAY_ADMIN_TOKEN_REQUIRED: {
+    status: 500,
+    retryable: false,
+    remedy: 'The Admin API listens only on loopback until it has a token: set one, or bind it to 127.0.0.1.',
+  },
+  GATEWAY_STORE_STOPPED: {
+    status: 503,
+    retryable: true,
+    remedy: 'The configuration store was used before start or after stop: start it first.',
+  },
+})

@@ -1,0 +1,160 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { clientIpOf, type Peer } from './client-address.ts'
+import type { ConsumerEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
+import { acceptOfUpstreamError, exitBody } from './exit.ts'
+import type { PathPlan } from './path.ts'
+import type { PluginChain, PluginChains } from './pipeline.ts'
+import type { RemoteDestination } from './proxy.ts'
+import { newRequestId } from './request-id.ts'
+import type { GatewayResponse } from './response.ts'
+import type { LocalUpstream } from './upstream.ts'
+
+/** A response header's name, as it is written and as it is compared. */
+export type HeaderName = { readonly wire: string; readonly key: string }
+
+export function headerName(wire: string): HeaderName {
+  return { wire, key: wire.toLowerCase() }
+}
+
+/** What the gateway calls itself, and whether it is on its way out. One object for all requests. */
+export type GatewayIdentity = {
+  /** `kong/3.9.1` */
+  readonly server: string
+  /** `1.1 kong/3.9.1` */
+  readonly via: string
+  /** The port on which requests arrive. */
+  port: string
+  /** True once the gateway closes: every response then closes its connection. */
+  draining: boolean
+}
+
+/** A route as the data plane sees it, compiled from the configuration. */
+export type RouteTarget = {
+  readonly route: RouteEntity
+  /** Undefined when the route has none. */
+  readonly service: ServiceEntity | undefined
+  readonly destination: LocalUpstream | RemoteDestination | undefined
+  /** The Host header for the upstream. */
+  readonly host: string
+  readonly path: PathPlan
+  readonly chains: PluginChains
+}
+
+/** What identifies a credential to upstreams and to limits. */
+export type Credential = { readonly id: string }
+
+const REQUEST_ID = headerName('X-Kong-Request-Id')
+const UPSTREAM_LATENCY = headerName('X-Kong-Upstream-Latency')
+const PROXY_LATENCY = headerName('X-Kong-Proxy-Latency')
+const RESPONSE_LATENCY = headerName('X-Kong-Response-Latency')
+
+/** One request on its way through the gateway, and the response on its way back. What plugins see. */
+export class Exchange {
+  readonly request: IncomingMessage
+  readonly response: GatewayResponse
+  readonly identity: GatewayIdentity
+  /** 32 hex digits. */
+  readonly requestId: string = newRequestId()
+  readonly startedAtMs: number = performance.now()
+  readonly peer: Peer
+  /** The client's address: the peer's, unless a trusted peer speaks for another. */
+  readonly clientIp: string
+  /** Headers of the request; what is changed here, the upstream gets. */
+  readonly headers: IncomingHttpHeaders
+
+  /** The normalised path, the path as it came, and the query with its question mark (empty without one). */
+  path = ''
+  rawPath = ''
+  query = ''
+  target: RouteTarget | undefined = undefined
+  /** Characters of the path that the route matched. */
+  matchedChars = 0
+  chain: PluginChain | undefined = undefined
+  consumer: ConsumerEntity | undefined = undefined
+  credential: Credential | undefined = undefined
+
+  /** Headers that the gateway adds to the response: names to compare, and names and values in turn. */
+  readonly reply: { readonly names: string[]; readonly headers: string[] } = { names: [], headers: [] }
+  /** The gateway answered by itself. */
+  exited = false
+  /** The response is over, or its client is gone. */
+  closed = false
+  status = 0
+  dispatchedAtMs: number | undefined = undefined
+  respondedAtMs: number | undefined = undefined
+  /** Called when the client leaves before the response is complete. */
+  onAbort: (() => void) | undefined = undefined
+
+  constructor(request: IncomingMessage, response: GatewayResponse, origin: { identity: GatewayIdentity; peer: Peer }) {
+    this.request = request
+    this.response = response
+    this.headers = request.headers
+    this.identity = origin.identity
+    this.peer = origin.peer
+    this.clientIp = clientIpOf(origin.peer, request.headers)
+  }
+
+  get draining(): boolean {
+    return this.identity.draining
+  }
+
+  /** Adds a header to the response, in place of the upstream's of the same name. */
+  setReplyHeader(name: HeaderName, value: string): void {
+    this.reply.names.push(name.key)
+    this.reply.headers.push(name.wire, value)
+  }
+
+  /** Says who calls: the upstream learns it from headers, and plugins of that consumer apply from here on. */
+  authenticate(consumer: ConsumerEntity, credential: Credential | undefined): void {
+    const { headers } = this
+    this.consumer = consumer
+    this.credential = credential
+    headers['x-consumer-id'] = consumer.id
+    if (consumer.custom_id !== null) headers['x-consumer-custom-id'] = consumer.custom_id
+    if (consumer.username !== null) headers['x-consumer-username'] = consumer.username
+    if (credential === undefined) headers['x-anonymous-consumer'] = 'true'
+    else headers['x-credential-identifier'] = credential.id
+    if (this.target !== undefined) this.chain = this.target.chains.of(consumer.id)
+  }
+
+  /** Answers in place of the upstream: Kong's error body with `message`, in the format that the client accepts. */
+  exit(status: number, message: string, headers: readonly string[] = []): undefined {
+    return this.#exit({ status, message, headers, accept: this.headers.accept })
+  }
+
+  /** Answers for an upstream that cannot: as {@link exit}, but text for clients that say nothing of formats. */
+  exitForUpstream(status: number, message: string): undefined {
+    const accept = acceptOfUpstreamError(this.headers.accept, this.headers['content-type'])
+    return this.#exit({ status, message, headers: [], accept })
+  }
+
+  #exit(exit: { status: number; message: string; headers: readonly string[]; accept: string | undefined }): undefined {
+    if (this.exited || this.response.headersSent) return undefined
+    this.exited = true
+    const { contentType, body } = exitBody(exit.accept, exit.message, this.requestId)
+    const length = String(Buffer.byteLength(body))
+    this.response.writeHead(exit.status, ['Content-Type', contentType, ...exit.headers, 'Content-Length', length])
+    this.response.end(body)
+    return undefined
+  }
+
+  /** The head of the response is about to be written: adds what is known only now. Called by the response. */
+  beginResponse(status: number): void {
+    this.status = status
+    if (this.respondedAtMs !== undefined) return
+    const nowMs = performance.now()
+    this.respondedAtMs = nowMs
+    if (this.chain !== undefined) for (const plugin of this.chain.decorators) plugin.header?.(this)
+    if (this.exited || this.dispatchedAtMs === undefined) {
+      this.setReplyHeader(RESPONSE_LATENCY, wholeMs(nowMs - this.startedAtMs))
+    } else {
+      this.setReplyHeader(UPSTREAM_LATENCY, wholeMs(nowMs - this.dispatchedAtMs))
+      this.setReplyHeader(PROXY_LATENCY, wholeMs(this.dispatchedAtMs - this.startedAtMs))
+    }
+    this.setReplyHeader(REQUEST_ID, this.requestId)
+  }
+}
+
+function wholeMs(durationMs: number): string {
+  return String(Math.trunc(durationMs))
+}

@@ -1,0 +1,276 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { type Clock, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
+import { configProblem, requestFailed, requestFinished } from './channels.ts'
+import { Peers } from './client-address.ts'
+import { answerMalformed } from './client-error.ts'
+import { type CompiledGateway, compileGateway } from './compile.ts'
+import type { ConfigSource, GatewayConfig, ServiceEntity } from './config/entities.ts'
+import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
+import {
+  assertGatewayLimits,
+  CLIENT_CONNECTIONS_MAX,
+  CLIENT_IDLE_MS,
+  DRAIN_CHECK_MS,
+  REQUEST_HEAD_BYTES_MAX,
+  REQUEST_HEAD_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+} from './limits.ts'
+import { normalisePath } from './path.ts'
+import { runAccess } from './pipeline.ts'
+import { type PluginDefinition, plugins } from './plugins/index.ts'
+import { RemoteProxy } from './proxy.ts'
+import { GatewayResponse } from './response.ts'
+import { matchedChars } from './router.ts'
+import type { Upstream } from './upstream.ts'
+import { cleanHeaders, rewriteRequest } from './upstream-request.ts'
+
+export type GatewayOptions = {
+  /** Where the configuration comes from. Followed from `listen` to `close`. */
+  readonly config: ConfigSource
+  /** Where a service runs; undefined leaves it to the service's own protocol, host and port. Asked once per configuration. */
+  readonly resolve: (service: ServiceEntity) => Upstream | undefined
+  /** What the gateway calls itself, `3.9.1`. */
+  readonly version: string
+  readonly clock?: Clock
+  /** Default: all that are installed. */
+  readonly plugins?: readonly PluginDefinition[]
+  /** Addresses and CIDR blocks of proxies in front, whose X-Forwarded-* and X-Real-IP are believed. Default none. */
+  readonly trustedIps?: readonly string[]
+}
+
+export type GatewayStats = {
+  readonly connectionsAccepted: number
+  readonly connectionsActive: number
+  readonly requestsTotal: number
+  readonly requestsActive: number
+}
+
+/** The data plane: one HTTP listener that routes, runs plugins, and hands requests to services here or elsewhere. */
+export type Gateway = {
+  /** Rejects with the system's error (`EADDRINUSE`). Port 0 takes a free one. Default host `0.0.0.0`. */
+  listen(options: { readonly host?: string; readonly port: number }): Promise<{ readonly port: number }>
+  /** Puts a configuration in force at once, for requests that come after. Answers what in it cannot work. */
+  reload(config: GatewayConfig): readonly string[]
+  /** Refuses new connections, finishes what was accepted, cuts off what is left at the deadline. Idempotent. */
+  close(options: StopOptions): Promise<void>
+  stats(): GatewayStats
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  assertGatewayLimits()
+  return new NodeGateway(options)
+}
+
+class NodeGateway implements Gateway {
+  readonly #options: GatewayOptions
+  readonly #identity: GatewayIdentity
+  readonly #peers: Peers
+  readonly #proxy = new RemoteProxy()
+  readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
+  readonly #pluginStates = new Map<string, object>()
+  #compiled: CompiledGateway
+  #unsubscribe: (() => void) | undefined
+  #closing: Promise<void> | undefined
+  #connectionsAccepted = 0
+  #connectionsActive = 0
+  #requestsTotal = 0
+  #requestsActive = 0
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    const server = `kong/${options.version}`
+    this.#identity = { server, via: `1.1 ${server}`, port: '', draining: false }
+    this.#peers = new Peers(options.trustedIps ?? [])
+    this.#server = this.#createServer()
+    this.#compiled = this.#compile(options.config.snapshot())
+  }
+
+  async listen({ host = '0.0.0.0', port }: { readonly host?: string; readonly port: number }) {
+    this.reload(this.#options.config.snapshot())
+    this.#unsubscribe = this.#options.config.subscribe((config) => void this.reload(config))
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    const bound = (this.#server.address() as AddressInfo).port
+    this.#identity.port = String(bound)
+    return { port: bound }
+  }
+
+  reload(config: GatewayConfig): readonly string[] {
+    this.#compiled = this.#compile(config)
+    this.#proxy.retain(this.#compiled.remotes)
+    return this.#compiled.problems
+  }
+
+  close(options: StopOptions): Promise<void> {
+    this.#closing ??= this.#drain(options)
+    return this.#closing
+  }
+
+  stats(): GatewayStats {
+    return {
+      connectionsAccepted: this.#connectionsAccepted,
+      connectionsActive: this.#connectionsActive,
+      requestsTotal: this.#requestsTotal,
+      requestsActive: this.#requestsActive,
+    }
+  }
+
+  #compile(config: GatewayConfig): CompiledGateway {
+    const compiled = compileGateway(config, {
+      resolve: this.#options.resolve,
+      plugins: {
+        definitions: this.#options.plugins ?? plugins,
+        clock: this.#options.clock ?? systemClock,
+        identities: () => this.#compiled.identities,
+        states: this.#pluginStates,
+      },
+    })
+    for (const message of compiled.problems) configProblem.publish({ message })
+    return compiled
+  }
+
+  #createServer() {
+    const server = createServer({
+      ServerResponse: GatewayResponse,
+      maxHeaderSize: REQUEST_HEAD_BYTES_MAX,
+      headersTimeout: REQUEST_HEAD_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: CLIENT_IDLE_MS,
+    })
+    server.maxConnections = CLIENT_CONNECTIONS_MAX
+    server.on('request', (request, response) => this.#handle(request, response))
+    server.on('connection', (socket: Socket) => {
+      this.#connectionsAccepted += 1
+      this.#connectionsActive += 1
+      socket.once('close', () => {
+        this.#connectionsActive -= 1
+      })
+    })
+    server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, this.#identity.server))
+    server.on('connect', (_request, socket) => answerMalformed('connect', socket as Socket, this.#identity.server))
+    return server
+  }
+
+  #handle(request: IncomingMessage, response: GatewayResponse): void {
+    this.#requestsTotal += 1
+    this.#requestsActive += 1
+    const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
+    response.exchange = exchange
+    const bytesBefore = requestFinished.hasSubscribers ? request.socket.bytesWritten : 0
+    response.on('close', () => this.#finish(exchange, bytesBefore))
+    try {
+      const pending = this.#route(exchange)
+      pending?.catch((error: unknown) => fail(exchange, error))
+    } catch (error) {
+      fail(exchange, error)
+    }
+  }
+
+  #route(exchange: Exchange): undefined | Promise<void> {
+    const { request } = exchange
+    if (request.method === 'TRACE') return exchange.exit(405, 'Method not allowed')
+    if (!readTarget(exchange)) return exchange.exit(400, 'Bad request')
+    cleanHeaders(exchange.headers)
+    const row = this.#compiled.router.match(request, exchange.path)
+    if (row === undefined) return exchange.exit(404, 'no Route matched with those values')
+    exchange.target = row.target
+    if (row.target.path.strip) exchange.matchedChars = matchedChars(row, exchange.path)
+    exchange.chain = row.target.chains.base
+    if (!row.target.route.protocols.includes('http')) return demandHttps(exchange, row.target)
+    return runAccess(exchange, this.#forward)
+  }
+
+  readonly #forward = (exchange: Exchange): undefined => {
+    const target = exchange.target
+    if (target?.service === undefined) return exchange.exit(503, 'no Service found with those values')
+    if (target.destination === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
+    const timeoutMs = rewriteRequest(exchange, target as RouteTarget & { service: ServiceEntity })
+    if (timeoutMs <= 0) return exchange.exitForUpstream(504, 'The upstream server is timing out')
+    if (target.destination.kind === 'remote') {
+      this.#proxy.forward(exchange, target.destination, timeoutMs)
+    } else {
+      exchange.dispatchedAtMs = performance.now()
+      target.destination.dispatch(exchange.request, exchange.response)
+    }
+    return undefined
+  }
+
+  #finish(exchange: Exchange, bytesBefore: number): void {
+    exchange.closed = true
+    this.#requestsActive -= 1
+    if (!exchange.response.writableFinished) exchange.onAbort?.()
+    if (requestFinished.hasSubscribers) publishFinished(exchange, bytesBefore)
+  }
+
+  async #drain(options: StopOptions): Promise<void> {
+    this.#unsubscribe?.()
+    this.#identity.draining = true
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    // Node closes idle connections only once; those that become idle later have to be looked for.
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), DRAIN_CHECK_MS)
+    const outcome = await untilDeadline(closed, options)
+    clearInterval(sweep)
+    if (outcome === 'late') this.#server.closeAllConnections()
+    await this.#proxy.destroy()
+  }
+}
+
+/** Splits the request's target; false when it is none that a gateway can serve. */
+function readTarget(exchange: Exchange): boolean {
+  const url = exchange.request.url ?? ''
+  const target = url.startsWith('/') ? url : /^https?:\/\/[^/?]*(.*)$/i.exec(url)?.[1]
+  if (target === undefined) return false
+  const mark = target.indexOf('?')
+  exchange.rawPath = (mark < 0 ? target : target.slice(0, mark)) || '/'
+  exchange.query = mark < 0 ? '' : target.slice(mark)
+  exchange.path = normalisePath(exchange.rawPath)
+  return true
+}
+
+const REDIRECTS = new Set([301, 302, 307, 308])
+
+/** A route for HTTPS only, asked for without. */
+function demandHttps(exchange: Exchange, { route }: RouteTarget): undefined {
+  const status = route.https_redirect_status_code
+  if (REDIRECTS.has(status)) {
+    const host = (exchange.headers.host ?? '').replace(/:\d+$/, '')
+    return exchange.exit(status, 'Please use HTTPS protocol', ['Location', `https://${host}${exchange.request.url}`])
+  }
+  return exchange.exit(426, 'Please use HTTPS protocol', ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'])
+}
+
+function fail(exchange: Exchange, error: unknown): void {
+  requestFailed.publish({ requestId: exchange.requestId, error })
+  if (exchange.response.headersSent) {
+    if (!exchange.response.writableEnded) exchange.response.destroy()
+    return
+  }
+  exchange.exited = false
+  exchange.exit(500, 'An unexpected error occurred')
+}
+
+const CLIENT_CLOSED_REQUEST = 499
+
+function publishFinished(exchange: Exchange, bytesBefore: number): void {
+  const { dispatchedAtMs, respondedAtMs, target } = exchange
+  const nowMs = performance.now()
+  const trace = exchange.headers.traceparent
+  requestFinished.publish({
+    method: exchange.request.method ?? '',
+    route: target?.route.id,
+    service: target?.service?.id,
+    consumer: exchange.consumer?.id,
+    status: exchange.status === 0 ? CLIENT_CLOSED_REQUEST : exchange.status,
+    upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
+    totalMs: nowMs - exchange.startedAtMs,
+    bytes: exchange.request.socket.bytesWritten - bytesBefore,
+    requestId: exchange.requestId,
+    traceparent: typeof trace === 'string' ? trace : undefined,
+  })
+}

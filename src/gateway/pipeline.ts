@@ -1,0 +1,175 @@
+import type { Clock } from '../core/index.ts'
+import { messageOf } from '../core/index.ts'
+import type { GatewayConfig, PluginEntity } from './config/entities.ts'
+import type { Exchange } from './exchange.ts'
+import type { Identities } from './identities.ts'
+import type { PluginDefinition, PluginInstance } from './plugins/index.ts'
+
+/**
+ * Which plugins run for a request, and in which order.
+ *
+ * Of each kind of plugin at most one configured instance runs: the one with the most specific scope replaces the others.
+ * Every kind has a slot, in order of priority. A chain holds one instance per slot and is resolved ahead of time for each
+ * route; a consumer that has plugins of its own gets chains of its own when it is first seen. A plugin that identifies the
+ * consumer switches the chain in mid-run, and the slots after it are those of the new chain.
+ */
+export type PluginChain = {
+  readonly slots: readonly (PluginInstance | undefined)[]
+  /** Those that decorate the response. */
+  readonly decorators: readonly PluginInstance[]
+}
+
+/** The chains of one route. */
+export type PluginChains = {
+  /** For a request whose consumer is not known, or has no plugins of its own. */
+  readonly base: PluginChain
+  of(consumerId: string): PluginChain
+}
+
+export type PluginSet = {
+  chains(routeId: string, serviceId: string | undefined): PluginChains
+  /** What cannot work, for people; requests it applies to are answered with 500. */
+  readonly problems: readonly string[]
+}
+
+type Scope = { readonly route: string; readonly service: string | undefined; readonly consumer: string | undefined }
+
+/** State of plugins by plugin id, which outlives a configuration. */
+export type PluginStates = Map<string, object>
+
+export type PluginEnvironment = {
+  readonly definitions: readonly PluginDefinition[]
+  readonly clock: Clock
+  readonly identities: () => Identities
+  readonly states: PluginStates
+}
+
+/** Makes every enabled plugin of a configuration, and forgets the state of those that are gone. */
+export function compilePlugins(config: GatewayConfig, environment: PluginEnvironment): PluginSet {
+  const problems: string[] = []
+  const entities = config.plugins.filter((entity) => entity.enabled && entity.protocols.includes('http'))
+  const instances = new Map(entities.map((entity) => [entity, instanceOf(entity, environment, problems)]))
+  const kinds = kindsByPriority(entities, environment.definitions)
+  const withOwnPlugins = new Set(entities.map((entity) => entity.consumer?.id))
+  forgetOthers(environment.states, config.plugins)
+
+  const resolve = (scope: Scope): PluginChain => {
+    const slots = kinds.map((kind) => {
+      const entity = mostSpecific(kind, scope)
+      return entity && instances.get(entity)
+    })
+    return { slots, decorators: slots.filter((instance) => instance?.header !== undefined) as PluginInstance[] }
+  }
+  return {
+    problems,
+    chains(route, service) {
+      const base = resolve({ route, service, consumer: undefined })
+      const own = new Map<string, PluginChain>()
+      return {
+        base,
+        of(consumer) {
+          if (!withOwnPlugins.has(consumer)) return base
+          const chain = own.get(consumer) ?? resolve({ route, service, consumer })
+          own.set(consumer, chain)
+          return chain
+        },
+      }
+    },
+  }
+}
+
+/**
+ * Runs the access phase, then `next`. Stops when a plugin answers, or when the client leaves while a plugin waits.
+ * Nothing is asynchronous unless a plugin is.
+ */
+export function runAccess(
+  exchange: Exchange,
+  next: (exchange: Exchange) => undefined,
+  from = 0,
+): undefined | Promise<void> {
+  for (let slot = from; slot < (exchange.chain?.slots.length ?? 0); slot++) {
+    const pending = exchange.chain?.slots[slot]?.access?.(exchange)
+    if (pending !== undefined) {
+      return pending.then(() => (exchange.exited || exchange.closed ? undefined : runAccess(exchange, next, slot + 1)))
+    }
+    if (exchange.exited) return undefined
+  }
+  next(exchange)
+  return undefined
+}
+
+/** The plugins of each kind, kinds in order of priority. Kinds that are not installed come first: they refuse everything. */
+function kindsByPriority(entities: readonly PluginEntity[], definitions: readonly PluginDefinition[]) {
+  const priorities = new Map(definitions.map((definition) => [definition.name, definition.priority]))
+  const priorityOf = (name: string) => priorities.get(name) ?? Number.MAX_SAFE_INTEGER
+  return Object.entries(Object.groupBy(entities, (entity) => entity.name))
+    .toSorted(([left], [right]) => priorityOf(right) - priorityOf(left) || (left < right ? -1 : 1))
+    .map(([, kind]) => kind ?? [])
+}
+
+function instanceOf(entity: PluginEntity, environment: PluginEnvironment, problems: string[]): PluginInstance {
+  try {
+    const definition = environment.definitions.find((candidate) => candidate.name === entity.name)
+    if (definition === undefined) throw new Error('it is not installed')
+    return definition.create(entity.config, {
+      entity,
+      clock: environment.clock,
+      identities: environment.identities,
+      keep: (create) => kept(environment.states, entity.id, create),
+    })
+  } catch (error) {
+    const problem = `plugin ${entity.name} (${entity.id}) cannot run: ${messageOf(error)}`
+    problems.push(problem)
+    return refusing(problem)
+  }
+}
+
+/** Stands in for a plugin that cannot run. Closed, not open: it may have been what protects the route. */
+function refusing(problem: string): PluginInstance {
+  return {
+    access() {
+      throw new Error(problem)
+    },
+  }
+}
+
+function kept<State extends object>(states: PluginStates, id: string, create: () => State): State {
+  const state = (states.get(id) as State | undefined) ?? create()
+  states.set(id, state)
+  return state
+}
+
+function forgetOthers(states: PluginStates, entities: readonly PluginEntity[]): void {
+  const alive = new Set(entities.map((entity) => entity.id))
+  for (const id of states.keys()) if (!alive.has(id)) states.delete(id)
+}
+
+/**
+ * Route, service and consumer count as one bit each, compared as Kong does: all three, route + consumer, service + consumer,
+ * route + service, consumer, route, service, none.
+ */
+const SPECIFICITY = new Map([
+  ['route service consumer', 7],
+  ['route consumer', 6],
+  ['service consumer', 5],
+  ['route service', 4],
+  ['consumer', 3],
+  ['route', 2],
+  ['service', 1],
+  ['', 0],
+])
+
+const SCOPES = ['route', 'service', 'consumer'] as const
+
+function mostSpecific(kind: readonly PluginEntity[], scope: Scope): PluginEntity | undefined {
+  let best: PluginEntity | undefined
+  for (const entity of kind) {
+    const applies = SCOPES.every((name) => entity[name] === null || entity[name].id === scope[name])
+    if (applies && (best === undefined || specificityOf(entity) > specificityOf(best))) best = entity
+  }
+  return best
+}
+
+function specificityOf(entity: PluginEntity): number {
+  return SPECIFICITY.get(SCOPES.filter((name) => entity[name] !== null).join(' ')) ?? 0
+}

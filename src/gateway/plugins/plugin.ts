@@ -1,0 +1,31 @@
+import type { Clock } from '../../core/index.ts'
+import type { ConsumerEntity, PluginEntity } from '../config/entities.ts'
+import type { PluginDescription } from '../config/schema.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Identities } from '../identities.ts'
+
+/** A kind of plugin. */
+export type PluginDefinition = PluginDescription & {
+  /** Makes one configured plugin. `config` is complete, as its schema says. Throws when it cannot work. */
+  readonly create: (config: Readonly<Record<string, unknown>>, scope: PluginScope) => PluginInstance
+}
+
+/** What a plugin is given of the gateway. */
+export type PluginScope = {
+  readonly entity: PluginEntity
+  readonly clock: Clock
+  /** Who may call, as of the request: look up each time, never keep. */
+  readonly identities: () => Identities
+  /** State that lives as long as the plugin's id, through changes of its configuration: made on first use. */
+  readonly keep: <State extends object>(create: () => State) => State
+}
+
+/** One configured plugin at work. Methods that have nothing to wait for return nothing: a promise costs every request. */
+export type PluginInstance = {
+  /** Before the request goes to its service, in order of priority. A call of `exchange.exit` ends the request here. */
+  readonly access?: (exchange: Exchange) => undefined | Promise<void>
+  /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */
+  readonly header?: (exchange: Exchange) => void
+}
+
+export type { ConsumerEntity, Exchange }

@@ -1,0 +1,177 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { messageOf } from '../core/index.ts'
+import type { RouteEntity } from './config/entities.ts'
+import { compilePathPattern } from './config/path-pattern.ts'
+import { type HostPattern, hostMatches, hostPattern, requestHost } from './host.ts'
+import { normalisePath } from './path.ts'
+import { PrefixTree } from './prefix-tree.ts'
+
+/**
+ * Which route a request belongs to, by Kong's rules: a route asks for some of method, host, path and headers, all of them
+ * must match, and the most specific route wins.
+ *
+ * A route becomes one row per host and path of it. Rows are ranked once, so that the first row that matches is the answer.
+ * The tree leaves only rows whose literal path prefix the request has; the rest of a row is checked in order of rank.
+ * Source: Kong 3.9, `kong/router/atc_compat.lua`.
+ */
+export type Router<Target> = {
+  /** The best row for a request with this normalised path, or undefined. */
+  match(request: RouterRequest, path: string): Row<Target> | undefined
+  /** Routes that can never match, with the reason, for people. */
+  readonly problems: readonly string[]
+}
+
+export type RouterRequest = { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders }
+
+export type RouterEntry<Target> = { readonly route: RouteEntity; readonly target: Target }
+
+/** One way to match a route. */
+export type Row<Target> = {
+  readonly target: Target
+  readonly methods: readonly string[] | undefined
+  readonly host: HostPattern | undefined
+  readonly headers: readonly HeaderPattern[]
+  /** A path prefix, or `undefined` with or without a `regex`. */
+  readonly prefix: string | undefined
+  readonly regex: RegExp | undefined
+  /** What the path must begin with, whatever else it must match. */
+  readonly literal: string
+  /** The more, the more specific; compared in order. */
+  readonly rank: readonly number[]
+}
+
+type HeaderPattern = { readonly name: string; readonly values: ReadonlySet<string>; readonly regex: RegExp | undefined }
+
+const HEADERS_RANKED_MAX = 255
+
+export function compileRouter<Target>(entries: readonly RouterEntry<Target>[]): Router<Target> {
+  const problems: string[] = []
+  const rows = entries.toSorted(byAge).flatMap((entry) => rowsOf(entry, problems))
+  rows.sort(byRank)
+  const tree = new PrefixTree(rows)
+  const usesHosts = rows.some((row) => row.host !== undefined)
+  return {
+    problems,
+    match(request, path) {
+      const host = usesHosts ? requestHost(request.headers.host) : undefined
+      for (const row of tree.candidates(path)) {
+        if (row.host !== undefined && (host === undefined || !hostMatches(row.host, host))) continue
+        if (rowMatches(row, request, path)) return row
+      }
+      return undefined
+    },
+  }
+}
+
+/** How much of `path` a row matched: what `strip_path` takes away. */
+export function matchedChars<Target>(row: Row<Target>, path: string): number {
+  if (row.prefix !== undefined) return row.prefix.length
+  return row.regex?.exec(path)?.[0].length ?? 0
+}
+
+function rowMatches<Target>(row: Row<Target>, request: RouterRequest, path: string): boolean {
+  if (row.methods !== undefined && !row.methods.includes(request.method ?? '')) return false
+  if (row.regex !== undefined && !row.regex.test(path)) return false
+  for (const header of row.headers) if (!headerMatches(header, request.headers)) return false
+  return true
+}
+
+function headerMatches(pattern: HeaderPattern, headers: IncomingHttpHeaders): boolean {
+  const given = headers[pattern.name]
+  if (given === undefined) return false
+  const text = (typeof given === 'string' ? given : given.join(', ')).toLowerCase()
+  if (pattern.values.has(text) || pattern.regex?.test(text) === true) return true
+  // Node joins a repeated header with commas: one of its values is enough.
+  return text.includes(',') && text.split(',').some((value) => pattern.values.has(value.trim()))
+}
+
+function rowsOf<Target>(entry: RouterEntry<Target>, problems: string[]): Row<Target>[] {
+  const { route } = entry
+  try {
+    const hosts = isSet(route.hosts) ? route.hosts : [undefined]
+    const paths = isSet(route.paths) ? route.paths : [undefined]
+    const headers = Object.entries(route.headers ?? {}).map(headerPattern)
+    return hosts.flatMap((host) => paths.map((path) => rowOf(entry, { host, path, headers })))
+  } catch (error) {
+    problems.push(`route ${route.name ?? route.id} can never match: ${messageOf(error)}`)
+    return []
+  }
+}
+
+type Attributes = {
+  readonly host: string | undefined
+  readonly path: string | undefined
+  readonly headers: readonly HeaderPattern[]
+}
+
+function rowOf<Target>({ route, target }: RouterEntry<Target>, { host, path, headers }: Attributes): Row<Target> {
+  const source = path?.startsWith('~') ? path.slice(1) : undefined
+  const prefix = path !== undefined && source === undefined ? normalisePath(path) : undefined
+  const pattern = host === undefined ? undefined : hostPattern(host)
+  const kinds = [route.methods, route.hosts, route.paths, route.snis].filter(isSet).length + Math.min(headers.length, 1)
+  return {
+    target,
+    methods: isSet(route.methods) ? route.methods : undefined,
+    host: pattern,
+    headers,
+    prefix,
+    regex: source === undefined ? undefined : pathRegex(source),
+    literal: source === undefined ? (prefix ?? '') : literalPrefix(source),
+    rank: [
+      kinds,
+      pattern?.kind === 'exact' ? 1 : 0,
+      Math.min(headers.length, HEADERS_RANKED_MAX),
+      source === undefined ? 0 : 1,
+      source === undefined ? 0 : route.regex_priority,
+      (source ?? prefix ?? '').length,
+    ],
+  }
+}
+
+function pathRegex(source: string): RegExp {
+  const compiled = compilePathPattern(source)
+  if (typeof compiled === 'string') throw new Error(compiled)
+  return compiled
+}
+
+function isSet(list: readonly string[] | null): list is readonly string[] {
+  return list !== null && list.length > 0
+}
+
+function headerPattern([name, values]: [string, readonly string[]]): HeaderPattern {
+  const source = values.length === 1 && values[0]?.startsWith('~*') ? values[0].slice(2) : undefined
+  return {
+    name: name.toLowerCase(),
+    values: new Set(source === undefined ? values.map((value) => value.toLowerCase()) : []),
+    regex: source === undefined ? undefined : new RegExp(source, 'i'),
+  }
+}
+
+const LITERAL = /^(?:[^\\^$.|?*+()[\]{}]|\\[^A-Za-z0-9])/
+const OPTIONAL = /^[?*{]/
+
+/** The text that every path matching the expression begins with. */
+export function literalPrefix(source: string): string {
+  if (source.startsWith('(') || source.includes('|')) return ''
+  let rest = source.startsWith('^') ? source.slice(1) : source
+  let literal = ''
+  for (let match = LITERAL.exec(rest); match !== null; match = LITERAL.exec(rest)) {
+    rest = rest.slice(match[0].length)
+    if (OPTIONAL.test(rest)) break
+    literal += match[0].at(-1)
+  }
+  return literal
+}
+
+function byAge(left: RouterEntry<unknown>, right: RouterEntry<unknown>): number {
+  return left.route.created_at - right.route.created_at || (left.route.id < right.route.id ? -1 : 1)
+}
+
+/** The sort is stable: of equals, the older route stays in front. */
+function byRank(left: Row<unknown>, right: Row<unknown>): number {
+  for (let index = 0; index < left.rank.length; index++) {
+    const difference = (right.rank[index] ?? 0) - (left.rank[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}

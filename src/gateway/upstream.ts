@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServiceEntity } from './config/entities.ts'
+
+/** A service in this process: gets the request and response themselves, without a network hop. */
+export type LocalUpstream = {
+  readonly kind: 'local'
+  readonly dispatch: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+/** Where a service runs. `origin` is `http://host:port` or `https://host:port`, without a path. */
+export type Upstream = LocalUpstream | { readonly kind: 'remote'; readonly origin: string }
+
+const DEFAULT_PORTS = new Map([
+  ['http', 80],
+  ['https', 443],
+])
+
+/** The Host header that a service expects. */
+export function hostHeader(service: ServiceEntity): string {
+  return service.port === DEFAULT_PORTS.get(service.protocol) ? service.host : `${service.host}:${service.port}`
+}
+
+/** The origin that a service names by itself; undefined for protocols that are not HTTP. */
+export function originOf(service: ServiceEntity): string | undefined {
+  const host = service.host.includes(':') && !service.host.startsWith('[') ? `[${service.host}]` : service.host
+  return DEFAULT_PORTS.has(service.protocol) ? `${service.protocol}://${host}:${service.port}` : undefined
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { after, before, test } from 'node:test'
+import { z } from 'zod'
+import { endpoints } from '../core/index.ts'
+import type { Cluster } from '../data/index.ts'
+import { createCaller } from './caller.ts'
+import { createServiceHost, type ServiceHost } from './host.ts'
+import { problem, reply } from './reply.ts'
+import { handle, service } from './service.ts'
+
+const at = endpoints('note-service')
+const Note = z.object({ text: z.string().min(1), lines: z.array(z.object({ count: z.int().max(10) })).default([]) })
+const putNote = at.put('/notes/:noteId', {
+  params: z.object({ noteId: z.coerce.number().int() }),
+  query: z.object({ loud: z.stringbool().default(false) }),
+  body: Note,
+  replies: { 200: z.object({ noteId: z.int(), text: z.string(), loud: z.boolean(), consumer: z.string().nullable() }) },
+})
+const breakDown = at.get('/broken', { replies: {} })
+const hang = at.get('/hanging', { replies: {} })
+const guarded = at.get('/guarded', { replies: { 204: null }, access: { consumers: ['operator'] } })
+const refused = at.get('/refused', { replies: {} })
+const unspeakable = at.get('/unspeakable', { replies: { 200: z.unknown() } })
+
+/** No handler here touches the database. */
+const noCluster = {} as Cluster
+let host: ServiceHost
+let origin: string
+let release: () => void = () => {}
+
+before(async () => {
+  const notes = service('note-service', {
+    routes: [
+      handle(putNote, async ({ params, query, body, consumer }) =>
+        reply(200, { noteId: params.noteId, text: body.text, loud: query.loud, consumer: consumer ?? null }),
+      ),
+      handle(breakDown, async () => {
+        throw new Error('the secret is 42')
+      }),
+      handle(hang, () => new Promise((resolve) => (release = () => resolve(problem(410, 'gone', { code: 'GONE' }))))),
+      handle(guarded, async () => reply(204)),
+      handle(refused, async () => problem(409, 'taken', { code: 'NOTE_TAKEN' })),
+      handle(unspeakable, async () => reply(200, 1n)),
+    ],
+  })
+  const caller = createCaller({ locals: new Map(), origin: () => undefined })
+  host = await createServiceHost({ services: [notes], cluster: noCluster, caller })
+  origin = `http://127.0.0.1:${(await host.listen({ host: '127.0.0.1', port: 0 })).port}`
+})
+
+after(() => host.close({ deadlineAtMs: Date.now() + 1_000 }))
+
+async function send(method: string, path: string, options: { body?: string; headers?: Record<string, string> } = {}) {
+  const headers = { ...(options.body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers }
+  const response = await fetch(`${origin}${path}`, { method, headers, body: options.body ?? null })
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.includes('json') === true
+  return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text) as never }
+}
+
+test('parameters, query and body reach the handler as their schemas say', async () => {
+  const headers = { 'x-consumer-username': 'storefront' }
+  const answer = await send('PUT', '/notes/7?loud=true', { body: '{"text":"hi","unknown":1}', headers })
+  assert.equal(answer.status, 200)
+  assert.deepEqual(answer.body, { noteId: 7, text: 'hi', loud: true, consumer: 'storefront' })
+})
+
+test('what does not fit is refused at once in all its parts, as problem details', async () => {
+  const answer = await send('PUT', '/notes/x?loud=perhaps', { body: '{"text":"","lines":[{"count":11}]}' })
+  assert.equal(answer.status, 422)
+  assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/)
+  const body = answer.body as { code: string; title: string; errors: { in: string; path: string }[] }
+  assert.equal(body.code, 'SERVICE_INPUT_INVALID')
+  assert.equal(body.title, 'Unprocessable Entity')
+  assert.deepEqual(
+    body.errors.map((error) => `${error.in} ${error.path}`),
+    ['params noteId', 'query loud', 'body text', 'body lines.0.count'],
+  )
+})
+
+test('each way to get the envelope wrong has its status', async () => {
+  const cases: [number, string, Awaited<ReturnType<typeof send>>][] = [
+    [400, 'SERVICE_BODY_MALFORMED', await send('PUT', '/notes/1', { body: '{"text":' })],
+    [400, 'SERVICE_BODY_MALFORMED', await send('PUT', '/notes/1', { body: '' })],
+    [400, 'SERVICE_BODY_MALFORMED', await send('GET', '/%zz')],
+    [404, 'SERVICE_ROUTE_UNKNOWN', await send('GET', '/nowhere?x=1')],
+    [405, 'SERVICE_METHOD_NOT_ALLOWED', await send('DELETE', '/notes/1')],
+    [413, 'SERVICE_BODY_TOO_LARGE', await send('PUT', '/notes/1', { body: `"${'x'.repeat(2_000_000)}"` })],
+    [415, 'SERVICE_MEDIA_TYPE_UNSUPPORTED', await send('PUT', '/notes/1', xml('<note/>'))],
+    [415, 'SERVICE_MEDIA_TYPE_UNSUPPORTED', await send('PUT', '/notes/1', text('note'))],
+    [409, 'NOTE_TAKEN', await send('GET', '/refused')],
+  ]
+  for (const [status, code, answer] of cases) {
+    assert.equal(answer.status, status, code)
+    assert.equal((answer.body as { code: string }).code, code)
+    assert.equal((answer.body as { status: number }).status, status)
+  }
+  assert.equal(cases[4]?.[2].headers.get('allow'), 'PUT')
+})
+
+const xml = (body: string) => ({ body, headers: { 'content-type': 'application/xml' } })
+const text = (body: string) => ({ body, headers: { 'content-type': 'text/plain' } })
+
+test('a handler that throws, or answers what JSON cannot hold, tells the client the trace id and nothing else', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  for (const path of ['/broken', '/unspeakable']) {
+    const answer = await send('GET', path, { headers: { traceparent } })
+    assert.equal(answer.status, 500)
+    const body = answer.body as { code: string; traceId: string }
+    assert.equal(body.code, 'SERVICE_INTERNAL')
+    assert.equal(body.traceId, '4bf92f3577b34da6a3ce929d0e0e4736')
+    assert.doesNotMatch(JSON.stringify(body), /secret|BigInt/)
+  }
+})
+
+test('a route for named consumers is closed to all others', async () => {
+  assert.equal((await send('GET', '/guarded')).status, 403)
+  assert.equal((await send('GET', '/guarded', { headers: { 'x-consumer-username': 'storefront' } })).status, 403)
+  assert.equal((await send('GET', '/guarded', { headers: { 'x-consumer-username': 'operator' } })).status, 204)
+})
+
+test('a request whose deadline is over gets 504, at once or as soon as it is', async () => {
+  assert.equal((await send('GET', '/refused', { headers: { 'x-deadline-ms': '0' } })).status, 504)
+  const late = await send('GET', '/hanging', { headers: { 'x-deadline-ms': '30' } })
+  assert.equal(late.status, 504)
+  assert.equal((late.body as { code: string }).code, 'SERVICE_DEADLINE_PASSED')
+  release()
+})
+
+test('health is served', async () => {
+  assert.equal((await send('GET', '/healthz')).status, 200)
+  assert.equal((await send('GET', '/readyz')).status, 200)
+})
+
+test('a host that closes answers what is under way first', async () => {
+  const slow = endpoints('slow-service').get('/slow', { replies: { 200: z.string() } })
+  const entered = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const declaration = service('slow-service', {
+    routes: [
+      handle(slow, async () => {
+        entered.resolve()
+        await gate.promise
+        return reply(200, 'done')
+      }),
+    ],
+  })
+  const caller = createCaller({ locals: new Map(), origin: () => undefined })
+  const other = await createServiceHost({ services: [declaration], cluster: noCluster, caller })
+  const { port } = await other.listen({ host: '127.0.0.1', port: 0 })
+  const status = new Promise<number | undefined>((resolve, reject) => {
+    const outgoing = request({ port, host: '127.0.0.1', path: '/slow' }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    outgoing.on('error', reject)
+    outgoing.end()
+  })
+  await entered.promise
+  const closed = other.close({ deadlineAtMs: Date.now() + 5_000 })
+  gate.resolve()
+  assert.equal(await status, 200)
+  await closed
+  assert.equal(other.close({ deadlineAtMs: 0 }), other.close({ deadlineAtMs: 0 }))
+})

@@ -1,0 +1,189 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import {
+  BODY_BYTES_MAX,
+  type Context,
+  contextFrom,
+  DEADLINE_HEADER,
+  type Endpoint,
+  type Method,
+  newContext,
+  SERVICE_DEADLINE_MS,
+  type ServiceDeclaration,
+  type StopOptions,
+  untilDeadline,
+} from '../core/index.ts'
+import type { Cluster } from '../data/index.ts'
+import type { Caller } from './caller.ts'
+import { Deadlines } from './deadlines.ts'
+import { serviceError } from './errors.ts'
+import { reportFailure } from './log.ts'
+import { problemOf } from './problem.ts'
+import { type ProblemReply, problem, type Reply } from './reply.ts'
+import { prepareRoute, type RawRequest, type Route } from './route.ts'
+
+export type ServiceHostOptions = {
+  readonly services: readonly ServiceDeclaration[]
+  readonly cluster: Cluster
+  readonly caller: Caller
+  /** Which routes to serve. Default `routes`. */
+  readonly routes?: 'routes' | 'consoleRoutes'
+}
+
+/** Services of this process behind one HTTP application. */
+export type ServiceHost = {
+  /** Answers a request that another part of this process accepted: no network hop. */
+  dispatch(request: IncomingMessage, response: ServerResponse): void
+  /** Runs an endpoint for a typed call, without HTTP. Undefined when it is not served here. */
+  invoke(endpoint: Endpoint, request: RawRequest): Promise<Reply | ProblemReply> | undefined
+  /** Serves on a port too, with `/healthz` and `/readyz`. Port 0 picks a free one. */
+  listen(options: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>
+  /** Answers what is under way and refuses what is new with 503; cuts off what is left at the deadline. Idempotent. */
+  close(options: StopOptions): Promise<void>
+}
+
+/** Makes the services' routes ready to be called. Starts no server: see `listen`. */
+export async function createServiceHost(options: ServiceHostOptions): Promise<ServiceHost> {
+  const kind = options.routes ?? 'routes'
+  const parts = { data: options.cluster, services: options.caller }
+  const routes = options.services.flatMap((service) => service[kind].map((route) => prepareRoute(route, parts)))
+  const deadlines = new Deadlines()
+  const fastify = createFastify(routes, deadlines)
+  await fastify.ready()
+  const byName = new Map(routes.map((route) => [nameOf(route.endpoint), route]))
+  let closing: Promise<void> | undefined
+
+  return {
+    dispatch: (request, response) => fastify.routing(request, response),
+    invoke(endpoint, request) {
+      const route = byName.get(nameOf(endpoint))
+      return route === undefined ? undefined : runUntilDeadline(route, request, deadlines)
+    },
+    async listen({ host, port }) {
+      await fastify.listen({ host, port })
+      const address = fastify.server.address()
+      return { port: typeof address === 'object' && address !== null ? address.port : port }
+    },
+    close(stopOptions) {
+      closing ??= closeFastify(fastify, deadlines, stopOptions)
+      return closing
+    },
+  }
+}
+
+function createFastify(routes: readonly Route[], deadlines: Deadlines): FastifyInstance {
+  const fastify = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    exposeHeadRoutes: false,
+    logger: false,
+    // A request that trickles in does not hold its connection for longer than any request may take.
+    requestTimeout: SERVICE_DEADLINE_MS,
+    frameworkErrors: (error, request, reply) => refuse(error, request as FastifyRequest, reply as FastifyReply),
+  })
+  fastify.removeContentTypeParser('text/plain')
+  fastify.setErrorHandler(refuse)
+  fastify.setNotFoundHandler(notFoundHandler(routes))
+  fastify.get('/healthz', (_request, response) => void response.send('ok'))
+  fastify.get('/readyz', (_request, response) => void response.send('ready'))
+  for (const route of routes) {
+    const { method, path } = route.endpoint
+    fastify.route({ method, url: path, handler: serve(route, deadlines) })
+  }
+  return fastify
+}
+
+/** The hot path: nothing here that one request does not need. */
+function serve(route: Route, deadlines: Deadlines) {
+  return (request: FastifyRequest, response: FastifyReply): void => {
+    const { headers, params, query, body } = request
+    const context = contextFrom(headers)
+    if (isLate(headers)) {
+      send(response, lateProblem(context))
+      return
+    }
+    const pending = deadlines.add(context, () => send(response, lateProblem(context)))
+    void route.run({ params, query, body, headers, context }).then((answer) => {
+      if (deadlines.settle(pending)) send(response, answer)
+    })
+  }
+}
+
+function runUntilDeadline(route: Route, request: RawRequest, deadlines: Deadlines): Promise<Reply | ProblemReply> {
+  return new Promise((resolve) => {
+    const pending = deadlines.add(request.context, () => resolve(lateProblem(request.context)))
+    void route.run(request).then((answer) => {
+      if (deadlines.settle(pending)) resolve(answer)
+    })
+  })
+}
+
+function send(response: FastifyReply, answer: Reply | ProblemReply): void {
+  let text: string | undefined
+  try {
+    text = answer.body === null ? undefined : JSON.stringify(answer.body)
+  } catch (error) {
+    // The handler answered what JSON cannot hold: a cycle, or a bigint.
+    refuse(error, response.request, response)
+    return
+  }
+  response.code(answer.status)
+  if (answer.headers !== undefined) response.headers(answer.headers)
+  if (text !== undefined) response.header('content-type', 'problem' in answer ? PROBLEM_TYPE : JSON_TYPE)
+  response.send(text)
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+function refuse(error: unknown, request: FastifyRequest, response: FastifyReply): void {
+  const context = contextFrom(request.headers)
+  const refusal = problemOf(error, context)
+  if (refusal.status >= 500) {
+    const path = request.routeOptions?.url ?? '(no route)'
+    const { traceparent } = context
+    reportFailure({ method: request.method, path, status: refusal.status, traceparent, error })
+  }
+  send(response, refusal)
+}
+
+/** 405 where the path has other methods, else 404. Off the hot path, so a list of patterns will do. */
+function notFoundHandler(routes: readonly Route[]) {
+  const patterns = routes.map(({ endpoint }) => ({ method: endpoint.method, pattern: patternOf(endpoint.path) }))
+  return (request: FastifyRequest, response: FastifyReply): void => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+    send(response, allowed.length > 0 ? methodProblem(request.method, path, allowed) : pathProblem(path))
+  }
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+')}$`)
+}
+
+function methodProblem(method: string, path: string, allowed: readonly Method[]): ProblemReply {
+  const refusal = problem(405, `${path} has no ${method}`, { code: 'SERVICE_METHOD_NOT_ALLOWED' })
+  return { ...refusal, headers: { allow: [...new Set(allowed)].join(', ') } }
+}
+
+function pathProblem(path: string): ProblemReply {
+  return problem(404, `there is no ${path}`, { code: 'SERVICE_ROUTE_UNKNOWN' })
+}
+
+function lateProblem(context: Context = newContext()): ProblemReply {
+  return problemOf(serviceError('SERVICE_DEADLINE_PASSED', 'the time for this request is over'), context)
+}
+
+/** Whether the request came with no time left: then nobody waits for its answer. */
+function isLate(headers: IncomingHttpHeaders): boolean {
+  const remaining = headers[DEADLINE_HEADER]
+  return typeof remaining === 'string' && remaining !== '' && Number(remaining) <= 0
+}
+
+function nameOf(endpoint: Endpoint): string {
+  return `${endpoint.service} ${endpoint.method} ${endpoint.path}`
+}
+
+async function closeFastify(fastify: FastifyInstance, deadlines: Deadlines, options: StopOptions): Promise<void> {
+  const drained = Promise.all([deadlines.whenIdle(), fastify.close()])
+  if ((await untilDeadline(drained, options)) === 'late') fastify.server.closeAllConnections()
+}

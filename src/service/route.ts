@@ -1,0 +1,108 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { z } from 'zod'
+import type { Access, Context, Endpoint, EndpointSpec, RouteDeclaration } from '../core/index.ts'
+import type { Cluster } from '../data/index.ts'
+import type { Caller } from './caller.ts'
+import { requestFacts } from './channels.ts'
+import { reportFailure } from './log.ts'
+import { type InputIssue, inputProblem, issuesOf, problemOf } from './problem.ts'
+import { type ProblemReply, problem, type Reply } from './reply.ts'
+import type { RouteCall } from './service.ts'
+
+/** One endpoint ready to run: what HTTP requests and typed calls of this process both go through. */
+export type Route = {
+  readonly endpoint: Endpoint
+  /** Never rejects: what is thrown becomes a problem. */
+  run(request: RawRequest): Promise<Reply | ProblemReply>
+}
+
+/** A request before parsing: as HTTP brings it, parameters and query as text. */
+export type RawRequest = {
+  readonly params: unknown
+  readonly query: unknown
+  readonly body: unknown
+  readonly headers: IncomingHttpHeaders
+  readonly context: Context
+}
+
+export const CONSUMER_HEADER = 'x-consumer-username'
+
+/** Prepares all that does not depend on the request. */
+export function prepareRoute(declaration: RouteDeclaration, parts: { data: Cluster; services: Caller }): Route {
+  const { endpoint } = declaration
+  const handler = declaration.handler as (call: RouteCall) => Promise<Reply | ProblemReply>
+  const parse = parserOf(endpoint.spec)
+  const admits = gateOf(endpoint.spec.access)
+
+  async function answer(request: RawRequest): Promise<Reply | ProblemReply> {
+    const consumer = headerOf(request.headers, CONSUMER_HEADER)
+    if (!admits(consumer)) return forbidden(endpoint, consumer)
+    const parsed = parse(request)
+    if ('issues' in parsed) return inputProblem(parsed.issues)
+    const { params, query, body } = parsed
+    const { headers, context } = request
+    const call = { params, query, body, headers, consumer, context, data: parts.data, services: parts.services }
+    return handler(call as RouteCall)
+  }
+
+  async function run(request: RawRequest): Promise<Reply | ProblemReply> {
+    const startedAtMs = requestFacts.hasSubscribers ? performance.now() : 0
+    const result = await answer(request).catch((error: unknown) => refusalOf(endpoint, request, error))
+    if (startedAtMs !== 0) publish(endpoint, request, result.status, performance.now() - startedAtMs)
+    return result
+  }
+  return { endpoint, run }
+}
+
+function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): ProblemReply {
+  const refusal = problemOf(error, request.context)
+  if (refusal.status >= 500) {
+    const { method, path } = endpoint
+    reportFailure({ method, path, status: refusal.status, traceparent: request.context.traceparent, error })
+  }
+  return refusal
+}
+
+function publish(endpoint: Endpoint, request: RawRequest, status: number, durationMs: number): void {
+  const { service, method, path } = endpoint
+  requestFacts.publish({ service, method, path, status, durationMs, traceparent: request.context.traceparent })
+}
+
+type Parsed = { readonly params: unknown; readonly query: unknown; readonly body: unknown }
+
+/** Parses all parts and reports the problems of all at once; an endpoint without a schema for a part does not see it. */
+function parserOf(spec: EndpointSpec): (request: RawRequest) => Parsed | { issues: readonly InputIssue[] } {
+  return (request) => {
+    const params = spec.params?.safeParse(request.params)
+    const query = spec.query?.safeParse(request.query)
+    const body = spec.body?.safeParse(request.body)
+    if (params?.success !== false && query?.success !== false && body?.success !== false) {
+      return { params: params?.data, query: query?.data, body: body?.data }
+    }
+    return { issues: [...issuesIn('params', params), ...issuesIn('query', query), ...issuesIn('body', body)] }
+  }
+}
+
+function issuesIn(place: InputIssue['in'], result: z.ZodSafeParseResult<unknown> | undefined): readonly InputIssue[] {
+  return result?.success === false ? issuesOf(place, result.error) : []
+}
+
+/**
+ * The gateway authenticates; a service only repeats which consumers a route is for, so that a policy removed from the gateway by
+ * mistake does not open the route. It trusts the header: bind services where only the gateway and other services reach them.
+ */
+function gateOf(access: Access | undefined): (consumer: string | undefined) => boolean {
+  if (access === undefined || typeof access === 'string') return () => true
+  const admitted = new Set(access.consumers)
+  return (consumer) => consumer !== undefined && admitted.has(consumer)
+}
+
+function forbidden(endpoint: Endpoint, consumer: string | undefined): ProblemReply {
+  const who = consumer === undefined ? 'a request without a consumer' : `consumer "${consumer}"`
+  return problem(403, `${endpoint.method} ${endpoint.path} is not for ${who}`, { code: 'SERVICE_FORBIDDEN' })
+}
+
+function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,80 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { declaredErrors } from '../../src/core/index.ts'
+import { LAYERS } from '../tidy/layers.ts'
+
+/**
+ * The tables in docs/ that are made from the code: between `<!-- generated: name -->` and `<!-- end: name -->`. `npm run docs`
+ * writes them, test/docs.test.ts fails when they differ.
+ */
+export type GeneratedTable = { readonly page: string; readonly name: string; readonly text: string }
+
+export async function generatedTables(root: string): Promise<readonly GeneratedTable[]> {
+  return [
+    { page: 'docs/errors.md', name: 'errors', text: await errorsTable(root) },
+    { page: 'docs/limits.md', name: 'limits', text: await limitsTables(root) },
+    { page: 'docs/architecture.md', name: 'imports', text: importsTable() },
+  ]
+}
+
+/** The page with the table in its place. Throws when the page has no markers for it. */
+export function withTable(page: string, table: GeneratedTable): string {
+  const [start, end] = [`<!-- generated: ${table.name} -->`, `<!-- end: ${table.name} -->`]
+  const from = page.indexOf(start)
+  const to = page.indexOf(end)
+  if (from === -1 || to < from) throw new Error(`${table.page} has no place for ${table.name}: ${start} … ${end}`)
+  return `${page.slice(0, from)}${start}\n${table.text}\n${page.slice(to)}`
+}
+
+function importsTable(): string {
+  const rows = Object.entries(LAYERS).map(
+    ([folder, imports]) => `| ${folder} | ${imports.join(', ') || 'nothing here'} |`,
+  )
+  return ['| folder | may import |', '|---|---|', ...rows, "| examples | the package's public entries only |"].join(
+    '\n',
+  )
+}
+
+/** Importing an errors.ts registers its errors. */
+async function errorsTable(root: string): Promise<string> {
+  for (const file of sourceFiles(root, 'errors.ts')) await import(join(root, file))
+  const rows = [...declaredErrors()]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([code, spec]) => `| \`${code}\` | ${spec.status} | ${spec.retryable ? 'yes' : 'no'} | ${cell(spec.remedy)} |`)
+  return ['| code | status | may pass by itself | what it means, what to do |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+async function limitsTables(root: string): Promise<string> {
+  const tables = await Promise.all(sourceFiles(root, 'limits.ts').map((file) => limitsTable(root, file)))
+  return tables.join('\n\n')
+}
+
+async function limitsTable(root: string, file: string): Promise<string> {
+  const module: Readonly<Record<string, unknown>> = await import(join(root, file))
+  const text = readFileSync(join(root, file), 'utf8')
+  const rows = [...text.matchAll(/^export const (\w+)/gm)].map((match) => {
+    const name = match[1] ?? ''
+    return `| \`${name}\` | ${shown(module[name])} | ${cell(commentBefore(text, match.index))} |`
+  })
+  return [`### ${file}`, '', '| limit | value | why |', '|---|---|---|', ...rows].join('\n')
+}
+
+function sourceFiles(root: string, name: string): readonly string[] {
+  return globSync(`src/**/${name}`, { cwd: root })
+    .map((path) => path.replaceAll(sep, '/'))
+    .sort()
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'number' ? value.toLocaleString('en-US') : `\`${JSON.stringify(value)}\``
+}
+
+/** The text of the doc comment that ends right before `offset`, as one line. */
+function commentBefore(text: string, offset: number): string {
+  const comment = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*$/.exec(text.slice(0, offset))?.[1] ?? ''
+  return comment.replace(/\n\s*\*? ?/g, ' ').trim()
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
