@@ -93,7 +93,7 @@ export class BatchQueue<Input, Output> {
         if (outputs.length === inputs.length) return outputs
         throw new Error(`${this.#operation.name} answered ${outputs.length} outputs for ${inputs.length} inputs`)
       } catch (error) {
-        if (attempt >= BATCH_ATTEMPTS_MAX || !isRetryable(error) || isOutcomeUnknown(error)) throw error
+        if (attempt >= BATCH_ATTEMPTS_MAX || !isTransient(error)) throw error
         await delay(BATCH_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + Math.random()))
       }
     }
@@ -106,14 +106,18 @@ export class BatchQueue<Input, Output> {
   }
 }
 
-/** Repeating after an unknown outcome could do everything twice. */
-function isOutcomeUnknown(error: unknown): boolean {
-  return error instanceof GroundswellError && error.code === 'DATA_COMMIT_UNKNOWN'
+/** Whether the same batch may succeed soon. A foreign bucket is its input's fault, and an unknown outcome must not be doubled. */
+function isTransient(error: unknown): boolean {
+  return isRetryable(error) && !hasCode(error, 'DATA_BUCKET_NOT_OWNED') && !hasCode(error, 'DATA_COMMIT_UNKNOWN')
 }
 
 /** Reasons that every input shares: halves would meet them too. */
 function isShared(error: unknown): boolean {
-  return isRetryable(error) || isOutcomeUnknown(error)
+  return isTransient(error) || hasCode(error, 'DATA_COMMIT_UNKNOWN')
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof GroundswellError && error.code === code
 }
 
 function rejectAll(batch: readonly { reject(error: unknown): void }[], error: unknown): void {

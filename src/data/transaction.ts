@@ -75,6 +75,7 @@ class TransactionSession implements Transaction {
   readonly #commitHooks: (() => void | Promise<unknown>)[] = []
   #failure: { readonly error: unknown } | undefined
   #isOpen = true
+  #lastQuery: Promise<unknown> = Promise.resolve()
 
   constructor(client: pg.PoolClient, place: ErrorPlace) {
     this.#client = client
@@ -92,7 +93,7 @@ class TransactionSession implements Transaction {
       throw toDataError(error, this.#place)
     })
     // The transaction rejects with the first failure; a query that nobody awaits must not also end the process.
-    mapped.catch(() => {})
+    this.#lastQuery = mapped.catch(() => {})
     return mapped as Promise<readonly R[]>
   }
 
@@ -145,7 +146,10 @@ class TransactionSession implements Transaction {
       throw this.#commitError(error)
     }
     this.isReusable = true
-    if (command === 'COMMIT' || this.#failure !== undefined) return
+    if (command === 'COMMIT') return
+    // The failure of a query that nobody awaited may reach us only after the answer to COMMIT.
+    await this.#lastQuery
+    if (this.#failure !== undefined) return
     throw dataError(
       'DATA_COMMIT_ROLLED_BACK',
       `shard ${this.shard} (${this.#place.label}) answered COMMIT with ${command}: an earlier query failed unnoticed`,

@@ -129,7 +129,6 @@ function send({ request, response, result, latencyMs }: Exchange, info: AdminInf
   // A body that was not read to its end cannot be followed by another request on the same connection.
   const unread = !request.complete && hasBody(request)
   response.writeHead(result.status, {
-    Date: new Date().toUTCString(),
     Server: `kong/${info.version}`,
     'X-Kong-Admin-Latency': String(Math.round(latencyMs)),
     // Kong says `*`; here only pages of this machine may read answers.

@@ -6,8 +6,9 @@ import type { Rules } from '../config/validate.ts'
 import { isRecord } from '../config/values.ts'
 
 /**
- * Forms as Kong reads them. Grammar of a name: `piece ('.' piece)*`, piece = `word ('[' (index | key)? ']')*`. A dot or a
- * key nests, `[]`, `[1]` or a repeated name make a list: `config.minute=5`, `methods[]=GET`, `paths=/a&paths=/b`.
+ * Forms as Kong reads them. Grammar of a name: `piece ('.' piece)*`, piece = `word ('[' (index | key)? ']')*`. A dot
+ * or a key nests, `[]`, `[1]` or a repeated name make a list: `config.minute=5`, `methods[]=GET`,
+ * `paths=/a&paths=/b`.
  */
 type Node = { readonly texts: string[]; readonly fields: Map<string, Node>; readonly items: Map<number, Node> }
 type Step = { readonly key: string } | { readonly index: number | undefined }
@@ -27,7 +28,9 @@ export function decodeForm(pairs: Iterable<readonly [string, string]>): Readonly
   return Object.fromEntries([...root.fields].map(([key, node]) => [key, valueIn(node)]))
 }
 
-/** Gives the texts of a form the types that the schema asks for; what does not parse stays, for validation to refuse. */
+/**
+ * Gives the texts of a form the types that the schema asks for; what does not parse stays, for validation to refuse.
+ */
 export function inferForm(
   schema: EntitySchema,
   rules: Rules,

@@ -7,10 +7,10 @@ import { ApiError } from '../config/api-error.ts'
 export type Guard = (request: IncomingMessage) => void
 
 /**
- * With a token, every request must carry it, in `Kong-Admin-Token` or as a bearer token. Without one, whoever reaches the
- * loopback interface is trusted, and that includes every web page in a browser on this machine. Two headers that pages
- * cannot forge tell them apart: a foreign `Origin` is a page's own request (a plain form needs no CORS preflight), and a
- * `Host` that is no loopback name is a page whose name was pointed at 127.0.0.1 (DNS rebinding).
+ * With a token, every request must carry it, in `Kong-Admin-Token` or as a bearer token. Without one, whoever reaches
+ * the loopback interface is trusted, and that includes every web page in a browser on this machine. Two headers that
+ * pages cannot forge tell them apart: a foreign `Origin` is a page's own request (a plain form needs no CORS
+ * preflight), and a `Host` that is no loopback name is a page whose name was pointed at 127.0.0.1 (DNS rebinding).
  */
 export function createGuard(token: string | undefined): Guard {
   return token === undefined ? refuseForeignPages : (request) => requireToken(request, token)

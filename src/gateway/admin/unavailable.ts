@@ -2,8 +2,8 @@ import { ApiError, notFound } from '../config/api-error.ts'
 import { type Endpoint, noContent, ok } from './answer.ts'
 
 /**
- * Kinds that this gateway does not have yet, but whose lists deck reads before it does anything: there are none of them,
- * and making one is refused in Kong's words for an operation that a node cannot do.
+ * Kinds that this gateway does not have yet, but whose lists deck reads before it does anything: there are none of
+ * them, and making one is refused in Kong's words for an operation that a node cannot do.
  */
 const KINDS = new Set(['upstreams', 'certificates', 'ca_certificates', 'snis'])
 

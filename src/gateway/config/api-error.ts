@@ -1,6 +1,6 @@
 /**
- * Errors as Kong's Admin API answers them: `{ code, name, message, fields }`, or only `{ message }` for what concerns the
- * request rather than the entity.
+ * Errors as Kong's Admin API answers them: `{ code, name, message, fields }`, or only `{ message }` for what concerns
+ * the request rather than the entity.
  */
 export type FieldErrors = { [field: string]: FieldError }
 export type FieldError = string | FieldErrors | (string | FieldErrors | null)[]
@@ -91,7 +91,10 @@ function coded(
   return new ApiError(status, body)
 }
 
-/** Entity errors first, then the fields by name, two levels dotted and what is deeper in Lua's notation. Items count from 1. */
+/**
+ * Entity errors first, then the fields by name, two levels dotted and what is deeper in Lua's notation. Items count
+ * from 1.
+ */
 function describe(fields: FieldErrors): string[] {
   const whole = fields[ENTITY]
   const parts: string[] = Array.isArray(whole) ? whole.map(String) : []

@@ -50,10 +50,6 @@ export function fieldsOf(fields: readonly NamedField[]): readonly (readonly [str
   return fields.flatMap((entry) => Object.entries(entry))
 }
 
-export function fieldOf(schema: EntitySchema, name: string): Field | undefined {
-  return schema.fields.find((entry) => name in entry)?.[name]
-}
-
 function childrenIn(schema: EntitySchema, parent: string): Child[] {
   return fieldsOf(schema.fields)
     .filter(([, field]) => field.type === 'foreign' && field.reference === parent)

@@ -108,8 +108,8 @@ export type ConfigPage = { readonly entities: readonly Entity[]; readonly next: 
 
 /**
  * The configuration in PostgreSQL. Kinds are named as in Kong (`services`, `keyauth_credentials`). A write is one
- * transaction; when it resolves, this process's snapshot already contains it. Writes throw an `ApiError` for a unique or
- * foreign key violation.
+ * transaction; when it resolves, this process's snapshot already contains it. Writes throw an `ApiError` for a unique
+ * or foreign key violation.
  */
 export type ConfigStore = ConfigSource &
   Lifecycle & {
@@ -117,7 +117,9 @@ export type ConfigStore = ConfigSource &
     /** Entities by id, after the id `after`, at most `size` (1..1000). */
     page(kind: string, options: PageOptions): Promise<ConfigPage>
     insert(kind: string, entity: Entity): Promise<Entity>
-    /** Creates the entity or replaces it whole: the one with its id, or with the value of `by`, whose id is then kept. */
+    /**
+     * Creates the entity or replaces it whole: the one with its id, or with the value of `by`, whose id is then kept.
+     */
     upsert(kind: string, entity: Entity, by?: EntityLookup): Promise<Entity>
     /** Changes what is there by `change`, under a row lock; undefined when it does not exist. */
     update(kind: string, id: string, change: (current: Entity) => Entity): Promise<Entity | undefined>

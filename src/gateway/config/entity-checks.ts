@@ -12,7 +12,10 @@ export type CheckInput = {
   readonly errorOf: (field: Field, value: unknown) => FieldError | undefined
 }
 
-/** Runs the checks and adds what they find to `errors`: texts under `@entity`, and the field that a condition is about. */
+/**
+ * Runs the checks and adds what they find to `errors`: texts under `@entity`, and the field that a condition is
+ * about.
+ */
 export function runEntityChecks(input: CheckInput, errors: FieldErrors): void {
   for (const check of input.checks) {
     const failure = failureOf(check, input, errors)

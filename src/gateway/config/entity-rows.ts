@@ -74,7 +74,10 @@ export type RowWrite = {
   readonly entity: Entity
 }
 
-/** Inserts the entity, or replaces the one with its id when `replace` is set. Throws an `ApiError` when the data forbids it. */
+/**
+ * Inserts the entity, or replaces the one with its id when `replace` is set. Throws an `ApiError` when the data
+ * forbids it.
+ */
 export async function writeEntity(tx: Transaction, write: RowWrite, replace: boolean): Promise<void> {
   const { schema, entity, version } = write
   await assertParentsExist(tx, schema, entity)
@@ -91,7 +94,9 @@ export async function writeEntity(tx: Transaction, write: RowWrite, replace: boo
   await writeReferences(tx, schema, entity)
 }
 
-/** Deletes the entity and what cascades from it; false when it is not there. Throws when something else refers to it. */
+/**
+ * Deletes the entity and what cascades from it; false when it is not there. Throws when something else refers to it.
+ */
 export async function deleteEntity(tx: Transaction, write: Omit<RowWrite, 'entity'>, id: string): Promise<boolean> {
   const { catalog, schema, version } = write
   for (const child of catalog.childrenOf(schema.name)) {
@@ -119,7 +124,10 @@ export async function deleteEntity(tx: Transaction, write: Omit<RowWrite, 'entit
 
 export type ChangeRow = { readonly kind: string; readonly id: string; readonly body: Entity | null }
 
-/** What changed after `since` up to the answered version, in one statement and so in one state; null bodies are deletions. */
+/**
+ * What changed after `since` up to the answered version, in one statement and so in one state; null bodies are
+ * deletions.
+ */
 export async function selectChanges(db: Queryable, since: number): Promise<{ version: number; changes: ChangeRow[] }> {
   const rows = await db.query<{ version: number; kind: string | null; id: string; body: Entity | null }>(
     `SELECT v.version, c.kind, c.id, c.body FROM gateway.config_version v LEFT JOIN (

@@ -33,7 +33,9 @@ export const path: Field = {
 
 const PROTOCOLS = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp']
 
-/** Kong's protocols; those that this gateway does not proxy are refused by name instead of being accepted and ignored. */
+/**
+ * Kong's protocols; those that this gateway does not proxy are refused by name instead of being accepted and ignored.
+ */
 export const protocol: Field = {
   type: 'string',
   one_of: PROTOCOLS,

@@ -172,7 +172,10 @@ function onlyForStreams(field: string): Field {
   return { ...endpoints, custom_validator: refuse }
 }
 
-/** `url` of a service: what it does not name goes back to its default, so that a PATCH of it never mixes two addresses. */
+/**
+ * `url` of a service: what it does not name goes back to its default, so that a PATCH of it never mixes two
+ * addresses.
+ */
 function partsOfUrl(value: string): Readonly<Record<string, unknown>> | string {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (url === undefined || url.hostname === '') return 'missing host in url'

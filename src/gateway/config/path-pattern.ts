@@ -2,7 +2,8 @@ import { messageOf } from '../../core/index.ts'
 
 /**
  * Compiles a route's regular expression as Kong reads it: anchored at the start of the path, not at its end. Kong's are
- * PCRE; its named groups `(?P<name>…)` are translated, what JavaScript cannot express is refused with the engine's message.
+ * PCRE; its named groups `(?P<name>…)` are translated, what JavaScript cannot express is refused with the engine's
+ * message.
  */
 export function compilePathPattern(source: string): RegExp | string {
   try {

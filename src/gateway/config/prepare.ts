@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { systemClock } from '../../core/index.ts'
 import { type FieldErrors, schemaViolation } from './api-error.ts'
 import { type Catalog, fieldsOf } from './catalog.ts'
 import type { Entity } from './entities.ts'
@@ -6,7 +7,10 @@ import type { EntitySchema, Field, NamedField, ShorthandField } from './schema.t
 import { errorsOf } from './validate.ts'
 import { isRecord, valueAt } from './values.ts'
 
-/** From what a client sends to what is stored, and back: shorthands, defaults, merging, validation. Pure but for new ids. */
+/**
+ * From what a client sends to what is stored, and back: shorthands, defaults, merging, validation. Pure but for new
+ * ids.
+ */
 type Values = Readonly<Record<string, unknown>>
 type Shorthands = readonly Readonly<Record<string, ShorthandField>>[]
 type Container = { readonly fields?: readonly NamedField[]; readonly shorthand_fields?: Shorthands }
@@ -104,7 +108,10 @@ function fillIn(output: Record<string, unknown>, path: readonly string[], value:
   output[first] = copy
 }
 
-/** Fills in ids, times, random keys and defaults; null stands for unset, and goes back to the default where there is one. */
+/**
+ * Fills in ids, times, random keys and defaults; null stands for unset, and goes back to the default where there is
+ * one.
+ */
 function complete(fields: readonly NamedField[], input: Values, now: number): Record<string, unknown> {
   const output: Record<string, unknown> = { ...input }
   for (const [name, field] of fieldsOf(fields)) output[name] = completed(field, input[name], now)
@@ -165,7 +172,7 @@ function echo(container: Container, entity: Values): Values {
 
 const pathOf = (shorthand: ShorthandField) => shorthand.deprecation?.replaced_with[0]?.path
 
-const nowSeconds = () => Math.floor(Date.now() / 1000)
+const nowSeconds = () => Math.floor(systemClock.now() / 1000)
 
 function pick(input: Values, name: string): Values {
   return input[name] === undefined ? {} : { [name]: input[name] }

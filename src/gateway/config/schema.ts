@@ -1,7 +1,7 @@
 /**
  * Kong's schema language as data. One description of an entity or plugin drives validation, defaults, the reading of
- * forms, and is served as it is under `/schemas`, where deck reads it. Functions among it stay here: JSON leaves them out.
- * Source: Kong 3.9, `kong/db/schema`.
+ * forms, and is served as it is under `/schemas`, where deck reads it. Functions among it stay here: JSON leaves them
+ * out. Source: Kong 3.9, `kong/db/schema`.
  */
 export type FieldType =
   | 'string'
@@ -64,8 +64,8 @@ export type Field = {
 }
 
 /**
- * A name accepted on input instead of others. With `deprecation.replaced_with` it is the old name of a field and echoes it
- * on output; with `expand` it is only input, like a service's `url`.
+ * A name accepted on input instead of others. With `deprecation.replaced_with` it is the old name of a field and
+ * echoes it on output; with `expand` it is only input, like a service's `url`.
  */
 export type ShorthandField = {
   readonly type: FieldType
@@ -140,8 +140,8 @@ export type EntitySchema = {
  * `{ consumer: noConsumer }`. Entity checks name the fields with their prefix (`config.second`).
  *
  * ```ts
- * { name: 'x', fields: [{ config: { type: 'record', required: true, fields: [{ limit: { type: 'number', gt: 0 } }] } }] }
- * ```
+ * { name: 'x', fields: [{ config: { type: 'record', required: true, fields: [{ limit: { type: 'number', gt: 0 } }] }
+ * }] } ```
  */
 export type PluginSchema = EntitySchema
 

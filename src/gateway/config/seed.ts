@@ -10,8 +10,8 @@ import type { EntitySchema } from './schema.ts'
 type Values = Readonly<Record<string, unknown>>
 
 /**
- * What the application declares, in Kong's field names; parents are named by name: `{ name: 'key-auth', route: 'orders' }`.
- * Fields left out have Kong's defaults.
+ * What the application declares, in Kong's field names; parents are named by name: `{ name: 'key-auth', route:
+ * 'orders' }`. Fields left out have Kong's defaults.
  */
 export type GatewaySeed = {
   readonly services?: readonly (Values & { readonly name: string })[]

@@ -29,8 +29,9 @@ export function createConfigStore(options: ConfigStoreOptions): SeedingConfigSto
 }
 
 /**
- * States: idle → (start) → running → (stop) → stopped. While running, a reload follows each own write, each notification
- * and each poll that finds a newer version. Reloads run one at a time; those asked for meanwhile share the next.
+ * States: idle → (start) → running → (stop) → stopped. While running, a reload follows each own write, each
+ * notification and each poll that finds a newer version. Reloads run one at a time; those asked for meanwhile share
+ * the next.
  */
 class PostgresConfigStore implements SeedingConfigStore {
   readonly #cluster: OpenCluster

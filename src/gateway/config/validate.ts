@@ -9,7 +9,9 @@ export type Rules = {
   readonly entity_checks?: readonly EntityCheck[]
 }
 
-/** What is wrong with a complete entity (defaults filled in), or undefined. `updating` words some messages for PATCH. */
+/**
+ * What is wrong with a complete entity (defaults filled in), or undefined. `updating` words some messages for PATCH.
+ */
 export function errorsOf(
   rules: Rules,
   entity: Readonly<Record<string, unknown>>,
