@@ -1,6 +1,6 @@
 import { defineErrors } from '../core/index.ts'
 
-/** Operating errors of the gateway. What the Admin API answers clients with is `config/api-error.ts`, in Kong's format. */
+/** Operating errors of the gateway. What the Admin API answers is in `config/api-error.ts`, in Kong's format. */
 export const gatewayError = defineErrors({
   GATEWAY_ADMIN_TOKEN_REQUIRED: {
     status: 500,

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type Clock, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
@@ -83,19 +84,19 @@ class NodeGateway implements Gateway {
     this.#identity = { server, via: `1.1 ${server}`, port: '', draining: false }
     this.#peers = new Peers(options.trustedIps ?? [])
     this.#server = this.#createServer()
-    this.#compiled = this.#compile(options.config.snapshot())
+    this.#compiled = this.#compile(NOTHING)
   }
 
   async listen({ host = '0.0.0.0', port }: { readonly host?: string; readonly port: number }) {
     this.reload(this.#options.config.snapshot())
     this.#unsubscribe = this.#options.config.subscribe((config) => void this.reload(config))
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject)
-        resolve()
-      })
-    })
+    try {
+      this.#server.listen(port, host)
+      await once(this.#server, 'listening')
+    } catch (error) {
+      this.#unsubscribe()
+      throw error
+    }
     const bound = (this.#server.address() as AddressInfo).port
     this.#identity.port = String(bound)
     return { port: bound }
@@ -219,6 +220,16 @@ class NodeGateway implements Gateway {
     if (outcome === 'late') this.#server.closeAllConnections()
     await this.#proxy.destroy()
   }
+}
+
+/** In force until `listen`: the source need not be ready before. */
+const NOTHING: GatewayConfig = {
+  version: 0,
+  services: [],
+  routes: [],
+  consumers: [],
+  keyAuthCredentials: [],
+  plugins: [],
 }
 
 /** Splits the request's target; false when it is none that a gateway can serve. */

@@ -37,9 +37,9 @@ test('every kind of attribute that a route has must match', () => {
 test('more kinds of attributes win over a longer path', () => {
   const router = routerOf(
     { name: 'path', paths: ['/a/very/long/path'] },
-    { name: 'host and header', hosts: ['a.com'], headers: { version: ['2'] } },
+    { name: 'host-and-header', hosts: ['a.com'], headers: { version: ['2'] } },
   )
-  assert.equal(matchOf(router, '/a/very/long/path', { host: 'a.com', version: '2' }), 'host and header')
+  assert.equal(matchOf(router, '/a/very/long/path', { host: 'a.com', version: '2' }), 'host-and-header')
   assert.equal(matchOf(router, '/a/very/long/path', { host: 'a.com' }), 'path')
 })
 

@@ -30,7 +30,7 @@ export async function startDatabases(options: RuntimeOptions, log: (line: string
     const server = await startEmbeddedPostgres({
       dataDir: join(options.dataDir, 'postgres'),
       shards: options.shards,
-      port: options.postgresPort,
+      port: options.postgresPort || undefined,
       onProgress: log,
     })
     const file = join(options.dataDir, CONNECTION_FILE)

@@ -28,7 +28,7 @@ const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address of the services; 0.0.0.0 in a container.'),
   DATA_DIR: z.string().min(1).default('.groundswell').describe('Folder of the embedded PostgreSQL.'),
   SHARDS: z.coerce.number().int().min(1).max(64).default(4).describe('Shards of the embedded PostgreSQL.'),
-  POSTGRES_PORT: port(0).describe('Port of the embedded PostgreSQL. 0 picks a free one.'),
+  POSTGRES_PORT: port(0).describe('Port of the embedded PostgreSQL. 0 picks a free one and keeps it while it stays free.'),
   DATABASE_URLS: z
     .string()
     .optional()

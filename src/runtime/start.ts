@@ -109,6 +109,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
     stop: () => started.stop(),
     failed: databases.exited.then((reason) => {
+      if (started.isStopping) return new Promise<never>(() => {})
       throw runtimeError('RUNTIME_DATABASE_GONE', `the embedded PostgreSQL ended by itself: ${reason}`)
     }),
   }
@@ -121,6 +122,10 @@ class Stack {
 
   push(stop: Lifecycle['stop']): void {
     this.stops.push(stop)
+  }
+
+  get isStopping(): boolean {
+    return this.stopping !== undefined
   }
 
   stop(): Promise<void> {

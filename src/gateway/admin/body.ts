@@ -5,6 +5,8 @@ import { isRecord } from '../config/values.ts'
 import type { Input } from './answer.ts'
 import { decodeForm } from './form.ts'
 
+const CONTENT_TYPES = 'application/json, application/x-www-form-urlencoded or multipart/form-data'
+
 const unparsable = () => new ApiError(400, { message: 'Cannot parse JSON body' })
 const tooLarge = () =>
   new ApiError(413, { message: `Payload too large: bodies may have at most ${ADMIN_BODY_BYTES_MAX} bytes` })
@@ -22,7 +24,7 @@ export async function readInput(request: IncomingMessage): Promise<Input> {
   if (type === 'multipart/form-data')
     return { values: decodeForm(await parseMultipart(bytes, contentType)), form: true }
   throw new ApiError(415, {
-    message: `unsupported content type "${contentType}": send application/json, application/x-www-form-urlencoded or multipart/form-data`,
+    message: `unsupported content type "${contentType}": send ${CONTENT_TYPES}`,
   })
 }
 

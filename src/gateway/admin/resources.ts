@@ -10,6 +10,12 @@ import { inferForm } from './form.ts'
 import { listAnswer, pageOptions } from './list.ts'
 
 type Values = Readonly<Record<string, unknown>>
+/** What a request replaces, and the fields that its path settles. */
+type Target = { readonly key: string; readonly existing: Entity | undefined; readonly fixed?: Values }
+
+/** `fixed` is laid over a body; `current` is what it changes, which may decide how it is read. */
+type Surroundings = { readonly fixed?: Values; readonly current?: Values }
+
 type Parent = { readonly child: Child; readonly schema: EntitySchema; readonly key: string }
 
 /** The endpoints of every kind, derived from the schemas. */
@@ -70,7 +76,7 @@ class EntityResources {
         }
         return this.#list(`/${segmentOf(schema)}`, schema, { query })
       },
-      POST: async (call) => created(await this.#create(schema, await call.input(), {})),
+      POST: async (call) => created(await this.#create(schema, await call.input())),
     }
   }
 
@@ -80,11 +86,11 @@ class EntityResources {
       GET: async () => ok(present(this.#catalog, schema, await this.#find(schema, key))),
       PUT: async (call) => {
         const existing = await this.#lookUp(schema, key)
-        return ok(await this.#replace(schema, { key, existing }, await call.input(), {}))
+        return ok(await this.#replace(schema, { key, existing }, await call.input()))
       },
       PATCH: async (call) => {
         const existing = await this.#find(schema, key)
-        return ok(await this.#change(schema, existing, await call.input(), {}))
+        return ok(await this.#change(schema, existing, await call.input()))
       },
       DELETE: async () => {
         const existing = await this.#lookUp(schema, key)
@@ -112,14 +118,14 @@ class EntityResources {
         const id = idOf(entity)
         const input = await call.input()
         const target = { key: id ?? randomUUID(), existing: id === undefined ? undefined : await find() }
-        const parent = await this.#replace(foreign.schema, target, input, {})
+        const parent = await this.#replace(foreign.schema, target, input)
         if (id === undefined) {
           const link = { values: { [foreign.field]: { id: parent.id } }, form: false }
-          await this.#change(schema, entity, link, {})
+          await this.#change(schema, entity, link)
         }
         return ok(parent)
       },
-      PATCH: async (call) => ok(await this.#change(foreign.schema, await find(), await call.input(), {})),
+      PATCH: async (call) => ok(await this.#change(foreign.schema, await find(), await call.input())),
       DELETE: async () => {
         await find()
         throw methodNotAllowed()
@@ -162,11 +168,11 @@ class EntityResources {
       PUT: async (call) => {
         const fixed = await owner()
         const existing = await find(fixed)
-        return ok(await this.#replace(child.schema, { key, existing }, await call.input(), fixed))
+        return ok(await this.#replace(child.schema, { key, existing, fixed }, await call.input()))
       },
       PATCH: async (call) => {
         const existing = await findOne(await owner())
-        return ok(await this.#change(child.schema, existing, await call.input(), {}))
+        return ok(await this.#change(child.schema, existing, await call.input()))
       },
       DELETE: async () => {
         const entity = await find(await owner())
@@ -176,8 +182,9 @@ class EntityResources {
     }
   }
 
-  /** The values of a body: forms typed by the schema, parents resolved to their ids, `fixed` laid over. */
-  async valuesOf(schema: EntitySchema, input: Input, fixed: Values = {}, current: Values = {}): Promise<Values> {
+  /** The values of a body: forms typed by the schema, parents resolved to their ids. */
+  async valuesOf(schema: EntitySchema, input: Input, around: Surroundings = {}): Promise<Values> {
+    const { fixed, current } = around
     const rules = this.#catalog.rulesOf(schema, { ...current, ...input.values })
     const typed = input.form ? inferForm(schema, rules, input.values) : input.values
     const values = { ...typed, ...fixed }
@@ -212,29 +219,24 @@ class EntityResources {
     return listAnswer(path, { data, next: page.next }, query)
   }
 
-  async #create(schema: EntitySchema, input: Input, fixed: Values): Promise<Entity> {
-    const values = await this.valuesOf(schema, input, fixed)
+  async #create(schema: EntitySchema, input: Input, fixed: Values = {}): Promise<Entity> {
+    const values = await this.valuesOf(schema, input, { fixed })
     const entity = await this.#store.insert(schema.name, prepareInsert(this.#catalog, schema, values))
     return present(this.#catalog, schema, entity)
   }
 
-  async #replace(
-    schema: EntitySchema,
-    target: { readonly key: string; readonly existing: Entity | undefined },
-    input: Input,
-    fixed: Values,
-  ): Promise<Entity> {
+  async #replace(schema: EntitySchema, target: Target, input: Input): Promise<Entity> {
     const { key, existing } = target
     const by = isUuid(key) || schema.endpoint_key === undefined ? undefined : { field: schema.endpoint_key, value: key }
     const id = existing?.id ?? (isUuid(key) ? key : undefined)
     const identity = { ...(by && { [by.field]: by.value }), ...(id !== undefined && { id }) }
-    const values = await this.valuesOf(schema, input, { ...fixed, ...identity })
+    const values = await this.valuesOf(schema, input, { fixed: { ...target.fixed, ...identity } })
     const entity = await this.#store.upsert(schema.name, prepareInsert(this.#catalog, schema, values), by)
     return present(this.#catalog, schema, entity)
   }
 
-  async #change(schema: EntitySchema, existing: Entity, input: Input, fixed: Values): Promise<Entity> {
-    const values = await this.valuesOf(schema, input, fixed, existing)
+  async #change(schema: EntitySchema, existing: Entity, input: Input): Promise<Entity> {
+    const values = await this.valuesOf(schema, input, { current: existing })
     const entity = await this.#store.update(schema.name, String(existing.id), (current) =>
       prepareUpdate(this.#catalog, schema, { current, input: values }),
     )

@@ -41,7 +41,8 @@ export function stillReferenced(parent: string, child: string): ApiError {
 }
 
 export function foreignKeyUnresolved(field: string, by: { name: string; value: string; parent: string }): ApiError {
-  const reason = `the foreign key cannot be resolved with '${luaText({ [by.name]: by.value })}' for an existing '${by.parent}' entity`
+  const given = luaText({ [by.name]: by.value })
+  const reason = `the foreign key cannot be resolved with '${given}' for an existing '${by.parent}' entity`
   const message = `foreign key unresolved (${field}.${by.name}: ${reason})`
   return coded(400, { code: 13, name: 'foreign keys unresolved', message, fields: { [field]: { [by.name]: reason } } })
 }

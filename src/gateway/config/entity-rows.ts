@@ -173,7 +173,8 @@ async function writeReferences(tx: Transaction, schema: EntitySchema, entity: En
   if (values.length === 0) return
   await tx.query(
     `INSERT INTO gateway.entity_references (kind, id, field, parent_kind, parent_id)
-     SELECT $1, $2::uuid, v.field, v.parent, v.id FROM unnest($3::text[], $4::text[], $5::uuid[]) AS v (field, parent, id)`,
+     SELECT $1, $2::uuid, v.field, v.parent, v.id
+     FROM unnest($3::text[], $4::text[], $5::uuid[]) AS v (field, parent, id)`,
     [
       schema.name,
       entity.id,

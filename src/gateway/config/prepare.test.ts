@@ -73,7 +73,8 @@ test('several wrong fields are all reported, sorted by name', () => {
   )
   assert.equal(
     message,
-    '4 schema violations (color: unknown field; path: should start with: /; port: value should be between 0 and 65535; ' +
+    '4 schema violations (color: unknown field; path: should start with: /; ' +
+      'port: value should be between 0 and 65535; ' +
       'retries: expected an integer)',
   )
 })

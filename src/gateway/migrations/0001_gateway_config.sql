@@ -2,8 +2,8 @@
 -- beside them, so that a new kind of entity is a new schema in the code and no migration.
 CREATE SCHEMA gateway;
 
--- One row. Every write locks it first and leaves the next version: writers take turns, and versions appear in commit order,
--- so that "everything after version n" misses nothing.
+-- One row. Every write locks it first and leaves the next version: writers take turns, and versions appear in commit
+-- order, so that "everything after version n" misses nothing.
 CREATE TABLE gateway.config_version (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   version bigint NOT NULL
