@@ -1,4 +1,4 @@
-import { delay, GroundswellError, isRetryable } from '../core/index.ts'
+import { delay, GroundswellError } from '../core/index.ts'
 import { batchFacts } from './channels.ts'
 import type { BatchWrite, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
@@ -89,14 +89,19 @@ export class BatchQueue<Input, Output> {
     const inputs = batch.map((waiting) => waiting.input)
     for (let attempt = 1; ; attempt++) {
       try {
-        const outputs = await this.#transaction((tx) => this.#operation.run(tx, inputs))
-        if (outputs.length === inputs.length) return outputs
-        throw new Error(`${this.#operation.name} answered ${outputs.length} outputs for ${inputs.length} inputs`)
+        return await this.#transaction((tx) => this.#runChecked(tx, inputs))
       } catch (error) {
         if (attempt >= BATCH_ATTEMPTS_MAX || !isTransient(error)) throw error
         await delay(BATCH_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + Math.random()))
       }
     }
+  }
+
+  /** Within the transaction, so that outputs which cannot be told apart are rolled back and not half believed. */
+  async #runChecked(tx: Transaction, inputs: readonly Input[]): Promise<readonly Output[]> {
+    const outputs = await this.#operation.run(tx, inputs)
+    if (outputs.length === inputs.length) return outputs
+    throw new Error(`${this.#operation.name} answered ${outputs.length} outputs for ${inputs.length} inputs`)
   }
 
   #publish(outcome: 'committed' | 'failed', inputs: number, startedAt: number): void {
@@ -106,18 +111,23 @@ export class BatchQueue<Input, Output> {
   }
 }
 
-/** Whether the same batch may succeed soon. A foreign bucket is its input's fault, and an unknown outcome must not be doubled. */
+const TRANSIENT = new Set(['DATA_CONNECTION_LOST', 'DATA_CONFLICT', 'DATA_UNREACHABLE'])
+/** After an unknown outcome nothing may be repeated; for lack of connections, smaller transactions only ask for more. */
+const FINAL = new Set(['DATA_COMMIT_UNKNOWN', 'DATA_POOL_EXHAUSTED', 'DATA_CLOSED'])
+/** Classes of SQLSTATE that come from the statement or the server, not from an input: bad SQL (42), out of resources (53). */
+const STATEMENT_FAULT = /^(42|53|58|XX)/
+
+/** Whether the same batch may succeed after a pause: nothing was written, and nobody's input is to blame. */
 function isTransient(error: unknown): boolean {
-  return isRetryable(error) && !hasCode(error, 'DATA_BUCKET_NOT_OWNED') && !hasCode(error, 'DATA_COMMIT_UNKNOWN')
+  return error instanceof GroundswellError && TRANSIENT.has(error.code)
 }
 
 /** Reasons that every input shares: halves would meet them too. */
 function isShared(error: unknown): boolean {
-  return isTransient(error) || hasCode(error, 'DATA_COMMIT_UNKNOWN')
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof GroundswellError && error.code === code
+  if (!(error instanceof GroundswellError)) return false
+  return (
+    TRANSIENT.has(error.code) || FINAL.has(error.code) || STATEMENT_FAULT.test(String(error.details.sqlState ?? ''))
+  )
 }
 
 function rejectAll(batch: readonly { reject(error: unknown): void }[], error: unknown): void {

@@ -1,23 +1,15 @@
-import pg from 'pg'
-import { delay, GroundswellError, type Key, messageOf, type StopOptions } from '../core/index.ts'
-import { BatchQueue } from './batch-write.ts'
+import type { Key, StopOptions } from '../core/index.ts'
 import { bucketOf } from './bucket.ts'
-import { type Connections, type ConnectionStats, clientConfig, labelOf, openConnections } from './connection.ts'
-import type { BatchWrite, Cluster, KeyLocation, Row, ScatterQuery, Shard, Transaction } from './database.ts'
-import { claimShards, readDirectory, type ShardDirectory } from './directory.ts'
+import type { ConnectionStats } from './connection.ts'
+import type { Cluster, KeyLocation, Row, ScatterQuery, Shard } from './database.ts'
+import { claimShards, readDirectory, type ShardDirectory, verifyShards } from './directory.ts'
 import { dataError } from './errors.ts'
-import {
-  CONNECT_TIMEOUT_MS,
-  CONNECTIONS_MAX,
-  CONNECTIONS_PER_SHARD_MIN,
-  REROUTE_ATTEMPTS_MAX,
-  REROUTE_BACKOFF_MS,
-} from './limits.ts'
+import { CONNECT_TIMEOUT_MS, CONNECTIONS_MAX, CONNECTIONS_PER_SHARD_MIN } from './limits.ts'
 import { listenOn } from './listen.ts'
 import { type MigrationSet, migrateShards, systemMigrations } from './migrate.ts'
+import { PooledShard } from './pooled-shard.ts'
+import { RoutedShard } from './routed-shard.ts'
 import { scatter } from './scatter.ts'
-import { type ErrorPlace, toDataError } from './sql-error.ts'
-import { runStatement, runTransaction } from './transaction.ts'
 
 export type ClusterOptions = {
   /** One per shard, shard 0 first. */
@@ -37,17 +29,30 @@ export type OpenCluster = Cluster & {
   /** Reads the shard directory. Needed once before keys can be located. */
   loadDirectory(): Promise<void>
   directory(): ShardDirectory
-  /** Calls `onNotify` for each notification on a channel of one shard, over a connection of its own that is renewed when it breaks. */
+  /**
+   * Calls `onNotify` for each notification on a channel of one shard, over a connection of its own. When that breaks it is
+   * renewed, and `onNotify` is called with '' since something may have been missed.
+   */
   listen(shard: number, channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>
+  /** Connections by shard. */
   stats(): readonly ConnectionStats[]
+  /** Finishes what was accepted, refuses the rest by DATA_CLOSED, cuts off what is left at the deadline. Idempotent. */
   close(options: StopOptions): Promise<void>
 }
 
-/** Opens a cluster. Throws DATA_UNREACHABLE, naming every database that does not answer, passwords never shown. */
+/**
+ * Opens a cluster. Throws DATA_UNREACHABLE, naming every database that does not answer, passwords never shown, and
+ * DATA_SHARDS_MISMATCH for databases that are shards of another cluster, in another order or another number.
+ */
 export async function openCluster(options: ClusterOptions): Promise<OpenCluster> {
   const cluster = new PooledCluster(options)
-  await cluster.ping(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
-  return cluster
+  try {
+    await cluster.verify(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
+    return cluster
+  } catch (error) {
+    await cluster.close({ deadlineAtMs: 0 })
+    throw error
+  }
 }
 
 class PooledCluster implements OpenCluster {
@@ -55,6 +60,7 @@ class PooledCluster implements OpenCluster {
   readonly #applicationName: string
   readonly #listeners = new Set<() => Promise<void>>()
   #directory: ShardDirectory | undefined
+  #loading: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   constructor({ urls, connectionsMax = CONNECTIONS_MAX, applicationName = 'groundswell' }: ClusterOptions) {
@@ -79,6 +85,7 @@ class PooledCluster implements OpenCluster {
   }
 
   forBucket(bucket: number): Shard {
+    this.#shardOf(bucket)
     return new RoutedShard(this, bucket)
   }
 
@@ -102,8 +109,12 @@ class PooledCluster implements OpenCluster {
     return { applied: system.applied + others.applied }
   }
 
-  async loadDirectory(): Promise<void> {
-    this.#directory = await readDirectory(this.home, this.shards.length)
+  loadDirectory(): Promise<void> {
+    // One reading for all who ask meanwhile: after a move, every request of the bucket asks.
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
   }
 
   directory(): ShardDirectory {
@@ -111,13 +122,11 @@ class PooledCluster implements OpenCluster {
     return this.#directory
   }
 
-  async ping(timeoutMs: number): Promise<void> {
-    const failures = (await Promise.all(this.shards.map((shard) => shard.ping(timeoutMs)))).filter(
-      (text) => text !== undefined,
-    )
-    if (failures.length === 0) return
-    await this.close({ deadlineAtMs: 0 })
-    throw dataError('DATA_UNREACHABLE', failures.join('; '))
+  async verify(timeoutMs: number): Promise<void> {
+    const answers = await Promise.all(this.shards.map((shard) => shard.ping(timeoutMs)))
+    const failures = answers.filter((answer) => answer !== undefined)
+    if (failures.length > 0) throw dataError('DATA_UNREACHABLE', failures.join('; '))
+    await verifyShards(this.shards)
   }
 
   async listen(shard: number, channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>> {
@@ -139,6 +148,10 @@ class PooledCluster implements OpenCluster {
     return this.#closing
   }
 
+  async #load(): Promise<void> {
+    this.#directory = await readDirectory(this.home, this.shards.length)
+  }
+
   async #close(options: StopOptions): Promise<void> {
     await Promise.all([...this.#listeners].map((stop) => stop()))
     await Promise.all(this.shards.map((shard) => shard.close(options)))
@@ -156,131 +169,5 @@ class PooledCluster implements OpenCluster {
     if (shard === undefined)
       throw dataError('DATA_SHARDS_MISMATCH', `there is no shard ${index} among ${this.shards.length}`)
     return shard
-  }
-}
-
-type ShardOptions = {
-  readonly url: string
-  readonly index: number
-  readonly max: number
-  readonly applicationName: string
-}
-
-class PooledShard implements Shard {
-  readonly index: number
-  readonly label: string
-  readonly url: string
-  readonly place: ErrorPlace
-  readonly #connections: Connections
-  readonly #queues = new Map<unknown, unknown>()
-
-  constructor({ url, index, max, applicationName }: ShardOptions) {
-    this.url = url
-    this.index = index
-    this.label = labelOf(url)
-    this.place = { shard: index, label: this.label }
-    this.#connections = openConnections({ url, max, applicationName, place: this.place })
-  }
-
-  async query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<readonly R[]> {
-    const client = await this.#connections.acquire()
-    try {
-      const rows = await runStatement(client, this.place, { text, values })
-      client.release()
-      return rows as readonly R[]
-    } catch (error) {
-      const known = toDataError(error, this.place)
-      client.release(known instanceof GroundswellError && known.code === 'DATA_CONNECTION_LOST' ? true : undefined)
-      throw known
-    }
-  }
-
-  transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
-    return runTransaction(this.#connections, this.place, run)
-  }
-
-  async write<Input, Output>(operation: BatchWrite<Input, Output>, input: Input): Promise<Output> {
-    let queue = this.#queues.get(operation) as BatchQueue<Input, Output> | undefined
-    if (queue === undefined) {
-      queue = new BatchQueue(operation, this.place, (run) => this.transaction(run))
-      this.#queues.set(operation, queue)
-    }
-    return queue.add(input)
-  }
-
-  /** What is wrong with the connection, if anything. */
-  async ping(timeoutMs: number): Promise<string | undefined> {
-    const client = new pg.Client({
-      ...clientConfig({ url: this.url, applicationName: 'groundswell-ping' }),
-      connectionTimeoutMillis: timeoutMs,
-    })
-    client.on('error', () => {})
-    try {
-      await client.connect()
-      return undefined
-    } catch (error) {
-      return `shard ${this.index} (${this.label}) does not answer: ${messageOf(error)}`
-    } finally {
-      await client.end().catch(() => undefined)
-    }
-  }
-
-  stats(): ConnectionStats {
-    return this.#connections.stats()
-  }
-
-  close(options: StopOptions): Promise<void> {
-    return this.#connections.close(options)
-  }
-}
-
-/**
- * The shard that has a bucket, wherever that is by now: when the database says that the bucket is not its own, the directory
- * is read again and the work runs on the shard that it names. Nothing was written in between: the guard refused it.
- */
-class RoutedShard implements Shard {
-  readonly #cluster: PooledCluster
-  readonly #bucket: number
-
-  constructor(cluster: PooledCluster, bucket: number) {
-    this.#cluster = cluster
-    this.#bucket = bucket
-  }
-
-  get index(): number {
-    return this.#now().index
-  }
-
-  get label(): string {
-    return this.#now().label
-  }
-
-  query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<readonly R[]> {
-    return this.#rerouting(() => this.#now().query<R>(text, values))
-  }
-
-  transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.#rerouting(() => this.#now().transaction(run))
-  }
-
-  write<Input, Output>(operation: BatchWrite<Input, Output>, input: Input): Promise<Output> {
-    return this.#rerouting(() => this.#now().write(operation, input))
-  }
-
-  #now(): PooledShard {
-    return this.#cluster.shardOfBucket(this.#bucket)
-  }
-
-  async #rerouting<T>(work: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work()
-      } catch (error) {
-        const isMoved = error instanceof GroundswellError && error.code === 'DATA_BUCKET_NOT_OWNED'
-        if (!isMoved || attempt >= REROUTE_ATTEMPTS_MAX) throw error
-        await delay(REROUTE_BACKOFF_MS * 2 ** (attempt - 1))
-        await this.#cluster.loadDirectory()
-      }
-    }
   }
 }

@@ -79,6 +79,7 @@ export function labelOf(url: string): string {
 }
 
 async function acquire(pool: pg.Pool, place: ErrorPlace): Promise<pg.PoolClient> {
+  if (pool.ending) throw dataError('DATA_CLOSED', `shard ${place.shard} (${place.label}) is closed`)
   if (pool.waitingCount >= ACQUIRE_WAITING_MAX)
     throw exhausted(place, `${pool.waitingCount} already wait for a connection`)
   try {

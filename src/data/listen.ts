@@ -8,43 +8,67 @@ type Listening = {
   readonly url: string
   readonly place: ErrorPlace
   readonly channel: string
+  /** Also called, with an empty payload, after the connection was renewed: something may have been missed. */
   readonly onNotify: (payload: string) => void
   readonly applicationName: string
 }
 
-/** Notifications are hints: what was missed while the connection was renewed is found by the listener's own polling. */
+type Connection = { readonly client: pg.Client; readonly ended: Promise<void> }
+
+/**
+ * Listens on a channel over a connection of its own, until the returned function is called. A connection that breaks is
+ * renewed for as long as it takes; only the first one must succeed.
+ */
 export async function listenOn(options: Listening): Promise<() => Promise<void>> {
-  let stopped = false
-  let client: pg.Client
-  const connect = async () => {
-    client = new pg.Client(clientConfig({ url: options.url, applicationName: `${options.applicationName}-listen` }))
-    client.on('notification', ({ payload }) => options.onNotify(payload ?? ''))
-    client.on('error', () => {})
-    client.on('end', () => void renew())
-    await client.connect()
-    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`)
-  }
-  const renew = async () => {
-    while (!stopped) {
-      await delay(LISTEN_RENEW_MS)
-      if (
-        stopped ||
-        (await connect().then(
-          () => true,
-          () => false,
-        ))
-      )
-        return
-    }
-  }
+  const stop = new AbortController()
+  let connection: Connection
   try {
-    await connect()
+    connection = await connect(options)
   } catch (error) {
-    stopped = true
     throw toDataError(error, options.place)
   }
+  const keeping = keep()
   return async () => {
-    stopped = true
-    await client.end()
+    stop.abort()
+    await connection.client.end()
+    await keeping
   }
+
+  async function keep(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await connection.ended
+      await renew()
+    }
+  }
+
+  async function renew(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await delay(LISTEN_RENEW_MS, stop.signal)
+      if (stop.signal.aborted) return
+      try {
+        connection = await connect(options)
+        if (stop.signal.aborted) await connection.client.end()
+        else options.onNotify('')
+        return
+      } catch {
+        // The database is still away. Whoever needs it finds out by its queries; this only waits.
+      }
+    }
+  }
+}
+
+async function connect({ url, channel, onNotify, applicationName }: Listening): Promise<Connection> {
+  const client = new pg.Client(clientConfig({ url, applicationName: `${applicationName}-listen` }))
+  const ended = new Promise<void>((resolve) => client.once('end', resolve))
+  client.on('notification', ({ payload }) => onNotify(payload ?? ''))
+  // A connection that breaks also ends, which is what `keep` waits for.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(`LISTEN ${client.escapeIdentifier(channel)}`)
+  } catch (error) {
+    await client.end()
+    throw error
+  }
+  return { client, ended }
 }

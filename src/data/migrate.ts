@@ -48,8 +48,14 @@ export async function migrateShards(
   const [canary, ...others] = targets
   if (canary === undefined) return { applied: 0 }
   let applied = await migrateShard(canary, forShard(canary.index), onProgress)
-  const counts = await Promise.all(others.map((target) => migrateShard(target, forShard(target.index), onProgress)))
-  for (const count of counts) applied += count
+  const outcomes = await Promise.allSettled(
+    others.map((target) => migrateShard(target, forShard(target.index), onProgress)),
+  )
+  // Every shard gets as far as it can before the first failure is reported: the ledgers say what is left.
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') throw outcome.reason
+    applied += outcome.value
+  }
   return { applied }
 }
 
@@ -58,6 +64,10 @@ async function loadMigrations({ owner, folder }: MigrationSet): Promise<Migratio
   const wrong = names.find((name) => !FILE_NAME.test(name))
   if (wrong !== undefined) {
     throw dataError('DATA_MIGRATION_INVALID', `${fileURLToPath(folder)}${wrong}: name it like 0001_create_orders.sql`)
+  }
+  const twice = names.find((name, index) => name.slice(0, 4) === names[index + 1]?.slice(0, 4))
+  if (twice !== undefined) {
+    throw dataError('DATA_MIGRATION_INVALID', `${fileURLToPath(folder)} has two files with number ${twice.slice(0, 4)}`)
   }
   return Promise.all(
     names.map(async (name) => {
@@ -77,7 +87,14 @@ async function migrateShard(
     statement_timeout: MIGRATION_STATEMENT_TIMEOUT_MS,
     lock_timeout: MIGRATION_LOCK_TIMEOUT_MS,
   })
-  await client.connect()
+  // A connection that breaks also rejects the query under way; unheard, the event would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    const message = `shard ${target.index} (${target.label}) does not answer: ${messageOf(error)}`
+    throw dataError('DATA_UNREACHABLE', message, { cause: error })
+  }
   try {
     await takeTurn(client, target)
     await client.query(LEDGER)
@@ -133,7 +150,9 @@ async function applyMigration(client: pg.Client, target: MigrationTarget, migrat
       migration.name,
       migration.checksum,
     ])
-    await client.query('COMMIT')
+    const { command } = await client.query('COMMIT')
+    if (command !== 'COMMIT')
+      throw new Error(`COMMIT was answered by ${command}: the file must not end its transaction`)
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
     const line = lineOf(migration.sql, error)

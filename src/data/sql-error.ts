@@ -11,7 +11,10 @@ const CONNECTION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03'])
 /** The statement was prepared before a migration changed its tables; a new connection prepares it afresh. */
 const STALE_PLAN = /cached plan must not change result type/
 
-/** Any error of the driver as one of ours. Errors that are ours, or the caller's own, pass unchanged. */
+/**
+ * Any error that the driver answered a query with, as one of ours. What is neither the server's nor the connection's doing,
+ * such as a value that cannot be serialised, passes unchanged: it is the caller's.
+ */
 export function toDataError(error: unknown, place: ErrorPlace): unknown {
   if (error instanceof GroundswellError) return error
   const sqlState = sqlStateOf(error)
@@ -53,6 +56,11 @@ export function breaksConnection(error: unknown): boolean {
 
 function isStalePlan(error: unknown): boolean {
   return sqlStateOf(error) === '26000' || (sqlStateOf(error) === '0A000' && STALE_PLAN.test(messageOf(error)))
+}
+
+/** Whether pg refused the query at once, because it knew already that the connection had ended. */
+export function wasNeverSent(error: unknown): boolean {
+  return error instanceof Error && /is not queryable$/.test(error.message)
 }
 
 /** node:net errors carry a system code; pg has none for connections that end, only messages. */

@@ -1,10 +1,10 @@
 import type pg from 'pg'
-import { transactionFacts, slowQueryFacts } from './channels.ts'
+import { slowQueryFacts, transactionFacts } from './channels.ts'
 import { type Connections, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
 import { SLOW_QUERY_MS } from './limits.ts'
-import { breaksConnection, type ErrorPlace, isConnectionError, toDataError } from './sql-error.ts'
+import { breaksConnection, type ErrorPlace, toDataError, wasNeverSent } from './sql-error.ts'
 
 /**
  * Transactions on a pipelined connection. BEGIN travels with the first query and COMMIT with the last, so that a transaction
@@ -23,21 +23,17 @@ export async function runTransaction<T>(
   const client = await connections.acquire()
   const startedAt = performance.now()
   const session = new TransactionSession(client, place)
+  let outcome: 'committed' | 'failed' = 'failed'
+  let result: T
   try {
-    const result = await session.complete(run)
-    client.release()
-    publish('committed', { place, startedAt, session })
-    return finish(session, result)
-  } catch (error) {
+    result = await session.complete(run)
+    outcome = 'committed'
+  } finally {
     // A connection that is not idle again, or that broke, must not reach the next user.
     client.release(session.isReusable ? undefined : true)
-    publish('failed', { place, startedAt, session })
-    throw toDataError(error, place)
+    publish(outcome, { place, startedAt, session })
   }
-}
-
-function finish<T>(session: TransactionSession, result: T): T {
-  for (const run of session.committedHooks) run()
+  for (const runAfter of session.committedHooks) runAfter()
   return result
 }
 
@@ -73,7 +69,8 @@ class TransactionSession implements Transaction {
   readonly #place: ErrorPlace
   readonly #attachments = new Map<symbol, unknown>()
   readonly #commitHooks: (() => void | Promise<unknown>)[] = []
-  #failure: { readonly error: unknown } | undefined
+  /** The first query that failed: the reason of whatever fails after it. */
+  #failure: { readonly error: unknown; readonly isBroken: boolean } | undefined
   #isOpen = true
   #lastQuery: Promise<unknown> = Promise.resolve()
 
@@ -85,16 +82,20 @@ class TransactionSession implements Transaction {
   }
 
   query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<readonly R[]> {
-    if (!this.#isOpen) throw new Error(`query after the end of its transaction: ${text}`)
-    this.statements += 1
-    const answer = runStatement(this.#client, this.#place, { text, values }) as Promise<readonly unknown[]>
-    const mapped = answer.catch((error: unknown) => {
-      this.#fail(error)
-      throw toDataError(error, this.#place)
-    })
+    const answer = this.#send(text, values)
     // The transaction rejects with the first failure; a query that nobody awaits must not also end the process.
-    this.#lastQuery = mapped.catch(() => {})
-    return mapped as Promise<readonly R[]>
+    this.#lastQuery = answer.catch(() => undefined)
+    return answer as Promise<readonly unknown[]> as Promise<readonly R[]>
+  }
+
+  async #send(text: string, values: readonly unknown[] | undefined): Promise<readonly Row[]> {
+    if (!this.#isOpen) throw new Error(`query after the end of its transaction, was it awaited? ${text}`)
+    this.statements += 1
+    try {
+      return await runStatement(this.#client, this.#place, { text, values })
+    } catch (error) {
+      throw this.#fail(error)
+    }
   }
 
   attach<State>(key: symbol, create: () => State): State {
@@ -112,20 +113,20 @@ class TransactionSession implements Transaction {
 
   async complete<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
     // Not awaited: it travels with the first query. Should it fail, so does the connection, and COMMIT with it.
-    this.#client.query('BEGIN').catch((error: unknown) => this.#fail(error))
+    this.#client.query('BEGIN').catch((error: unknown) => void this.#fail(error))
     let result: T
     try {
       result = await run(this)
       await this.#runCommitHooks()
     } catch (error) {
       this.#isOpen = false
-      await this.#rollback(error)
+      await this.#rollback()
       // The first failure is the reason; what `run` threw may only be its consequence.
       throw this.#failure?.error ?? error
     }
     this.#isOpen = false
     if (this.#failure === undefined) await this.#commit()
-    else await this.#rollback(this.#failure.error)
+    else await this.#rollback()
     if (this.#failure !== undefined) throw this.#failure.error
     return result
   }
@@ -138,11 +139,13 @@ class TransactionSession implements Transaction {
     }
   }
 
+  /** Resolves when the transaction committed, or when it did not because of `#failure`; rejects otherwise. */
   async #commit(): Promise<void> {
     let command: string
     try {
       command = (await this.#client.query('COMMIT')).command
     } catch (error) {
+      await this.#lastQuery
       throw this.#commitError(error)
     }
     this.isReusable = true
@@ -156,13 +159,11 @@ class TransactionSession implements Transaction {
     )
   }
 
-  /** The server's own refusal of COMMIT is certain; a connection that breaks says nothing about what happened. */
+  /** The server's own refusal of COMMIT is certain; a connection that breaks after COMMIT was sent says nothing. */
   #commitError(error: unknown): unknown {
-    if (this.#failure !== undefined && !breaksConnection(this.#failure.error)) return this.#failure.error
-    if (!breaksConnection(error)) {
-      this.isReusable = true
-      return error
-    }
+    if (this.#failure !== undefined && !this.#failure.isBroken) return this.#failure.error
+    this.isReusable = !breaksConnection(error)
+    if (this.isReusable || wasNeverSent(error)) return toDataError(error, this.#place)
     return dataError(
       'DATA_COMMIT_UNKNOWN',
       `shard ${this.shard} (${this.#place.label}): the connection broke during COMMIT; read, or repeat with the same key`,
@@ -170,8 +171,8 @@ class TransactionSession implements Transaction {
     )
   }
 
-  async #rollback(reason: unknown): Promise<void> {
-    if (isConnectionError(reason) || (this.#failure !== undefined && breaksConnection(this.#failure.error))) return
+  async #rollback(): Promise<void> {
+    if (this.#failure?.isBroken) return
     try {
       await this.#client.query('ROLLBACK')
       this.isReusable = true
@@ -181,7 +182,9 @@ class TransactionSession implements Transaction {
     }
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= { error }
+  #fail(error: unknown): unknown {
+    const known = toDataError(error, this.#place)
+    this.#failure ??= { error: known, isBroken: breaksConnection(error) }
+    return known
   }
 }

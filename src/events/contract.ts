@@ -147,7 +147,9 @@ class RolledBack extends Error {}
 async function createTables(shard: Shard): Promise<void> {
   await shard.query('CREATE SCHEMA contract')
   await shard.query('CREATE TABLE contract.account (id int PRIMARY KEY, step int NOT NULL)')
-  await shard.query('CREATE TABLE contract.received (seq bigserial PRIMARY KEY, account int NOT NULL, step int NOT NULL)')
+  await shard.query(
+    'CREATE TABLE contract.received (seq bigserial PRIMARY KEY, account int NOT NULL, step int NOT NULL)',
+  )
 }
 
 /** Locks an account's row, counts, and emits the count: the order of steps is the order of locks. */

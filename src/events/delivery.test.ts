@@ -68,7 +68,9 @@ describe('delivery', () => {
   const ticksOf = (accounts: readonly number[], each = 1) =>
     accounts.flatMap((account) => Array.from({ length: each }, (_, index) => ({ account, serial: index })))
   const effects = (shard: Shard) =>
-    shard.query<Tick & { id: string }>('SELECT account, serial, id FROM test.effect WHERE grp = $1 ORDER BY seq', [group])
+    shard.query<Tick & { id: string }>('SELECT account, serial, id FROM test.effect WHERE grp = $1 ORDER BY seq', [
+      group,
+    ])
   const record = async (deliveries: readonly Delivery<Tick, unknown>[], tx: Transaction) => {
     await tx.query(
       `INSERT INTO test.effect (grp, id, account, serial)
@@ -149,7 +151,10 @@ describe('delivery', () => {
     ])
     await write(cluster.home, ticksOf([2, 4, 6], 3))
     await until(async () => (await deadLetters(cluster, { group })).length === 1)
-    await write(cluster.home, [{ account: 4, serial: 3 }, { account: 6, serial: 3 }])
+    await write(cluster.home, [
+      { account: 4, serial: 3 },
+      { account: 6, serial: 3 },
+    ])
     const before = await settled(8)
     assert.deepEqual(serials(before, 4), [0])
     assert.deepEqual(serials(before, 6), [0, 1, 2, 3])
@@ -214,7 +219,9 @@ describe('delivery', () => {
       if (target === 'key') await write(other, ticksOf([1, 2]))
       await noLag()
       const accounts = async (shard: Shard) => (await effects(shard)).map((row) => row.account).sort()
-      await until(async () => (await accounts(home)).length + (await accounts(other)).length >= onHome.length + onOther.length)
+      await until(
+        async () => (await accounts(home)).length + (await accounts(other)).length >= onHome.length + onOther.length,
+      )
       await stop()
       assert.deepEqual(await accounts(home), onHome, `${target} on the home shard`)
       assert.deepEqual(await accounts(other), onOther, `${target} on the other shard`)
@@ -227,7 +234,7 @@ describe('delivery', () => {
     await run([
       onBatch(
         Tick,
-        async (deliveries, { tx }) => {
+        async (deliveries: readonly Delivery<Tick, number>[], { tx }) => {
           for (const { event: tick, result } of deliveries) assert.equal(result, tick.payload.serial * 10)
           await record(deliveries, tx)
         },
@@ -246,9 +253,41 @@ describe('delivery', () => {
     assert.deepEqual(calls, [0, 1, 2])
   })
 
+  test('a process that does not sequence reads the log of the one that does', async () => {
+    const sequencer = await startEvents({ cluster, groups: [], owner: 'sequencer', sequence: true })
+    await run([onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx))], { sequence: false })
+    for (let index = 0; index < 5; index++) {
+      await write(cluster.home, [{ account: 2, serial: index }])
+      await settled(index + 1)
+    }
+    await sequencer.stop({ deadlineAtMs: Date.now() + 5_000 })
+    assert.deepEqual(serials(await settled(5), 2), [0, 1, 2, 3, 4])
+  })
+
+  test('a stop waits for the batch under way, and aborts its external calls at the deadline', async () => {
+    const calls: AbortSignal[] = []
+    await run([
+      onBatch(Tick, async (deliveries: readonly Delivery<Tick, void>[], { tx }) => record(deliveries, tx), {
+        call: (_, { signal }) => {
+          calls.push(signal)
+          return new Promise<void>(() => {})
+        },
+      }),
+    ])
+    await write(cluster.home, ticksOf([2]))
+    await until(() => calls.length === 1)
+    await runtime?.stop({ deadlineAtMs: Date.now() + 50 })
+    assert.equal(calls[0]?.aborted, true)
+    assert.deepEqual(await effects(cluster.home), [])
+    assert.equal((await lag(cluster)).find((row) => row.shard === 0)?.lag, 1, 'the event is still to be delivered')
+  })
+
   test('a group that starts late reads the whole log, in batches, from its beginning', async () => {
     await run([onBatch(Tock, async () => {})])
-    const ticks = ticksOf(Array.from({ length: 50 }, (_, index) => 2 * index), 60)
+    const ticks = ticksOf(
+      Array.from({ length: 50 }, (_, index) => 2 * index),
+      60,
+    )
     for (let start = 0; start < ticks.length; start += 700) await write(cluster.home, ticks.slice(start, start + 700))
     await until(async () => (await cluster.home.query('SELECT FROM groundswell.outbox')).length === 0)
     await stop()
@@ -262,7 +301,11 @@ describe('delivery', () => {
     ])
     const rows = await settled(ticks.length)
     assert.equal(rows.length, ticks.length)
-    for (const account of [0, 98]) assert.deepEqual(serials(rows, account), Array.from({ length: 60 }, (_, n) => n))
+    for (const account of [0, 98])
+      assert.deepEqual(
+        serials(rows, account),
+        Array.from({ length: 60 }, (_, n) => n),
+      )
     assert.ok(largest > 500 && largest <= 1000, `largest batch ${largest}`)
   })
 })

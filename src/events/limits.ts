@@ -10,7 +10,7 @@ export const EMITTED_EVENTS_MAX = 20_000
 export const DRAIN_SEGMENTS_MAX = 1_000
 
 /** Pause between two drains of a shard under load, so that a drain moves many segments; the first after a pause goes at once. */
-export const DRAIN_LINGER_MS = 8
+export const DRAIN_LINGER_MS = 10
 
 /** Polling of the outbox by the sequencer, doubling while nothing is found: writers in this process signal, others are found by it. */
 export const DRAIN_POLL_MS_MIN = 5
@@ -38,7 +38,7 @@ export const DELIVERY_EVENTS_MAX = 1_000
 export const READ_SEGMENTS_MAX = 64
 
 /** Pause between two deliveries of a group on a shard under load, so that transactions are few and large. */
-export const DELIVERY_LINGER_MS = 15
+export const DELIVERY_LINGER_MS = 20
 
 /** Polling of the log by a group: when this process sequences the shard (a safety net), and when another one does (its notices may be lost). */
 export const READ_POLL_MS_LOCAL = 1_000

@@ -6,12 +6,17 @@ import { z } from 'zod'
 import { type ConsumerTarget, event, newContext } from '../core/index.ts'
 import { type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { startTestCluster, until } from '../testing/index.ts'
-import { delivered, emit, eventsMigrations, type EventsRuntime, lag, onBatch, startEvents } from './index.ts'
+import { delivered, type EventsRuntime, emit, eventsMigrations, lag, onBatch, startEvents } from './index.ts'
 
 const Tick = event('test.tick', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tick) => tick.account })
 
 /** What the child process is asked to do; it is this file, started again. */
-type ChildRole = { readonly urls: readonly string[]; readonly group: string; readonly target: ConsumerTarget; readonly dies: boolean }
+type ChildRole = {
+  readonly urls: readonly string[]
+  readonly group: string
+  readonly target: ConsumerTarget
+  readonly dies: boolean
+}
 
 function startConsumer(cluster: OpenCluster, group: string, target: ConsumerTarget): Promise<EventsRuntime> {
   const consumer = onBatch(
@@ -50,7 +55,7 @@ function suite(): void {
   describe('recovery', () => {
     let stopCluster: () => Promise<void>
     let cluster: OpenCluster
-    let urls: string[]
+    let urls: readonly string[]
     const children: ChildProcess[] = []
 
     before(async () => {
@@ -77,11 +82,13 @@ function suite(): void {
     }
     const write = (shard: number, count: number, from = 0) =>
       cluster.shards[shard]?.transaction(async (tx) => {
-        for (let serial = from; serial < from + count; serial++) emit(tx, Tick, { account: shard, serial }, newContext())
+        for (let serial = from; serial < from + count; serial++)
+          emit(tx, Tick, { account: shard, serial }, newContext())
       })
     const effects = (shard: number, group: string) =>
-      cluster.shards[shard]?.query<{ serial: number }>('SELECT serial FROM test.effect WHERE grp = $1 ORDER BY seq', [group]) ??
-      Promise.resolve([])
+      cluster.shards[shard]?.query<{ serial: number }>('SELECT serial FROM test.effect WHERE grp = $1 ORDER BY seq', [
+        group,
+      ]) ?? Promise.resolve([])
     const noLag = (group: string) =>
       until(async () => (await lag(cluster)).filter((row) => row.group === group).every((row) => row.lag === 0))
     const serials = (count: number) => Array.from({ length: count }, (_, serial) => serial)
@@ -99,7 +106,10 @@ function suite(): void {
       await until(async () => (await effects(0, 'remote')).length >= 100, { timeoutMs: 20_000 })
       await noLag('remote')
       await runtime.stop({ deadlineAtMs: Date.now() + 5_000 })
-      assert.deepEqual((await effects(0, 'remote')).map((row) => row.serial), serials(100))
+      assert.deepEqual(
+        (await effects(0, 'remote')).map((row) => row.serial),
+        serials(100),
+      )
     })
 
     test('a killed process is taken over, its batch under way included, with each effect once and in order', async () => {
@@ -114,7 +124,10 @@ function suite(): void {
       await until(async () => (await effects(1, 'taken')).length >= 2_000, { timeoutMs: 20_000 })
       await noLag('taken')
       await runtime.stop({ deadlineAtMs: Date.now() + 5_000 })
-      assert.deepEqual((await effects(1, 'taken')).map((row) => row.serial), serials(2_000))
+      assert.deepEqual(
+        (await effects(1, 'taken')).map((row) => row.serial),
+        serials(2_000),
+      )
     })
 
     test('a process that stops gives its shards away at once', async () => {

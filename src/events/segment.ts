@@ -1,4 +1,4 @@
-import type { EventEnvelope, AnyEventType } from '../core/index.ts'
+import type { AnyEventType, EventEnvelope } from '../core/index.ts'
 import { messageOf } from '../core/index.ts'
 import { eventsError } from './errors.ts'
 

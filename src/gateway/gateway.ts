@@ -70,6 +70,8 @@ class NodeGateway implements Gateway {
   readonly #proxy = new RemoteProxy()
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #pluginStates = new Map<string, object>()
+  /** Connections that have not sent a request yet. */
+  readonly #silent = new Set<Socket>()
   #compiled: CompiledGateway
   #unsubscribe: (() => void) | undefined
   #closing: Promise<void> | undefined
@@ -149,8 +151,10 @@ class NodeGateway implements Gateway {
     server.on('connection', (socket: Socket) => {
       this.#connectionsAccepted += 1
       this.#connectionsActive += 1
+      this.#silent.add(socket)
       socket.once('close', () => {
         this.#connectionsActive -= 1
+        this.#silent.delete(socket)
       })
     })
     server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, this.#identity.server))
@@ -161,6 +165,7 @@ class NodeGateway implements Gateway {
   #handle(request: IncomingMessage, response: GatewayResponse): void {
     this.#requestsTotal += 1
     this.#requestsActive += 1
+    this.#silent.delete(request.socket)
     const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
     response.exchange = exchange
     const bytesBefore = requestFinished.hasSubscribers ? request.socket.bytesWritten : 0
@@ -209,12 +214,17 @@ class NodeGateway implements Gateway {
     if (requestFinished.hasSubscribers) publishFinished(exchange, bytesBefore)
   }
 
+  /** Node closes connections that are idle at one moment, and takes one that never sent a request for busy. */
+  #closeIdle(): void {
+    this.#server.closeIdleConnections()
+    for (const socket of this.#silent) socket.destroy()
+  }
+
   async #drain(options: StopOptions): Promise<void> {
     this.#unsubscribe?.()
     this.#identity.draining = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    // Node closes idle connections only once; those that become idle later have to be looked for.
-    const sweep = setInterval(() => this.#server.closeIdleConnections(), DRAIN_CHECK_MS)
+    const sweep = setInterval(() => this.#closeIdle(), DRAIN_CHECK_MS)
     const outcome = await untilDeadline(closed, options)
     clearInterval(sweep)
     if (outcome === 'late') this.#server.closeAllConnections()

@@ -23,7 +23,11 @@ function tellingWhich() {
   return { definitions, chosen }
 }
 
-function environment(config: ConfigFixture, definitions: readonly PluginDefinition[], states: PluginStates = new Map()) {
+function environment(
+  config: ConfigFixture,
+  definitions: readonly PluginDefinition[],
+  states: PluginStates = new Map(),
+) {
   return { definitions, clock: systemClock, identities: () => indexIdentities(config.snapshot()), states }
 }
 

@@ -25,7 +25,13 @@ test('a prefix is one of text, not of segments', () => {
 })
 
 test('every kind of attribute that a route has must match', () => {
-  const router = routerOf({ name: 'all', methods: ['PUT'], hosts: ['a.com'], paths: ['/x'], headers: { 'X-Y': ['1', '2'] } })
+  const router = routerOf({
+    name: 'all',
+    methods: ['PUT'],
+    hosts: ['a.com'],
+    paths: ['/x'],
+    headers: { 'X-Y': ['1', '2'] },
+  })
   const request = { method: 'PUT', host: 'a.com', 'x-y': '2' }
   assert.equal(matchOf(router, '/x', request), 'all')
   assert.equal(matchOf(router, '/y', request), undefined)
@@ -88,14 +94,21 @@ test('each path of a route has its own priority', () => {
 })
 
 test('regular expressions are anchored at the start only', () => {
-  const router = routerOf({ name: 'profile', paths: ['~/users/(?P<id>\\d+)/profile$'] }, { name: 'users', paths: ['/users'] })
+  const router = routerOf(
+    { name: 'profile', paths: ['~/users/(?P<id>\\d+)/profile$'] },
+    { name: 'users', paths: ['/users'] },
+  )
   assert.equal(matchOf(router, '/users/12/profile'), 'profile')
   assert.equal(matchOf(router, '/users/12/profiles'), 'users')
   assert.equal(matchOf(router, '/x/users/12/profile'), undefined)
 })
 
 test('hosts are compared without case, and without a port when the route names none', () => {
-  const router = routerOf({ name: 'any', hosts: ['A.com'] }, { name: 'port', hosts: ['a.com:8443'] }, { name: 'end', hosts: ['b.*'] })
+  const router = routerOf(
+    { name: 'any', hosts: ['A.com'] },
+    { name: 'port', hosts: ['a.com:8443'] },
+    { name: 'end', hosts: ['b.*'] },
+  )
   assert.equal(matchOf(router, '/', { host: 'a.COM:1234' }), 'any')
   assert.equal(matchOf(router, '/', { host: 'a.com' }), 'any')
   assert.equal(matchOf(router, '/', { host: 'b.org' }), 'end')

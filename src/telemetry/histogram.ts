@@ -33,7 +33,7 @@ export class Histogram {
 
   /** Fractions are cut off, negative values count as 0. Values over 2³² − 1 share the last bucket; `max` stays exact. */
   record(value: number): void {
-    const counted = value > 0 ? value : 0
+    const counted = Math.max(0, value)
     const index = bucketIndex(counted)
     this.#counts[index] = (this.#counts[index] ?? 0) + 1
     this.#count += 1

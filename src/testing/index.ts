@@ -1,2 +1,3 @@
 export { startTestCluster, type TestCluster } from './cluster.ts'
+export * from './load/index.ts'
 export { until } from './until.ts'

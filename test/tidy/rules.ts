@@ -96,7 +96,7 @@ export const BANS: readonly Ban[] = [
     except: [
       { path: /^examples\/[^/]+\/app\.ts$/, why: 'the entry point of an application' },
       { path: /\.config\.ts$/, why: 'tools read the default export' },
-      { path: /^test\/reporters\//, why: 'the test runner reads the default export' },
+      { path: /^test\/runner\//, why: 'the test runner reads the default export' },
       LOAD,
     ],
   },

@@ -20,9 +20,15 @@ describe('the outbox in PostgreSQL', () => {
 
   const home = () => testCluster.cluster.home
   const write = (...records: string[]) =>
-    home().transaction(async (tx) => insertOutbox(tx, records.map((one) => ({ topic: 'test.row', events: 1, records: one }))))
+    home().transaction(async (tx) =>
+      insertOutbox(
+        tx,
+        records.map((one) => ({ topic: 'test.row', events: 1, records: one })),
+      ),
+    )
   const depth = async () => (await home().query('SELECT FROM groundswell.outbox')).length
-  const hold = async (owner: string) => (await holdLeases(home(), owner, { names: ['sequencer'], leaseMs: 60_000 }))[0]?.epoch
+  const hold = async (owner: string) =>
+    (await holdLeases(home(), owner, { names: ['sequencer'], leaseMs: 60_000 }))[0]?.epoch
   const expire = () => home().query(`UPDATE groundswell.lease SET expires_at = '-infinity'`)
   const drain = (owner: string, epoch: number, floor = 0) =>
     drainOutbox(home(), { owner, epoch, floor, segmentsMax: 100, leaseMs: 60_000, notify: false })
@@ -38,7 +44,10 @@ describe('the outbox in PostgreSQL', () => {
     const first = (await hold('first')) ?? 0
     assert.equal(await hold('second'), undefined)
     await write('[1]', '[2]')
-    assert.deepEqual((await drain('first', first)).map((segment) => segment.lastOffset), [0, 1])
+    assert.deepEqual(
+      (await drain('first', first)).map((segment) => segment.lastOffset),
+      [0, 1],
+    )
 
     await write('[3]')
     await expire()
@@ -47,7 +56,10 @@ describe('the outbox in PostgreSQL', () => {
     assert.deepEqual(await drain('first', first), [])
     assert.deepEqual(await drain('second', first), [])
     assert.equal(await depth(), 1)
-    assert.deepEqual((await drain('second', second)).map((segment) => segment.lastOffset), [2])
+    assert.deepEqual(
+      (await drain('second', second)).map((segment) => segment.lastOffset),
+      [2],
+    )
   })
 
   test('a drain that waits for a takeover to commit moves nothing', async () => {

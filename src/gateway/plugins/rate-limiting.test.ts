@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { addRoute, type Answer, ask, ConfigFixture, StandingClock, startGateway } from '../gateway-fixture.ts'
+import { type Answer, addRoute, ask, ConfigFixture, StandingClock, startGateway } from '../gateway-fixture.ts'
 
 /** A gateway in front of a service in this process that answers 200, its clock standing 17.5 s into a minute. */
 async function limited(context: TestContext, ...limits: readonly Record<string, unknown>[]) {
@@ -95,7 +94,10 @@ test('limits by header count each value apart, and requests without it by addres
   const { port } = await limited(context, { minute: 1, limit_by: 'header', header_name: 'X-Tenant' })
   const from = (tenant?: string) => ask(port, '/', tenant === undefined ? {} : { headers: { 'x-tenant': tenant } })
   const seen = [await from('a'), await from('b'), await from(), await from('a'), await from()]
-  assert.deepEqual(seen.map((answer) => answer.status), [200, 200, 200, 429, 429])
+  assert.deepEqual(
+    seen.map((answer) => answer.status),
+    [200, 200, 200, 429, 429],
+  )
 })
 
 test('the client’s headers can be hidden, and the refusal be another', async (context) => {
@@ -129,7 +131,10 @@ test('counts survive changes of the configuration, of the limit itself too', asy
 test('a consumer’s own limit replaces the route’s once the consumer is known', async (context) => {
   const { port, config, route } = await limited(context, { minute: 1 })
   config.add('plugins', { name: 'key-auth', route: { id: route.id } })
-  for (const [username, minute] of [['ann', 3], ['bob', undefined]] as const) {
+  for (const [username, minute] of [
+    ['ann', 3],
+    ['bob', undefined],
+  ] as const) {
     const consumer = { id: config.add('consumers', { username }).id }
     config.add('keyauth_credentials', { key: username, consumer })
     if (minute !== undefined) config.add('plugins', { name: 'rate-limiting', config: { minute }, consumer })

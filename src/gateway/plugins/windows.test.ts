@@ -46,7 +46,10 @@ test('identifiers beyond those counted apart share one count', () => {
   const counts = new WindowCounts('minute', 2)
   counts.enter(0)
   for (const identifier of ['a', 'b', 'c', 'd', 'a']) counts.increment(identifier)
-  assert.deepEqual(['a', 'b', 'c', 'd', 'e'].map((identifier) => counts.count(identifier)), [2, 1, 2, 2, 2])
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((identifier) => counts.count(identifier)),
+    [2, 1, 2, 2, 2],
+  )
 })
 
 test('long identifiers are hashed', () => {

@@ -153,7 +153,10 @@ class Connection {
   #answer(answer: Answer | undefined): void {
     const { ticket } = this
     if (answer === undefined) return
-    if (ticket === undefined) return this.destroy('an answer came without a request')
+    if (ticket === undefined) {
+      this.destroy('an answer came without a request')
+      return
+    }
     this.ticket = undefined
     this.#events.onAnswer(this, ticket, answer)
   }

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// Plain JavaScript that every Node since 12 can read, since its first job is to say that a Node is too old.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const wanted = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).engines.node
+const least = wanted.replace('>=', '').split('.').map(Number)
+const found = process.versions.node.split('.').map(Number)
+
+if (found[0] < least[0] || (found[0] === least[0] && found[1] < least[1])) {
+  process.stderr.write(
+    `error: Groundswell needs Node ${wanted}, this is ${process.versions.node}. ` +
+      'Run it through npm (npm start, npx groundswell), which uses the Node that npm ci brought, or install a newer one.\n',
+  )
+  process.exitCode = 1
+} else {
+  // Node runs TypeScript as it is, but not inside node_modules: there the published package has JavaScript.
+  const published = /[\\/]node_modules[\\/]/.test(fileURLToPath(import.meta.url))
+  import(published ? '../dist/cli/main.js' : '../src/cli/main.ts').then(({ main }) => main(process.argv.slice(2)))
+}

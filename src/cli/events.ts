@@ -1,0 +1,144 @@
+import {
+  type DeadLetter,
+  deadLetters,
+  type Lag,
+  lag,
+  type OpenCluster,
+  openData,
+  outboxDepth,
+  redrive,
+} from '../runtime/index.ts'
+import { DEAD_LETTERS_SHOWN, ERROR_CHARACTERS_SHOWN } from './limits.ts'
+import { print, printJson, table } from './output.ts'
+
+/** `groundswell events lag`: how far each group is behind, and what waits for the sequencer. */
+export function showLag(options: { readonly json?: boolean; readonly byShard?: boolean }): Promise<number> {
+  return withCluster(async (cluster) => {
+    const [groups, outbox] = await Promise.all([lag(cluster), outboxDepth(cluster)])
+    if (options.json) {
+      printJson({ groups, outbox })
+      return
+    }
+    print(options.byShard ? lagByShard(groups) : lagByTopic(groups))
+    const waiting = outbox.reduce((sum, { events }) => sum + events, 0)
+    const oldest = Math.max(0, ...outbox.map(({ oldestAgeSeconds }) => oldestAgeSeconds))
+    print(`\n${waiting} event(s) wait for the sequencer${waiting === 0 ? '' : `, the oldest for ${seconds(oldest)}`}.`)
+  })
+}
+
+/** `groundswell events dlq`: events that exhausted their attempts, the latest first. */
+export function showDeadLetters(options: {
+  readonly json?: boolean
+  readonly group?: string
+  readonly limit?: number
+}): Promise<number> {
+  return withCluster(async (cluster) => {
+    const limit = options.limit ?? DEAD_LETTERS_SHOWN
+    const letters = await deadLetters(cluster, {
+      limit,
+      ...(options.group === undefined ? {} : { group: options.group }),
+    })
+    if (options.json) printJson(letters)
+    else if (letters.length === 0) print('There are no dead letters.')
+    else print(deadLetterTable(letters))
+  })
+}
+
+/** `groundswell events redrive`: sends dead letters to their handlers again, of one group or of all. */
+export function redriveDeadLetters(options: {
+  readonly json?: boolean
+  readonly group?: string
+  readonly id?: string
+}): Promise<number> {
+  return withCluster(async (cluster) => {
+    const redriven: Record<string, number> = {}
+    for await (const group of groupsToRedrive(cluster, options.group)) {
+      const count = await redrive(cluster, { group, ...(options.id === undefined ? {} : { id: options.id }) })
+      if (count > 0) redriven[group] = count
+    }
+    const total = Object.values(redriven).reduce((sum, count) => sum + count, 0)
+    if (options.json) printJson({ total, groups: redriven })
+    else if (total === 0) print('There was nothing to redrive.')
+    else print(table(['GROUP', 'REDRIVEN'], Object.entries(redriven)))
+  })
+}
+
+/** The given group, or every group with dead letters: a listing is bounded, so it is asked again until it names no new one. */
+async function* groupsToRedrive(cluster: OpenCluster, group: string | undefined): AsyncGenerator<string> {
+  if (group !== undefined) {
+    yield group
+    return
+  }
+  const seen = new Set<string>()
+  for (;;) {
+    const found = new Set((await deadLetters(cluster)).map((letter) => letter.group))
+    const unseen = [...found].filter((name) => !seen.has(name))
+    if (unseen.length === 0) return
+    for (const name of unseen) {
+      seen.add(name)
+      yield name
+    }
+  }
+}
+
+async function withCluster(run: (cluster: OpenCluster) => Promise<void>): Promise<number> {
+  const { cluster, close } = await openData(process.env)
+  try {
+    await run(cluster)
+    return 0
+  } finally {
+    await close()
+  }
+}
+
+function lagByShard(groups: readonly Lag[]): string {
+  return table(
+    ['GROUP', 'TOPIC', 'SHARD', 'COMMITTED', 'END', 'LAG', 'OLDEST'],
+    groups.map((one) => [
+      one.group,
+      one.topic,
+      one.shard,
+      one.committed,
+      one.end,
+      one.lag,
+      seconds(one.oldestAgeSeconds),
+    ]),
+  )
+}
+
+function lagByTopic(groups: readonly Lag[]): string {
+  const topics = Map.groupBy(groups, ({ group, topic }) => `${group} ${topic}`)
+  const rows = [...topics.values()].map((shards) => {
+    const behind = shards.filter((one) => one.lag > 0)
+    const lagging = behind.reduce((sum, one) => sum + one.lag, 0)
+    const oldest = Math.max(0, ...behind.map((one) => one.oldestAgeSeconds))
+    const where = behind.map((one) => one.shard).join(', ') || '-'
+    return [shards[0]?.group ?? '', shards[0]?.topic ?? '', lagging, seconds(oldest), where]
+  })
+  return table(['GROUP', 'TOPIC', 'LAG', 'OLDEST', 'SHARDS BEHIND'], rows)
+}
+
+function deadLetterTable(letters: readonly DeadLetter[]): string {
+  return table(
+    ['GROUP', 'TOPIC', 'KEY', 'EVENT ID', 'ATTEMPTS', 'WAITING', 'LAST FAILED', 'ERROR'],
+    letters.map((letter) => [
+      letter.group,
+      letter.topic,
+      letter.key,
+      letter.id,
+      letter.attempts,
+      letter.waiting,
+      letter.lastFailedAt.toISOString(),
+      oneLine(letter.error),
+    ]),
+  )
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ')
+  return line.length > ERROR_CHARACTERS_SHOWN ? `${line.slice(0, ERROR_CHARACTERS_SHOWN)}…` : line
+}
+
+function seconds(value: number): string {
+  return value === 0 ? '-' : `${value.toFixed(1)} s`
+}

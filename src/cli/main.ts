@@ -1,0 +1,36 @@
+import { CommanderError } from 'commander'
+import { describeFailure, note } from './output.ts'
+import { createProgram } from './program.ts'
+
+/** Exit codes: 0 done, 1 an operating error, 2 the command line makes no sense. */
+const FAILED = 1
+const USAGE = 2
+
+/** Runs one command and ends the process with its exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`groundswell … | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : FAILED))
+  await endProcess(await run(args))
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  let code = 0
+  const program = createProgram((exitCode) => {
+    code = exitCode
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    // Commander has printed its message already; help and version that were asked for are no failure.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE
+    note(describeFailure(error))
+    return FAILED
+  }
+}
+
+/** Ends explicitly, once everything is written: a handle that a failed start left open must not keep the process alive. */
+async function endProcess(code: number): Promise<void> {
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))))
+  process.exit(code)
+}

@@ -1,0 +1,40 @@
+import { SIGNAL_DUPLICATE_MS } from './limits.ts'
+
+/**
+ * What a signal to stop means. Nothing here depends on who else got it: a terminal sends Ctrl-C to npm, to us and to our
+ * PostgreSQL at once, and npm passes its own on to us, so the same Ctrl-C arrives twice.
+ *
+ *     running ─signal→ draining ─another, later→ draining, and says so ─a third, later→ abort
+ *
+ * Signals within 400 ms of the one before count as the same.
+ */
+export type SignalMeaning = 'stop' | 'duplicate' | 'again' | 'abort'
+
+export function createSignalPolicy(duplicateMs: number = SIGNAL_DUPLICATE_MS): (nowMs: number) => SignalMeaning {
+  let count = 0
+  let lastMs = Number.NEGATIVE_INFINITY
+  return (nowMs) => {
+    const isDuplicate = nowMs - lastMs < duplicateMs
+    lastMs = nowMs
+    if (isDuplicate) return 'duplicate'
+    count += 1
+    if (count === 1) return 'stop'
+    return count === 2 ? 'again' : 'abort'
+  }
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Resolves at the first signal to stop; later ones are answered with a line, and the third ends the process with 1. */
+export function stopRequested(log: (line: string) => void): Promise<void> {
+  const meaningOf = createSignalPolicy()
+  return new Promise((resolve) => {
+    const received = () => {
+      const meaning = meaningOf(performance.now())
+      if (meaning === 'stop') resolve()
+      if (meaning === 'again') log('still finishing what was accepted; once more ends it at once')
+      if (meaning === 'abort') process.exit(1)
+    }
+    for (const signal of STOP_SIGNALS) process.on(signal, received)
+  })
+}
