@@ -12,8 +12,10 @@ export const DRAIN_SEGMENTS_MAX = 1_000
 /** Pause between two drains of a shard under load, so that a drain moves many segments; the first after a pause goes at once. */
 export const DRAIN_LINGER_MS = 10
 
-/** Polling of the outbox by the sequencer, doubling while nothing is found: writers in this process signal, others are found by it. */
+/** First pause between polls of the outbox; doubles while nothing is found. Writers in this process signal, others are found by polling. */
 export const DRAIN_POLL_MS_MIN = 5
+
+/** Longest such pause: what a lone event of another process waits at most, against idle load. */
 export const DRAIN_POLL_MS_MAX = 250
 
 /** Pause between two notices to other processes: a notice takes a lock over the whole server at commit. */
@@ -34,14 +36,13 @@ export const TAIL_EVENTS_MAX = 10_000
 /** Events of one delivery over all topics of a group: its transaction stays around 50 ms. */
 export const DELIVERY_EVENTS_MAX = 1_000
 
-/** Segments read from the log at once per topic: at 32 kB each, 2 MB. */
-export const READ_SEGMENTS_MAX = 64
-
 /** Pause between two deliveries of a group on a shard under load, so that transactions are few and large. */
 export const DELIVERY_LINGER_MS = 20
 
-/** Polling of the log by a group: when this process sequences the shard (a safety net), and when another one does (its notices may be lost). */
+/** Polling of the log by a group whose process sequences the shard: for a drain that was committed but whose answer got lost. */
 export const READ_POLL_MS_LOCAL = 1_000
+
+/** Polling of the log by a group whose shard another process sequences: for its notices that got lost. */
 export const READ_POLL_MS_REMOTE = 250
 
 /** Pause before a position is written that no effect on its own shard carries along: what a crash in between repeats is skipped by the inbox. */
@@ -56,8 +57,10 @@ export const CALL_TIMEOUT_MS = 10_000
 /** Attempts of a parked event before it is a dead letter: with the pauses below, about half a minute. */
 export const ATTEMPTS_MAX = 8
 
-/** Pause before the second attempt; doubles each time up to the maximum, with jitter of a half each way. */
+/** Pause before the second attempt; doubles each time, with jitter of a half each way. */
 export const RETRY_BACKOFF_MS_MIN = 200
+
+/** Longest pause between two attempts: people notice a repair within half a minute. */
 export const RETRY_BACKOFF_MS_MAX = 30_000
 
 /** Parked events attempted in one transaction. */
@@ -75,8 +78,10 @@ export const PARKED_KEYS_MAX = 100_000
 /** Longest error text kept with a parked event. */
 export const ERROR_CHARS_MAX = 4_000
 
-/** Pause after a failure of the infrastructure; doubles up to the maximum, with jitter. Repeated for as long as it lasts. */
+/** Pause after a failure of the infrastructure; doubles, with jitter. Repeated for as long as it lasts. */
 export const FAILURE_BACKOFF_MS_MIN = 50
+
+/** Longest such pause: what a database that is back waits for its work at most. */
 export const FAILURE_BACKOFF_MS_MAX = 5_000
 
 /** Rows that `deadLetters` returns at most. */

@@ -23,6 +23,9 @@ export type ShardEventsOptions = {
   readonly retry: RetryPolicy
 }
 
+/** `leaving` is there once the lease has gone, until the worker has finished. */
+type HeldGroup = { readonly worker: GroupWorker; readonly epoch: number; leaving?: Promise<void> }
+
 const SEQUENCER = 'sequencer'
 const GROUP_PREFIX = 'group:'
 
@@ -34,7 +37,7 @@ const GROUP_PREFIX = 'group:'
 export class ShardEvents {
   private readonly options: ShardEventsOptions
   private readonly tail = new Tail()
-  private readonly workers = new Map<string, { worker: GroupWorker; epoch: number }>()
+  private readonly workers = new Map<string, HeldGroup>()
   private readonly names: readonly string[]
   private readonly stopping = new AbortController()
   private sequencer: { running: Sequencer; epoch: number } | undefined
@@ -66,6 +69,7 @@ export class ShardEvents {
     this.stopping.abort()
     await this.renewing
     await this.holdOnly(new Map())
+    await Promise.all([...this.workers.values()].map((group) => group.leaving))
     await this.unlisten?.()
     if (this.names.length > 0) await releaseLeases(this.options.shard, this.options.owner)
   }
@@ -100,14 +104,13 @@ export class ShardEvents {
 
   /** Starts what these leases allow and stops what they do not. */
   private async holdOnly(held: ReadonlyMap<string, number>): Promise<void> {
-    const stops: Promise<void>[] = []
-    for (const [name, { worker, epoch }] of this.workers) {
-      if (held.get(name) !== epoch) stops.push(this.loseGroup(name, worker, epoch))
+    for (const [name, group] of this.workers) {
+      // Not awaited: a slow batch must not keep the other leases from being renewed. Its compare-and-set may still win.
+      if (held.get(name) !== group.epoch) group.leaving ??= this.loseGroup(name, group)
     }
     if (this.sequencer !== undefined && held.get(SEQUENCER) !== this.sequencer.epoch) {
-      stops.push(this.loseSequencer(this.sequencer))
+      await this.loseSequencer(this.sequencer)
     }
-    await Promise.all(stops)
     const epoch = held.get(SEQUENCER)
     if (epoch !== undefined && this.sequencer === undefined) await this.gainSequencer(epoch)
     for (const group of this.options.groups) {
@@ -147,7 +150,7 @@ export class ShardEvents {
     leaseChanged.publish({ shard: shard.index, name, held: true, epoch })
   }
 
-  private async loseGroup(name: string, worker: GroupWorker, epoch: number): Promise<void> {
+  private async loseGroup(name: string, { worker, epoch }: HeldGroup): Promise<void> {
     await worker.stop()
     this.workers.delete(name)
     leaseChanged.publish({ shard: this.options.shard.index, name, held: false, epoch })

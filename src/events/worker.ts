@@ -58,6 +58,7 @@ export class GroupWorker {
   private knowledge: Knowledge | undefined
   private failures = 0
   private firstTopic = 0
+  private distrustsTail = false
   private lingerUntilMs = 0
   private retryAtMs = 0
   private refreshAtMs = 0
@@ -103,7 +104,8 @@ export class GroupWorker {
         this.knowledge ??= await this.load()
         const busy = await this.round(this.knowledge)
         this.failures = 0
-        if (!busy) await this.gate.wait(this.waitMs(this.knowledge))
+        // Nothing was signalled for that long: ask the log itself, in case a drain was committed but its answer got lost.
+        if (!busy) this.distrustsTail = !(await this.gate.wait(this.waitMs(this.knowledge)))
       } catch (error) {
         this.knowledge = undefined
         if (!this.stopped) await this.pauseAfter(error)
@@ -160,10 +162,11 @@ export class GroupWorker {
       if (events.length >= max) break
       const offset = knowledge.next.get(topic) ?? 0
       const found = this.options.tail.read(this.options.group.name, topic, { offset, max: max - events.length })
-      if (found === undefined) unknown.set(topic, offset)
+      if (found === undefined || (found.length === 0 && this.distrustsTail)) unknown.set(topic, offset)
       else for (const event of found) events.push(event)
     }
     if (unknown.size > 0 && events.length < max) await this.readFromLog(unknown, max - events.length, events)
+    this.distrustsTail = false
     this.lingerUntilMs = events.length > 0 && events.length < max ? performance.now() + DELIVERY_LINGER_MS : 0
     return events
   }

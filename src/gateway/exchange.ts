@@ -82,6 +82,8 @@ export class Exchange {
   status = 0
   dispatchedAtMs: number | undefined = undefined
   respondedAtMs: number | undefined = undefined
+  /** When a service in this process is no longer waited for. */
+  deadlineAtMs: number = Number.POSITIVE_INFINITY
   /** Called when the client leaves before the response is complete. */
   onAbort: (() => void) | undefined = undefined
 
@@ -126,6 +128,13 @@ export class Exchange {
   exitForUpstream(status: number, message: string): undefined {
     const accept = acceptOfUpstreamError(this.headers.accept, this.headers['content-type'])
     return this.#exit({ status, message, headers: [], accept })
+  }
+
+  /** Answers for a service in this process that did not in time, and leaves it to itself. */
+  abandon(): void {
+    if (this.response.headersSent) return
+    this.exitForUpstream(504, 'The upstream server is timing out')
+    this.response.abandoned = true
   }
 
   #exit(exit: { status: number; message: string; headers: readonly string[]; accept: string | undefined }): undefined {

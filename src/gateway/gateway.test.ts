@@ -235,3 +235,19 @@ test('a port that is taken is the system’s error', async (context) => {
   await assert.rejects(other.listen({ host: '127.0.0.1', port }), { code: 'EADDRINUSE' })
   await other.close({ deadlineAtMs: 0 })
 })
+
+test('a service in this process that hangs is answered for, and its late answer goes nowhere', async () => {
+  const { gateway, port, waiting } = await withSlowService()
+  const headers = { 'x-deadline-ms': '10', accept: 'application/json' }
+  const answer = await ask(port, '/', { headers })
+  assert.deepEqual(message(answer), [504, 'The upstream server is timing out'])
+  const [late] = waiting
+  late?.writeHead(200, { 'x-late': 'yes' })
+  late?.write('late')
+  late?.end('late')
+  const next = ask(port, '/')
+  await until(() => waiting.length === 2)
+  waiting[1]?.end('in time')
+  assert.equal((await next).body, 'in time')
+  await gateway.close({ deadlineAtMs: Date.now() + 1_000 })
+})

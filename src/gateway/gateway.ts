@@ -8,11 +8,13 @@ import { answerMalformed } from './client-error.ts'
 import { type CompiledGateway, compileGateway } from './compile.ts'
 import type { ConfigSource, GatewayConfig, ServiceEntity } from './config/entities.ts'
 import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
+import { publishFinished } from './finished.ts'
 import {
   assertGatewayLimits,
   CLIENT_CONNECTIONS_MAX,
   CLIENT_IDLE_MS,
   DRAIN_CHECK_MS,
+  LOCAL_DEADLINE_CHECK_MS,
   REQUEST_HEAD_BYTES_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
@@ -78,7 +80,8 @@ class NodeGateway implements Gateway {
   #connectionsAccepted = 0
   #connectionsActive = 0
   #requestsTotal = 0
-  #requestsActive = 0
+  readonly #active = new Set<Exchange>()
+  #deadlines: NodeJS.Timeout | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
@@ -99,6 +102,7 @@ class NodeGateway implements Gateway {
       this.#unsubscribe()
       throw error
     }
+    this.#deadlines = setInterval(() => this.#abandonLate(), LOCAL_DEADLINE_CHECK_MS)
     const bound = (this.#server.address() as AddressInfo).port
     this.#identity.port = String(bound)
     return { port: bound }
@@ -120,7 +124,7 @@ class NodeGateway implements Gateway {
       connectionsAccepted: this.#connectionsAccepted,
       connectionsActive: this.#connectionsActive,
       requestsTotal: this.#requestsTotal,
-      requestsActive: this.#requestsActive,
+      requestsActive: this.#active.size,
     }
   }
 
@@ -164,10 +168,10 @@ class NodeGateway implements Gateway {
 
   #handle(request: IncomingMessage, response: GatewayResponse): void {
     this.#requestsTotal += 1
-    this.#requestsActive += 1
     this.#silent.delete(request.socket)
     const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
     response.exchange = exchange
+    this.#active.add(exchange)
     const bytesBefore = requestFinished.hasSubscribers ? request.socket.bytesWritten : 0
     response.on('close', () => this.#finish(exchange, bytesBefore))
     try {
@@ -202,6 +206,7 @@ class NodeGateway implements Gateway {
       this.#proxy.forward(exchange, target.destination, timeoutMs)
     } else {
       exchange.dispatchedAtMs = performance.now()
+      exchange.deadlineAtMs = exchange.dispatchedAtMs + timeoutMs
       target.destination.dispatch(exchange.request, exchange.response)
     }
     return undefined
@@ -209,9 +214,15 @@ class NodeGateway implements Gateway {
 
   #finish(exchange: Exchange, bytesBefore: number): void {
     exchange.closed = true
-    this.#requestsActive -= 1
+    this.#active.delete(exchange)
     if (!exchange.response.writableFinished) exchange.onAbort?.()
     if (requestFinished.hasSubscribers) publishFinished(exchange, bytesBefore)
+  }
+
+  #abandonLate(): void {
+    // A service answers its own deadline; only after one more check it counts as hanging.
+    const limitMs = performance.now() - LOCAL_DEADLINE_CHECK_MS
+    for (const exchange of this.#active) if (exchange.deadlineAtMs < limitMs) exchange.abandon()
   }
 
   /** Node closes connections that are idle at one moment, and takes one that never sent a request for busy. */
@@ -227,6 +238,7 @@ class NodeGateway implements Gateway {
     const sweep = setInterval(() => this.#closeIdle(), DRAIN_CHECK_MS)
     const outcome = await untilDeadline(closed, options)
     clearInterval(sweep)
+    clearInterval(this.#deadlines)
     if (outcome === 'late') this.#server.closeAllConnections()
     await this.#proxy.destroy()
   }
@@ -274,24 +286,4 @@ function fail(exchange: Exchange, error: unknown): void {
   }
   exchange.exited = false
   exchange.exit(500, 'An unexpected error occurred')
-}
-
-const CLIENT_CLOSED_REQUEST = 499
-
-function publishFinished(exchange: Exchange, bytesBefore: number): void {
-  const { dispatchedAtMs, respondedAtMs, target } = exchange
-  const nowMs = performance.now()
-  const trace = exchange.headers.traceparent
-  requestFinished.publish({
-    method: exchange.request.method ?? '',
-    route: target?.route.id,
-    service: target?.service?.id,
-    consumer: exchange.consumer?.id,
-    status: exchange.status === 0 ? CLIENT_CLOSED_REQUEST : exchange.status,
-    upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
-    totalMs: nowMs - exchange.startedAtMs,
-    bytes: exchange.request.socket.bytesWritten - bytesBefore,
-    requestId: exchange.requestId,
-    traceparent: typeof trace === 'string' ? trace : undefined,
-  })
 }

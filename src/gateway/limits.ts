@@ -39,6 +39,9 @@ export const COUNTED_IDENTIFIERS_MAX = 200_000
 /** Characters of an identifier that is counted as it is; longer ones are hashed, so that a header cannot fill the memory. */
 export const IDENTIFIER_CHARS_MAX = 128
 
+/** How often services in this process are checked for their deadline, which they keep by themselves unless they hang. */
+export const LOCAL_DEADLINE_CHECK_MS = 250
+
 /** How often a closing gateway looks for connections that became idle: often enough that a drain is not held up by it. */
 export const DRAIN_CHECK_MS = 50
 

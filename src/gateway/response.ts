@@ -10,10 +10,13 @@ type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 export class GatewayResponse extends ServerResponse {
   /** Undefined only between the parser and the gateway's listener. */
   exchange: Exchange | undefined = undefined
+  /** The gateway has answered in place of a service in this process, which may yet try to: it writes into nothing. */
+  abandoned = false
 
   override writeHead(status: number, reason?: string | HeadersGiven, headers?: HeadersGiven): this {
     const exchange = this.exchange
     const given = typeof reason === 'object' ? reason : headers
+    if (this.abandoned) return this
     if (typeof reason === 'string') this.statusMessage = reason
     if (exchange === undefined || this.headersSent) return super.writeHead(status, given)
     if (exchange.draining) this.shouldKeepAlive = false
@@ -21,6 +24,14 @@ export class GatewayResponse extends ServerResponse {
     if (this.getHeaderNames().length === 0) return super.writeHead(status, mergedHeaders(given, exchange))
     this.#setAll(given, exchange)
     return super.writeHead(status)
+  }
+
+  override write(...parameters: unknown[]): boolean {
+    return this.abandoned || super.write(...(parameters as Parameters<ServerResponse['write']>))
+  }
+
+  override end(...parameters: unknown[]): this {
+    return this.abandoned ? this : super.end(...(parameters as Parameters<ServerResponse['end']>))
   }
 
   /** The slow way, for a handler that used `setHeader` before: then Node reads no list of headers. */

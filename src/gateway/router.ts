@@ -21,7 +21,7 @@ export type Router<Target> = {
   readonly problems: readonly string[]
 }
 
-export type RouterRequest = { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders }
+type RouterRequest = { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders }
 
 export type RouterEntry<Target> = { readonly route: RouteEntity; readonly target: Target }
 

@@ -61,6 +61,11 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     if (this.#isOver()) controller.abort(new Error('the client no longer waits'))
   }
 
+  /** A long upload is no silence: the wait for the answer begins when the last of it is sent. A deadline of the client stays. */
+  onBodySent(): void {
+    if (this.#options.timeoutMs >= this.#options.destination.readTimeoutMs) this.#timer?.refresh()
+  }
+
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,

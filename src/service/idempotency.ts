@@ -128,10 +128,12 @@ const INSERT = `
   ON CONFLICT (bucket, scope, key) DO NOTHING
   RETURNING bucket, scope, key`
 
+/** LATERAL with OFFSET keeps this an index lookup per key, whatever the planner believes about the table's size. */
 const READ = `
-  SELECT bucket, scope, key, fingerprint, response
-  FROM unnest($1::smallint[], $2::text[], $3::text[]) AS wanted (bucket, scope, key)
-  JOIN groundswell.idempotency_key USING (bucket, scope, key)`
+  SELECT found.* FROM unnest($1::smallint[], $2::text[], $3::text[]) AS wanted (bucket, scope, key)
+  CROSS JOIN LATERAL (
+    SELECT bucket, scope, key, fingerprint, response FROM groundswell.idempotency_key AS k
+    WHERE k.bucket = wanted.bucket AND k.scope = wanted.scope AND k.key = wanted.key OFFSET 0) AS found`
 
 const PURGE = `
   DELETE FROM groundswell.idempotency_key

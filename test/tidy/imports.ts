@@ -1,9 +1,14 @@
 import { posix } from 'node:path'
-import { DRIVER_FOLDERS, DRIVERS, LAYERS, PUBLIC_ENTRIES } from './layers.ts'
-import { isCode, isTest, lineAt, type Source, type Violation } from './source.ts'
+import { DRIVERS, LAYERS, PUBLIC_ENTRIES } from './layers.ts'
+import { isCode, isForTests, isTest, lineAt, type Source, type Violation } from './source.ts'
 
-/** One import, re-export or dynamic import. `specifier` is as written. */
-export type Import = { readonly path: string; readonly line: number; readonly specifier: string }
+/** One import, re-export or dynamic import. `specifier` is as written. `erased` ones name types only and do not run. */
+export type Import = {
+  readonly path: string
+  readonly line: number
+  readonly specifier: string
+  readonly erased: boolean
+}
 
 const STATEMENT = /(?:^|[;}\s])(?:import|export)\b(?:[\s\w$,*{}]|\btype\b)*?\bfrom\s*(['"])/g
 const BARE_STATEMENT = /(?:^|[;}\s])import\s*(['"])/g
@@ -16,7 +21,8 @@ export function importsOf(source: Source): readonly Import[] {
   return found.map((match) => {
     const start = match.index + match[0].length
     const end = source.code.indexOf(match[1] ?? '', start)
-    return { path: source.path, line: lineAt(source.text, start), specifier: source.text.slice(start, end) }
+    const erased = /^\W*(?:import|export)\s+type\b/.test(match[0])
+    return { path: source.path, line: lineAt(source.text, start), specifier: source.text.slice(start, end), erased }
   })
 }
 
@@ -56,7 +62,7 @@ function brokenByPath(one: Import): string | undefined {
 }
 
 function brokenInside(path: string, target: string): string | undefined {
-  if (target === `src/${folderOf(path)}/index.ts`) return "imports its own folder's index.ts"
+  if (target === `src/${folderOf(path)}/index.ts` && !isTest(path)) return "imports its own folder's index.ts"
   return isTest(target) ? `imports the test file ${target}` : undefined
 }
 
@@ -67,37 +73,27 @@ function brokenByPackage(one: Import): string | undefined {
     if (path.startsWith('src/')) return 'imports the package by its own name'
     return PUBLIC_ENTRIES.includes(specifier) ? undefined : `${specifier} is not a public entry`
   }
-  const folders = path.split('/').slice(0, -1)
-  const asksItself = isTest(path) || /^(?:test|bench)\//.test(path)
-  if (isDriver(specifier) && !asksItself && !folders.some((folder) => DRIVER_FOLDERS.includes(folder))) {
-    return `driver ${specifier} outside ${DRIVER_FOLDERS.join('/, ')}/`
-  }
-  return undefined
+  const driver = DRIVERS.find(({ name }) => name.test(specifier))
+  if (driver === undefined || driver.where.test(path) || isForTests(path) || path.startsWith('bench/')) return undefined
+  return `driver ${specifier} outside of the folders of its engine`
 }
 
 function brokenByTestRunner(path: string): string | undefined {
-  const allowed =
-    isTest(path) || path.startsWith('test/') || path.startsWith('src/testing/') || path.endsWith('contract.ts')
-  return allowed ? undefined : 'node:test outside tests, contracts and src/testing'
-}
-
-function isDriver(specifier: string): boolean {
-  return DRIVERS.some((driver) =>
-    driver.endsWith('*')
-      ? specifier.startsWith(driver.slice(0, -1))
-      : specifier === driver || specifier.startsWith(`${driver}/`),
-  )
+  return isForTests(path) ? undefined : 'node:test outside of tests, contracts, fixtures and src/testing'
 }
 
 function targetOf(one: Import): string {
   return posix.normalize(posix.join(posix.dirname(one.path), one.specifier))
 }
 
-/** Cycles between files, each reported once, at the first of its files. Depth-first: a file met again while open closes one. */
+/**
+ * Cycles between files, each reported once. Depth-first: a file met again while open closes one. Imports of types only do not
+ * count: they are gone before anything runs, and two types that name each other are one design.
+ */
 function cycles(imports: readonly Import[]): readonly Violation[] {
   const graph = new Map<string, Import[]>()
   for (const one of imports) {
-    if (one.specifier.startsWith('.')) graph.set(one.path, [...(graph.get(one.path) ?? []), one])
+    if (one.specifier.startsWith('.') && !one.erased) graph.set(one.path, [...(graph.get(one.path) ?? []), one])
   }
   const violations: Violation[] = []
   const done = new Set<string>()

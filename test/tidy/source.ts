@@ -12,6 +12,8 @@ export type Source = {
   readonly code: string
   /** `code` without types: what runs. */
   readonly bare: string
+  /** What `bare` leaves out of `code`. */
+  readonly types: string
 }
 
 /** A rule broken at a place. */
@@ -34,8 +36,13 @@ export function readSources(root: string): readonly Source[] {
 
 /** A source from its text. Text that is no valid TypeScript keeps its types: tsc says what is wrong with it. */
 export function sourceOf(path: string, text: string): Source {
-  if (!isCode(path)) return { path, text, code: text, bare: text }
-  return { path, text, code: mask(text), bare: mask(withoutTypes(path, text)) }
+  if (!isCode(path)) return { path, text, code: text, bare: text, types: '' }
+  const code = mask(text)
+  const bare = mask(withoutTypes(path, text))
+  const types = Array.from(code, (character, offset) =>
+    bare[offset] === ' ' || character === '\n' ? character : ' ',
+  ).join('')
+  return { path, text, code, bare, types }
 }
 
 export function isCode(path: string): boolean {
@@ -44,6 +51,11 @@ export function isCode(path: string): boolean {
 
 export function isTest(path: string): boolean {
   return path.endsWith('.test.ts')
+}
+
+/** What tests are made of: they themselves, the suites that engines must pass, and what sets up their world. */
+export function isForTests(path: string): boolean {
+  return /(?:\.test|(?:^|[-/])contract|-fixture)\.ts$/.test(path) || /^(?:test|src\/testing)\//.test(path)
 }
 
 /** The line, from 1, that the offset is on. */

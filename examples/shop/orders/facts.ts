@@ -1,4 +1,5 @@
 import { bucketOf, emit, type Transaction } from 'groundswell'
+import { joinByIndex } from '../index-joins.ts'
 import { OrderConfirmed, OrderRejected, type OrderStatus, type PricedLine, type RejectionReason } from './contract.ts'
 import { readCustomers } from './projection.ts'
 
@@ -25,6 +26,7 @@ export type Fact = {
 /** Notes the facts, one statement for all, and announces the orders that they confirmed or rejected. */
 export async function applyFacts(tx: Transaction, facts: readonly Fact[]): Promise<void> {
   const news = foldFacts(facts)
+  joinByIndex(tx)
   const moved = await tx.query<MovedOrder>(APPLY, [
     news.map(({ userId }) => bucketOf(userId)),
     news.map(({ orderId }) => orderId),

@@ -1,5 +1,7 @@
 import { type BatchWrite, bucketOf, type Transaction } from 'groundswell'
 
+import { joinByIndex } from '../index-joins.ts'
+
 /**
  * The shop's side of a payment. States of an order's payment:
  *
@@ -41,6 +43,7 @@ export async function cancelPayments(tx: Transaction, orders: readonly OrderKey[
 /** Records that the money is back with the customer. */
 export async function recordRefunds(tx: Transaction, orders: readonly OrderKey[]): Promise<void> {
   const [buckets, orderIds] = keysOf(byOrder(orders))
+  joinByIndex(tx)
   await tx.query(RECORD_REFUNDS, [buckets, orderIds])
 }
 
@@ -101,6 +104,10 @@ const RECORD_REFUNDS = `
   FROM (SELECT * FROM unnest($1::smallint[], $2::uuid[]) AS refund (bucket, order_id) ORDER BY order_id) AS refund
   WHERE payment.bucket = refund.bucket AND payment.order_id = refund.order_id AND payment.state = 'refunding'`
 
+/** LATERAL with OFFSET keeps this an index lookup per order, whatever the planner believes about the table's size. */
 const FIND_CANCELLED = `
-  SELECT order_id FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, order_id)
-  JOIN payments.payment USING (bucket, order_id) WHERE payment.state = 'cancelled'`
+  SELECT found.order_id FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, order_id)
+  CROSS JOIN LATERAL (
+    SELECT order_id, state FROM payments.payment AS p
+    WHERE p.bucket = wanted.bucket AND p.order_id = wanted.order_id OFFSET 0) AS found
+  WHERE found.state = 'cancelled'`

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type BatchWrite, bucketOf } from 'groundswell'
+import { joinByIndex } from '../index-joins.ts'
 import type { ChargeRequest, ConnectProvider } from './provider.ts'
 
 /**
@@ -47,6 +48,7 @@ const bookRefunds: BatchWrite<{ readonly userId: number; readonly chargeKey: str
   name: 'payment-provider.refund',
   run: async (tx, refunds) => {
     const sorted = refunds.toSorted((a, b) => (a.chargeKey < b.chargeKey ? -1 : 1))
+    joinByIndex(tx)
     void tx.query(BOOK_REFUNDS, [
       sorted.map(({ userId }) => bucketOf(userId)),
       sorted.map(({ chargeKey }) => chargeKey),

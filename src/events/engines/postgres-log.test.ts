@@ -5,7 +5,7 @@ import { startTestCluster, until } from '../../testing/index.ts'
 import { eventLogContract } from '../contract.ts'
 import { eventsMigrations, startEvents } from '../index.ts'
 import { holdLeases } from './postgres-leases.ts'
-import { drainOutbox, insertOutbox, OutboxFloor } from './postgres-log.ts'
+import { drainOutbox, insertOutbox, LOG_CHANNEL, OutboxFloor } from './postgres-log.ts'
 
 const start = (shards: number) => startTestCluster({ shards, migrations: [systemMigrations, eventsMigrations] })
 
@@ -77,6 +77,22 @@ describe('the outbox in PostgreSQL', () => {
     assert.deepEqual(await late, [])
     assert.equal(await depth(), 1)
     assert.equal((await drain('new', epoch + 1)).length, 1)
+  })
+
+  test('a drain tells other processes only when asked to', async () => {
+    await expire()
+    const epoch = (await hold('teller')) ?? 0
+    const heard: string[] = []
+    const unlisten = await testCluster.cluster.listen(0, LOG_CHANNEL, (payload) => heard.push(payload))
+    const move = async (notify: boolean) => {
+      await write('[7]')
+      await drainOutbox(home(), { owner: 'teller', epoch, floor: 0, segmentsMax: 100, leaseMs: 60_000, notify })
+    }
+    await move(false)
+    await move(true)
+    await until(() => heard.length > 0)
+    await unlisten()
+    assert.equal(heard.length, 1)
   })
 
   test('the floor stays below a position whose transaction is still open', async () => {

@@ -3,7 +3,7 @@ import { keyAuth } from './key-auth.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { rateLimiting } from './rate-limiting.ts'
 
-export type { PluginDefinition, PluginInstance, PluginScope } from './plugin.ts'
+export type { PluginDefinition, PluginInstance } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
 export const plugins: readonly PluginDefinition[] = [correlationId, keyAuth, rateLimiting]

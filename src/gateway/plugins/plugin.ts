@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/index.ts'
-import type { ConsumerEntity, PluginEntity } from '../config/entities.ts'
+import type { PluginEntity } from '../config/entities.ts'
 import type { PluginDescription } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Identities } from '../identities.ts'
@@ -27,5 +27,3 @@ export type PluginInstance = {
   /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */
   readonly header?: (exchange: Exchange) => void
 }
-
-export type { ConsumerEntity, Exchange }

@@ -10,5 +10,5 @@ CREATE TABLE shipping.shipment (
   state text NOT NULL CHECK (state IN ('waiting', 'dispatched', 'cancelled')),
   PRIMARY KEY (bucket, order_id),
   CHECK (bucket = mod(user_id, 5040))
-) WITH (fillfactor = 60);
+) WITH (fillfactor = 45);
 SELECT groundswell.guard_table('shipping.shipment');

@@ -1,0 +1,24 @@
+import { requestFinished } from './channels.ts'
+import type { Exchange } from './exchange.ts'
+
+/** The client left before it had an answer: nginx's own status. */
+const CLIENT_CLOSED_REQUEST = 499
+
+/** Tells those who listen what became of a request. `bytesBefore`: what its connection had carried before it. */
+export function publishFinished(exchange: Exchange, bytesBefore: number): void {
+  const { dispatchedAtMs, respondedAtMs, target } = exchange
+  const nowMs = performance.now()
+  const trace = exchange.headers.traceparent
+  requestFinished.publish({
+    method: exchange.request.method ?? '',
+    route: target?.route.id,
+    service: target?.service?.id,
+    consumer: exchange.consumer?.id,
+    status: exchange.status === 0 ? CLIENT_CLOSED_REQUEST : exchange.status,
+    upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
+    totalMs: nowMs - exchange.startedAtMs,
+    bytes: exchange.request.socket.bytesWritten - bytesBefore,
+    requestId: exchange.requestId,
+    traceparent: typeof trace === 'string' ? trace : undefined,
+  })
+}
