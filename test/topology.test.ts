@@ -52,9 +52,7 @@ test('four processes: payments killed while 500 orders arrive delays neither acc
     )
     assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [202])
     const count = async (text: string, urls = databases.urls) =>
-      (await askEveryShard<{ count: string }>(urls, text))
-        .flat()
-        .reduce((sum, row) => sum + Number(row.count), 0)
+      (await askEveryShard<{ count: string }>(urls, text)).flat().reduce((sum, row) => sum + Number(row.count), 0)
     const others = `SELECT count(*) FROM email.message`
     await until(async () => (await count(others)) === ORDERS, {
       timeoutMs: 60_000,

@@ -19,3 +19,8 @@ export function delay(durationMs: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', finish, { once: true })
   })
 }
+
+/** A pause between half and one and a half times `pauseMs`, so that processes do not move in step. */
+export function jittered(pauseMs: number): number {
+  return pauseMs * (0.5 + Math.random())
+}

@@ -12,8 +12,8 @@ export type CallOptions = {
 }
 
 /**
- * Makes the external calls of these items and notes what came of each in its `outcome`. Calls of one key run in order, and
- * end with the first that fails; different keys run side by side. Never rejects because of a call.
+ * Makes the external calls of these items and notes what came of each in its `outcome`. Calls of one key run in order,
+ * and end with the first that fails; different keys run side by side. Never rejects because of a call.
  */
 export async function makeCalls(items: readonly Item[], options: CallOptions): Promise<void> {
   const chains = new Map<string, Item[]>()

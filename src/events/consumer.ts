@@ -17,8 +17,8 @@ export type CallContext = {
 }
 
 /**
- * Handles events of one type, one per call. Effects through `tx` happen exactly once; a handler that throws is run again
- * later for that event, and later events of the same key wait behind it.
+ * Handles events of one type, one per call. Effects through `tx` happen exactly once; a handler that throws is run
+ * again later for that event, and later events of the same key wait behind it.
  */
 export function on<Payload>(
   type: EventType<Payload>,
@@ -32,11 +32,13 @@ export function on<Payload>(
 }
 
 /**
- * Handles events of one type in batches of 1..1000, in order per key, with one transaction for all: the way to speed. A batch
- * that fails is run again in halves until the culprit is alone, so the handler must have no effect outside of `tx`.
+ * Handles events of one type in batches of 1..1000, in order per key, with one transaction for all: the way to speed. A
+ * batch that fails is run again in halves until the culprit is alone, so the handler must have no effect outside of
+ * `tx`.
  *
- * `call` is for an effect outside of the database. It runs before the transaction, once per event and attempt, calls of one
- * key in order; after a crash it runs again, so pass `event.id` on as the idempotency key. One that throws fails its event.
+ * `call` is for an effect outside of the database. It runs before the transaction, once per event and attempt, calls of
+ * one key in order; after a crash it runs again, so pass `event.id` on as the idempotency key. One that throws fails
+ * its event.
  */
 export function onBatch<Payload, Result = undefined>(
   type: EventType<Payload>,

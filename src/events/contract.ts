@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { z } from 'zod'
-import { delay, event, newContext } from '../core/index.ts'
+import { delay, event, newContext, systemClock } from '../core/index.ts'
 import type { OpenCluster, Shard, Transaction } from '../data/index.ts'
 import { type Delivery, onBatch } from './consumer.ts'
 import { emit } from './emit.ts'
@@ -9,8 +9,8 @@ import { lag } from './operations.ts'
 import { type EventsRuntime, startEvents } from './runtime.ts'
 
 /**
- * What every event log promises, run against real engines: exactly the committed events, in the order of their key, each
- * effect once, and nobody waits for a stranger's transaction.
+ * What every event log promises, run against real engines: exactly the committed events, in the order of their key,
+ * each effect once, and nobody waits for a stranger's transaction.
  */
 export type EventLogEngine = {
   readonly name: string
@@ -47,11 +47,14 @@ export function eventLogContract(engine: EventLogEngine): void {
     })
 
     after(async () => {
-      await events?.stop({ deadlineAtMs: Date.now() + 5_000 })
+      await events?.stop({ deadlineAtMs: systemClock.now() + 5_000 })
       await stopEngine?.()
     })
 
-    /** Waits until the group has processed all of the log, then returns what it saw on a shard, in the order of its effects. */
+    /**
+     * Waits until the group has processed all of the log, then returns what it saw on a shard, in the order of its
+     * effects.
+     */
     const received = async (shard: Shard, count: number): Promise<readonly Step[]> => {
       const read = () => shard.query<Step>('SELECT account, step FROM contract.received ORDER BY seq')
       await engine.until(async () => (await read()).length >= count, { what: `${count} events received` })
@@ -59,8 +62,8 @@ export function eventLogContract(engine: EventLogEngine): void {
       return read()
     }
 
-    test('a group sees exactly the committed events, in order per key, of 8 writers that pause and roll back', async (t) => {
-      const seed = Date.now() % 1_000_000
+    test('8 writers with pauses and rollbacks: a group sees exactly what was committed, in order per key', async (t) => {
+      const seed = systemClock.now() % 1_000_000
       t.diagnostic(`seed ${seed}`)
       const random = randomFrom(seed)
       const shard = cluster.home

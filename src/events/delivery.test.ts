@@ -184,7 +184,7 @@ describe('delivery', () => {
     assert.equal((await settled(2)).length, 2)
   })
 
-  test('an event of an unknown version and one that breaks its schema are dead letters at once, with the reason', async () => {
+  test('an event that its consumer cannot read is a dead letter at once, with the reason', async () => {
     const Newer = event('test.tick', 2, Tick.schema, { key: Tick.key })
     const Looser = event('test.tick', 1, z.object({ account: z.int(), serial: z.any() }), { key: Tick.key })
     await run([onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx))])
@@ -205,7 +205,7 @@ describe('delivery', () => {
     assert.equal((await cluster.home.query('SELECT FROM groundswell.outbox')).length, 0)
   })
 
-  test('an event takes effect on the shard of its key, on the home shard, or on every shard, as its consumer says', async () => {
+  test('effects land on the shard of the key, the home shard, or every shard, as the consumer says', async () => {
     const [home, other] = cluster.shards as [Shard, Shard]
     const consumer = (target: 'key' | 'home' | 'every-shard') =>
       onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx), { target })

@@ -7,9 +7,9 @@ import { encodeRecord } from './segment.ts'
 import { outboxWritten } from './signals.ts'
 
 /**
- * Writes an event as part of the transaction: it exists if and only if the transaction commits. Rows are inserted once, just
- * before COMMIT, after the transaction has locked what it changed: that is what keeps the events of a key in order.
- * Returns the event's id. Throws EVENTS_PAYLOAD_INVALID, EVENTS_TOO_MANY.
+ * Writes an event as part of the transaction: it exists if and only if the transaction commits. Rows are inserted once,
+ * just before COMMIT, after the transaction has locked what it changed: that is what keeps the events of a key in
+ * order. Returns the event's id. Throws EVENTS_PAYLOAD_INVALID, EVENTS_TOO_MANY.
  */
 export function emit<Payload>(
   tx: Transaction,

@@ -14,20 +14,17 @@ export const eventsError = defineErrors({
   EVENTS_OUTBOX_SEQUENCE_CACHED: {
     status: 500,
     retryable: false,
-    remedy:
-      'The sequence of groundswell.outbox caches values, which breaks the order of events. Run ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 1.',
+    remedy: 'A sequence that caches breaks the order of events. Run ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 1.',
   },
   EVENTS_POSITION_TAKEN: {
     status: 503,
     retryable: true,
-    remedy:
-      'Another process advanced the position of this consumer group; this one rolled back and reads the position again. Nothing to do.',
+    remedy: 'Another process works for this group; this one rolled back and reads the position again. Nothing to do.',
   },
   EVENTS_LOG_UNREADABLE: {
     status: 500,
     retryable: false,
-    remedy:
-      'A segment of the log is missing or is not the JSON that the writer makes; the message names it. Restore it: the topic waits on that shard.',
+    remedy: 'A segment of the log is missing or damaged. Restore the one that the message names: its topic waits.',
   },
   EVENTS_CALL_TIMEOUT: {
     status: 504,
@@ -37,14 +34,13 @@ export const eventsError = defineErrors({
   EVENTS_GROUP_INVALID: {
     status: 500,
     retryable: false,
-    remedy:
-      'A consumer group is declared twice, has two consumers of one event, or an external call for every shard. Correct the declaration.',
+    remedy: 'A group is declared twice, has two consumers of one event, or a call for every shard. Correct it.',
   },
 })
 
 /**
- * Whether an error says nothing about the event at hand: the database was away, a deadlock chose us, another process took
- * over. Such work is repeated for as long as it takes and never counted against an event.
+ * Whether an error says nothing about the event at hand: the database was away, a deadlock chose us, another process
+ * took over. Such work is repeated for as long as it takes and never counted against an event.
  */
 export function isInfrastructure(error: unknown): boolean {
   if (!(error instanceof GroundswellError)) return false

@@ -1,6 +1,9 @@
 /** Limits of the event log and of delivery, each with its reason. docs/limits.md lists them. */
 
-/** Text of one segment, in UTF-16 units: large enough that the cost of a row no longer shows, small enough to re-read after a restart. */
+/**
+ * Text of one segment, in UTF-16 units: large enough that the cost of a row no longer shows, small enough to re-read
+ * after a restart.
+ */
 export const SEGMENT_CHARS_MAX = 32_000
 
 /** Events of one transaction: beyond it the transaction holds its locks longer than its neighbours should wait. */
@@ -9,10 +12,16 @@ export const EMITTED_EVENTS_MAX = 20_000
 /** Segments that one drain moves: a backlog of single-event transactions still moves in statements of about 20 ms. */
 export const DRAIN_SEGMENTS_MAX = 1_000
 
-/** Pause between two drains of a shard under load, so that a drain moves many segments; the first after a pause goes at once. */
+/**
+ * Pause between two drains of a shard under load, so that a drain moves many segments; the first after a pause goes at
+ * once.
+ */
 export const DRAIN_LINGER_MS = 10
 
-/** First pause between polls of the outbox; doubles while nothing is found. Writers in this process signal, others are found by polling. */
+/**
+ * First pause between polls of the outbox; doubles while nothing is found. Writers in this process signal, others are
+ * found by polling.
+ */
 export const DRAIN_POLL_MS_MIN = 5
 
 /** Longest such pause: what a lone event of another process waits at most, against idle load. */
@@ -39,16 +48,24 @@ export const DELIVERY_EVENTS_MAX = 1_000
 /** Pause between two deliveries of a group on a shard under load, so that transactions are few and large. */
 export const DELIVERY_LINGER_MS = 20
 
-/** Polling of the log by a group whose process sequences the shard: for a drain that was committed but whose answer got lost. */
+/**
+ * Polling of the log by a group whose process sequences the shard: for a drain that was committed but whose answer got
+ * lost.
+ */
 export const READ_POLL_MS_LOCAL = 1_000
 
 /** Polling of the log by a group whose shard another process sequences: for its notices that got lost. */
 export const READ_POLL_MS_REMOTE = 250
 
-/** Pause before a position is written that no effect on its own shard carries along: what a crash in between repeats is skipped by the inbox. */
+/**
+ * Pause before a position is written that no effect on its own shard carries along: what a crash in between repeats is
+ * skipped by the inbox.
+ */
 export const POSITION_FLUSH_MS = 100
 
-/** External calls under way per group and shard: hides a provider's latency of 50 ms at a thousand events per second. */
+/**
+ * External calls under way per group and shard: hides a provider's latency of 50 ms at a thousand events per second.
+ */
 export const CALL_CONCURRENCY_MAX = 64
 
 /** Time one external call gets. */
@@ -72,7 +89,10 @@ export const RETRY_POLL_MS = 100
 /** Pause between checks of parked keys against the database, where an operator may have deleted some. */
 export const PARKED_REFRESH_MS = 10_000
 
-/** Parked keys of a group and shard, kept in memory. At the limit the group stops reading new events until some are done. */
+/**
+ * Parked keys of a group and shard, kept in memory. At the limit the group stops reading new events until some are
+ * done.
+ */
 export const PARKED_KEYS_MAX = 100_000
 
 /** Longest error text kept with a parked event. */

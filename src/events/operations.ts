@@ -81,8 +81,8 @@ export type DeadLetter = {
 }
 
 const DEAD_LETTERS = `
-SELECT p.grp AS group, p.source, p.topic, p.off AS offset, p.id, p.version, p.key, p.bucket, p.payload, p.traceparent, p.attempts,
-  coalesce(p.error, '') AS error, p.first_failed_at AS "firstFailedAt", p.last_failed_at AS "lastFailedAt",
+SELECT p.grp AS group, p.source, p.topic, p.off AS offset, p.id, p.version, p.key, p.bucket, p.payload, p.traceparent,
+  p.attempts, coalesce(p.error, '') AS error, p.first_failed_at AS "firstFailedAt", p.last_failed_at AS "lastFailedAt",
   (SELECT count(*) FROM groundswell.parked_event AS w
     WHERE w.grp = p.grp AND w.source = p.source AND w.key = p.key AND w.state = 'waiting') AS waiting
 FROM groundswell.parked_event AS p
@@ -115,8 +115,8 @@ WHERE state = 'dead' AND grp = $1 AND ($2::uuid IS NULL OR id = $2)
 RETURNING 1`
 
 /**
- * Gives dead letters of a group another series of attempts: all of them, or the one event with this id. Returns how many.
- * Running it twice at once redrives each once; the events behind them follow in order after success.
+ * Gives dead letters of a group another series of attempts: all of them, or the one event with this id. Returns how
+ * many. Running it twice at once redrives each once; the events behind them follow in order after success.
  */
 export async function redrive(
   cluster: Cluster,

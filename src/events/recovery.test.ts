@@ -48,10 +48,8 @@ async function runChild({ urls, group, target, dies }: ChildRole): Promise<void>
 }
 
 const [role] = process.argv.slice(2)
-if (role === undefined) suite()
-else await runChild(JSON.parse(role) as ChildRole)
-
-function suite(): void {
+if (role !== undefined) await runChild(JSON.parse(role) as ChildRole)
+else
   describe('recovery', () => {
     let stopCluster: () => Promise<void>
     let cluster: OpenCluster
@@ -93,7 +91,7 @@ function suite(): void {
       until(async () => (await lag(cluster)).filter((row) => row.group === group).every((row) => row.lag === 0))
     const serials = (count: number) => Array.from({ length: count }, (_, serial) => serial)
 
-    test('a process killed between the commit on the target and the position of the source repeats no effect', async () => {
+    test('a process killed between its commit on the target and that on the source repeats no effect', async () => {
       const child = await startChild({ group: 'remote', target: 'home', dies: true })
       await write(1, 50)
       await once(child, 'exit')
@@ -112,7 +110,7 @@ function suite(): void {
       )
     })
 
-    test('a killed process is taken over, its batch under way included, with each effect once and in order', async () => {
+    test('a killed process is taken over, with each effect once and in order', async () => {
       const child = await startChild({ group: 'taken', target: 'key', dies: false })
       const runtime = await startConsumer(cluster, 'taken', 'key')
       const writing = (async () => {
@@ -137,4 +135,3 @@ function suite(): void {
       assert.deepEqual(held, [])
     })
   })
-}

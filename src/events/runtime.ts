@@ -30,14 +30,15 @@ const RETRY: RetryPolicy = {
 }
 
 /**
- * Starts sequencing and delivery on every shard. Resolves when this process has competed for all leases once: alone, it then
- * holds them all. Throws EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID.
+ * Starts sequencing and delivery on every shard. Resolves when this process has competed for all leases once: alone, it
+ * then holds them all. Throws EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID.
  */
 export async function startEvents(options: EventsOptions): Promise<EventsRuntime> {
   const { cluster, sequence, retry = RETRY } = options
   const groups = groupsOf(options.groups).filter((group) => group.consumers.size > 0)
   await Promise.all(cluster.shards.map((shard) => assertSequenceUncached(shard, shard.label)))
-  // Leases know their holder by this text alone: a process started again under the same name must not take itself for the old one.
+  // Leases know their holder by this text alone: a process started again under the same name must not take itself for
+  // the old one.
   const owner = `${options.owner}#${newId()}`
   const shards = cluster.shards.map((shard) => new ShardEvents({ cluster, shard, groups, owner, sequence, retry }))
   const unsubscribe = onOutboxWritten((shard) => shards[shard]?.outboxWritten())

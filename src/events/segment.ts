@@ -46,8 +46,8 @@ export function decodeSegment(segment: Segment): LoggedEvent[] {
 }
 
 /**
- * Checks an event against what a consumer reads: same version, payload by the schema. The answer is kept with the event, so
- * that groups with the same event type check once. Sets `problem` when the event is not readable.
+ * Checks an event against what a consumer reads: same version, payload by the schema. The answer is kept with the
+ * event, so that groups with the same event type check once. Sets `problem` when the event is not readable.
  */
 export function checkEvent(event: LoggedEvent, type: AnyEventType): void {
   if (event.checkedBy === type) return

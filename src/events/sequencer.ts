@@ -1,4 +1,4 @@
-import { delay } from '../core/index.ts'
+import { delay, jittered } from '../core/index.ts'
 import type { Shard } from '../data/index.ts'
 import { appended, workFailed } from './channels.ts'
 import { drainOutbox, notifyReaders, OutboxFloor } from './engines/postgres-log.ts'
@@ -11,7 +11,7 @@ import {
   LEASE_MS,
   NOTIFY_INTERVAL_MS,
 } from './limits.ts'
-import { backoffMs, jittered } from './pause.ts'
+import { backoffMs } from './pause.ts'
 import type { Segment } from './segment.ts'
 import { Gate } from './signals.ts'
 
@@ -29,7 +29,7 @@ export type SequencerOptions = {
  *   polling:  every 5 ms, doubling to 250 ms while nothing comes; a signal from a writer ends the wait
  *   draining: at most one drain every DRAIN_LINGER_MS, at once again while drains come back full
  *   failed:   the database is away; again after a pause, for as long as it takes
- *   stopped:  by `stop()`, when the lease has gone or the process ends. An older epoch drains nothing, whenever it notices.
+ *   stopped:  by `stop()`, when the lease has gone or the process ends; until it notices, an older epoch drains nothing
  */
 export class Sequencer {
   private readonly options: SequencerOptions

@@ -1,10 +1,9 @@
-import { delay } from '../core/index.ts'
+import { delay, jittered } from '../core/index.ts'
 import type { OpenCluster, Shard } from '../data/index.ts'
 import { leaseChanged, workFailed } from './channels.ts'
 import { holdLeases, releaseLeases } from './engines/postgres-leases.ts'
 import { LOG_CHANNEL, readHeads } from './engines/postgres-log.ts'
 import { LEASE_MS, LEASE_RENEW_MS } from './limits.ts'
-import { jittered } from './pause.ts'
 import type { Group } from './plan.ts'
 import type { Segment } from './segment.ts'
 import { Sequencer } from './sequencer.ts'
@@ -30,9 +29,9 @@ const SEQUENCER = 'sequencer'
 const GROUP_PREFIX = 'group:'
 
 /**
- * All that this process does for events on one shard. It competes for leases, at random moments, and works for as long as it
- * holds them; who comes first keeps a lease until it stops or dies: there is no rebalancing between processes.
- * A lease that could not be renewed for as long as it lasts is given up here as well.
+ * All that this process does for events on one shard. It competes for leases, at random moments, and works for as long
+ * as it holds them; who comes first keeps a lease until it stops or dies: there is no rebalancing between processes. A
+ * lease that could not be renewed for as long as it lasts is given up here as well.
  */
 export class ShardEvents {
   private readonly options: ShardEventsOptions

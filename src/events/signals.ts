@@ -1,6 +1,6 @@
 /**
- * In-memory wake-ups within one process, so that nothing waits for a poll: a committed transaction tells the sequencer of its
- * shard. They are hints only; polling is what guarantees progress.
+ * In-memory wake-ups within one process, so that nothing waits for a poll: a committed transaction tells the sequencer
+ * of its shard. They are hints only; polling is what guarantees progress.
  */
 type Listener = (shard: number) => void
 

@@ -2,8 +2,9 @@ import { TAIL_EVENTS_MAX } from './limits.ts'
 import { decodeSegment, type LoggedEvent, type Segment } from './segment.ts'
 
 /**
- * The newest part of one shard's log in memory, for the groups of the process that sequences it: they need not read back what
- * was just written, and a segment is parsed once for all of them. Bounded: what is too old is read from the log instead.
+ * The newest part of one shard's log in memory, for the groups of the process that sequences it: they need not read
+ * back what was just written, and a segment is parsed once for all of them. Bounded: what is too old is read from the
+ * log instead.
  *   blind:  another process sequences; every read answers "ask the log"
  *   seeing: from `prime` to `clear`, this process appends all there is, so that "nothing new" needs no query either
  */
@@ -56,8 +57,8 @@ export class Tail {
   }
 
   /**
-   * Up to `max` events from `offset` on, none when there are none yet; undefined when memory cannot tell and the log must be
-   * read. What every reader has passed is let go.
+   * Up to `max` events from `offset` on, none when there are none yet; undefined when memory cannot tell and the log
+   * must be read. What every reader has passed is let go.
    */
   read(
     group: string,

@@ -41,8 +41,8 @@ export type TargetOptions = {
 
 /**
  * Brings events of one group and one source shard to one target shard: effects, position and parked events in one
- * transaction, hence each effect exactly once. What it knows of the database, positions and parked keys, is true for as long
- * as its compare-and-set succeeds; after any error that `isInfrastructure`, or a lost position, load a new one.
+ * transaction, hence each effect exactly once. What it knows of the database, positions and parked keys, is true for as
+ * long as its compare-and-set succeeds; after any error that `isInfrastructure`, or a lost position, load a new one.
  */
 export class Target {
   readonly positions: Map<string, number>
@@ -168,7 +168,10 @@ export class Target {
     this.noteDelivered(runnable, startedAtMs)
   }
 
-  /** Parked events in one transaction: rows gone, effects there, the next of each key due. In halves when a handler throws. */
+  /**
+   * Parked events in one transaction: rows gone, effects there, the next of each key due. In halves when a handler
+   * throws.
+   */
   private async attemptAgain(retries: readonly Retry[]): Promise<void> {
     const startedAtMs = performance.now()
     const items = retries.map((retry) => retry.item)
@@ -200,7 +203,10 @@ export class Target {
     this.noteDelivered(items, startedAtMs)
   }
 
-  /** Runs the handlers beside the bookkeeping and waits for both: a transaction must not end while queries are still to come. */
+  /**
+   * Runs the handlers beside the bookkeeping and waits for both: a transaction must not end while queries are still to
+   * come.
+   */
   private async settle(tx: Transaction, items: readonly Item[], bookkeeping: () => Promise<void>): Promise<void> {
     const [handled, kept] = await Promise.allSettled([this.runHandlers(tx, items), bookkeeping()])
     if (kept.status === 'rejected') throw kept.reason

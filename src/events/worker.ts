@@ -1,4 +1,4 @@
-import { delay } from '../core/index.ts'
+import { delay, jittered } from '../core/index.ts'
 import type { OpenCluster, Shard } from '../data/index.ts'
 import type { CallOptions } from './calls.ts'
 import { workFailed } from './channels.ts'
@@ -14,7 +14,7 @@ import {
   READ_POLL_MS_REMOTE,
   RETRY_POLL_MS,
 } from './limits.ts'
-import { backoffMs, jittered } from './pause.ts'
+import { backoffMs } from './pause.ts'
 import { endsOf, type Group, planTargets } from './plan.ts'
 import { decodeSegment, type LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
@@ -104,7 +104,8 @@ export class GroupWorker {
         this.knowledge ??= await this.load()
         const busy = await this.round(this.knowledge)
         this.failures = 0
-        // Nothing was signalled for that long: ask the log itself, in case a drain was committed but its answer got lost.
+        // Nothing was signalled for that long: ask the log itself, in case a drain was committed but its answer got
+        // lost.
         if (!busy) this.distrustsTail = !(await this.gate.wait(this.waitMs(this.knowledge)))
       } catch (error) {
         this.knowledge = undefined
@@ -188,8 +189,8 @@ export class GroupWorker {
   }
 
   /**
-   * Other shards first: once their effects are committed, each with its inbox, this shard's position may pass the events. A
-   * crash in between repeats the batch, and the inboxes skip what they have.
+   * Other shards first: once their effects are committed, each with its inbox, this shard's position may pass the
+   * events. A crash in between repeats the batch, and the inboxes skip what they have.
    */
   private async deliver(knowledge: Knowledge, events: readonly LoggedEvent[]): Promise<void> {
     const { cluster, source, group } = this.options

@@ -17,6 +17,7 @@ import type { Cluster } from '../data/index.ts'
 import type { Caller } from './caller.ts'
 import { Deadlines } from './deadlines.ts'
 import { serviceError } from './errors.ts'
+import { LISTEN_BACKLOG } from './limits.ts'
 import { reportFailure } from './log.ts'
 import { problemOf } from './problem.ts'
 import { type ProblemReply, problem, type Reply } from './reply.ts'
@@ -60,7 +61,7 @@ export async function createServiceHost(options: ServiceHostOptions): Promise<Se
       return route === undefined ? undefined : runUntilDeadline(route, request, deadlines)
     },
     async listen({ host, port }) {
-      await fastify.listen({ host, port })
+      await fastify.listen({ host, port, backlog: LISTEN_BACKLOG })
       const address = fastify.server.address()
       return { port: typeof address === 'object' && address !== null ? address.port : port }
     },

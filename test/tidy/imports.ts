@@ -49,6 +49,8 @@ function brokenByPath(one: Import): string | undefined {
   const to = folderOf(target)
   if (from !== undefined && from === to) return brokenInside(one.path, target)
   const fromRoot = one.path.split('/').slice(0, one.path.startsWith('examples/') ? 2 : 1)
+  const ofExamples = target.startsWith('examples/') && /^(?:test|bench)\//.test(one.path)
+  if (ofExamples) return undefined
   if (to === undefined) {
     return target.startsWith(`${fromRoot.join('/')}/`)
       ? undefined

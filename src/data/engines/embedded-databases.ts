@@ -3,10 +3,11 @@ import { dataError } from '../errors.ts'
 
 export type ServerAccess = { readonly port: number; readonly password: string }
 
-const USER = 'groundswell'
+/** Not `groundswell`: unqualified names would then land in the schema of that name, since it comes first in search_path. */
+export const SERVER_USER = 'postgres'
 
 export function urlOf(access: ServerAccess, database: string): string {
-  return `postgres://${USER}:${access.password}@127.0.0.1:${access.port}/${database}`
+  return `postgres://${SERVER_USER}:${access.password}@127.0.0.1:${access.port}/${database}`
 }
 
 /** The data folder of the server that answers on the port, or undefined when none does or it refuses the password. */

@@ -8,7 +8,7 @@ import { delay, messageOf, type StopOptions } from '../../core/index.ts'
 import { dataError } from '../errors.ts'
 import { ENGINE_LOG_BYTES_MAX, ENGINE_START_MS } from '../limits.ts'
 import { isAlive, type Lock, lockFile, readIfPresent } from './data-dir.ts'
-import { createDatabases, inspectServer, urlOf } from './embedded-databases.ts'
+import { createDatabases, inspectServer, SERVER_USER, urlOf } from './embedded-databases.ts'
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts'
 import { readPostmaster, stopPostmaster } from './postmaster.ts'
 import { serverSettings } from './server-settings.ts'
@@ -152,7 +152,7 @@ async function initdb(site: Site): Promise<void> {
   const command = site.user.command(site.binaries.initdb, [
     `--pgdata=${draft}`,
     `--pwfile=${site.passwordFile}`,
-    '--username=groundswell',
+    `--username=${SERVER_USER}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
     // Byte order everywhere: the scatter merges text as the databases sort it, and C is the fastest.

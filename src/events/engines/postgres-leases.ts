@@ -14,8 +14,8 @@ RETURNING name, epoch, EXISTS (
 ) AS others`
 
 /**
- * Renews what `owner` holds among `names` and takes what nobody holds; returns all that it holds now. Time is the database's.
- * The epoch stays while the owner does, so `owner` must be another after each start of a process.
+ * Renews what `owner` holds among `names` and takes what nobody holds; returns all that it holds now. Time is the
+ * database's. The epoch stays while the owner does, so `owner` must be another after each start of a process.
  */
 export function holdLeases(
   shard: Queryable,

@@ -3,8 +3,8 @@ import { eventsError } from '../errors.ts'
 import type { Segment } from '../segment.ts'
 
 /**
- * The event log in PostgreSQL: business transactions insert into the outbox, the sequencer moves committed rows into the log
- * and gives them their offsets. Source of the design: shared/reference A2, "drain instead of cursor".
+ * The event log in PostgreSQL: business transactions insert into the outbox, the sequencer moves committed rows into
+ * the log and gives them their offsets. Source of the design: shared/reference A2, "drain instead of cursor".
  */
 export type OutboxRow = { readonly topic: string; readonly events: number; readonly records: string }
 
@@ -22,22 +22,27 @@ export type Drain = {
 /** Other processes listen here for "the log of this shard has grown". */
 export const LOG_CHANNEL = 'groundswell_log'
 
-// Records hold no line break, being JSON, so that joining them by one spares both sides the escaping of an array literal.
+// Records hold no line break, being JSON, so that joining them by one spares both sides the escaping of an array
+// literal.
 const INSERT_OUTBOX = `
 INSERT INTO groundswell.outbox (topic, events, records)
 SELECT e.topic, e.events, e.records
-FROM ROWS FROM (unnest($1::text[]), unnest($2::int[]), string_to_table($3, E'\\n')) WITH ORDINALITY AS e(topic, events, records, n)
+FROM ROWS FROM (unnest($1::text[]), unnest($2::int[]), string_to_table($3, E'\\n'))
+  WITH ORDINALITY AS e(topic, events, records, n)
 ORDER BY e.n`
 
-/** Adds rows to the outbox in their order. Not awaited, so that COMMIT travels with it: should it fail, so does COMMIT. */
+/**
+ * Adds rows to the outbox in their order. Not awaited, so that COMMIT travels with it: should it fail, so does COMMIT.
+ */
 export function insertOutbox(tx: Transaction, rows: readonly OutboxRow[]): void {
   const records = rows.map((row) => row.records).join('\n')
   void tx.query(INSERT_OUTBOX, [rows.map((row) => row.topic), rows.map((row) => row.events), records])
 }
 
-// One statement, hence one transaction. The lease is updated, not read, so that a process that takes it over waits for this
-// drain, and a drain that waited for a takeover finds another epoch and moves nothing. Rows are found by ctid: they are never
-// updated, and the statement's own snapshot keeps a ctid from being reused. Order by pos is order by lock per key.
+// One statement, hence one transaction. The lease is updated, not read, so that a process that takes it over waits for
+// this drain, and a drain that waited for a takeover finds another epoch and moves nothing. Rows are found by ctid:
+// they are never updated, and the statement's own snapshot keeps a ctid from being reused. Order by pos is order by
+// lock per key.
 const DRAIN = `
 WITH due AS MATERIALIZED (
   SELECT ctid AS row_id FROM groundswell.outbox WHERE pos >= $3 ORDER BY pos LIMIT $4
@@ -64,8 +69,9 @@ ORDER BY r.topic, r.from_end DESC
 RETURNING topic, last_offset AS "lastOffset", events, records`
 
 /**
- * Moves the oldest committed outbox rows to the log, in the order of their positions, and returns them. Returns none when
- * nothing is there or when the lease has gone to another epoch. Exactly once: a row is deleted and appended together.
+ * Moves the oldest committed outbox rows to the log, in the order of their positions, and returns them. Returns none
+ * when nothing is there or when the lease has gone to another epoch. Exactly once: a row is deleted and appended
+ * together.
  */
 export function drainOutbox(shard: Queryable, drain: Drain): Promise<readonly Segment[]> {
   const { owner, epoch, floor, segmentsMax, leaseMs, notify } = drain
@@ -129,10 +135,10 @@ WHERE locktype = 'relation' AND relation = 'groundswell.outbox'::regclass AND mo
 
 /**
  * Finds the position below which the outbox will never again hold a row, so that a drain need not walk over the index
- * entries of all that was deleted: a long transaction in the same database keeps them from being vacuumed.
- * A position is taken while holding a lock on the table, which lasts until the end of the transaction. So: note the last
- * position, then the writers; once each of those has ended, no row up to that position can appear any more; once a drain
- * that began after that has emptied the outbox, none is left.
+ * entries of all that was deleted: a long transaction in the same database keeps them from being vacuumed. A position
+ * is taken while holding a lock on the table, which lasts until the end of the transaction. So: note the last position,
+ * then the writers; once each of those has ended, no row up to that position can appear any more; once a drain that
+ * began after that has emptied the outbox, none is left.
  */
 export class OutboxFloor {
   /** Positions below it are done with. */

@@ -2,7 +2,9 @@ import type { Queryable, Transaction } from '../../data/index.ts'
 import type { LoggedEvent } from '../segment.ts'
 import type { PositionScope } from './postgres-positions.ts'
 
-/** An event on its way into the parking lot of a target's database; `error` is why, unless it only waits behind another. */
+/**
+ * An event on its way into the parking lot of a target's database; `error` is why, unless it only waits behind another.
+ */
 export type ParkedState = 'retrying' | 'waiting' | 'dead'
 export type ToPark = { readonly event: LoggedEvent; readonly state: ParkedState; readonly error: string | null }
 
@@ -16,14 +18,14 @@ const PAUSE = (attempts: string, min: string, max: string) =>
   `least(${max}, ${min} * 2 ^ least(${attempts} - 1, 30)) * (0.5 + random()) * interval '1 millisecond'`
 
 const PARK = `
-INSERT INTO groundswell.parked_event (grp, source, topic, off, id, version, bucket, key, payload, traceparent, occurred_at_ms,
-  state, attempts, error, first_failed_at, last_failed_at, next_attempt_at)
+INSERT INTO groundswell.parked_event (grp, source, topic, off, id, version, bucket, key, payload, traceparent,
+  occurred_at_ms, state, attempts, error, first_failed_at, last_failed_at, next_attempt_at)
 SELECT $1, $2, e.topic, e.off, e.id, e.version, e.bucket, e.key, e.payload, e.traceparent, e.occurred_at_ms, e.state,
   CASE WHEN e.state = 'waiting' THEN 0 ELSE 1 END, e.error,
   CASE WHEN e.state <> 'waiting' THEN clock_timestamp() END, CASE WHEN e.state <> 'waiting' THEN clock_timestamp() END,
   CASE WHEN e.state = 'retrying' THEN clock_timestamp() + ${PAUSE('1', '$4::float8', '$5::float8')} END
-FROM ROWS FROM (jsonb_to_recordset($3::jsonb) AS (topic text, off bigint, id uuid, version int, bucket smallint, key text,
-  payload text, traceparent text, occurred_at_ms bigint, state text, error text)) WITH ORDINALITY
+FROM ROWS FROM (jsonb_to_recordset($3::jsonb) AS (topic text, off bigint, id uuid, version int, bucket smallint,
+  key text, payload text, traceparent text, occurred_at_ms bigint, state text, error text)) WITH ORDINALITY
   AS e(topic, off, id, version, bucket, key, payload, traceparent, occurred_at_ms, state, error, n)
 ORDER BY e.n`
 
@@ -99,8 +101,8 @@ WHERE p.seq = (
 RETURNING p.key`
 
 /**
- * Removes parked events whose handlers run in this transaction, and makes the next of each key due. `taken` is false when
- * somebody else was faster with any of them: roll back. `keysLeft` still have parked events.
+ * Removes parked events whose handlers run in this transaction, and makes the next of each key due. `taken` is false
+ * when somebody else was faster with any of them: roll back. `keysLeft` still have parked events.
  */
 export async function takeParked(
   tx: Transaction,

@@ -6,7 +6,8 @@ export type Positions = ReadonlyMap<string, number>
 /** Whose positions: those of a group for what was written on the shard `source`. */
 export type PositionScope = { readonly group: string; readonly source: number }
 
-const LOAD = `SELECT topic, next_offset AS "nextOffset" FROM groundswell.consumer_position WHERE grp = $1 AND source = $2`
+const LOAD = `
+SELECT topic, next_offset AS "nextOffset" FROM groundswell.consumer_position WHERE grp = $1 AND source = $2`
 
 /** The positions that the database of a target knows. */
 export async function loadPositions(target: Queryable, scope: PositionScope): Promise<Map<string, number>> {
@@ -35,8 +36,8 @@ WHERE p.grp = $1 AND p.source = $2 AND p.topic = step.topic AND p.next_offset = 
 RETURNING 1`
 
 /**
- * Advances positions from `expected` to `next`, whose topics are the same. False when any was not where it was expected:
- * another process is at work, and the transaction must roll back.
+ * Advances positions from `expected` to `next`, whose topics are the same. False when any was not where it was
+ * expected: another process is at work, and the transaction must roll back.
  */
 export async function advancePositions(
   target: Queryable,
