@@ -67,20 +67,20 @@ function insertOrder(tx: Transaction, order: Order) {
   return tx.query(INSERT_ORDER, [bucket, orderId, userId, JSON.stringify(lines), totalCents, systemClock.now()])
 }
 
-/** All lines or none: a row that is short makes the update of its line touch nothing, and the transaction is taken back. */
+/** All lines or none. The reservation goes ahead without being waited for, so that stock is locked as briefly as can be. */
 async function takeStock(tx: Transaction, { orderId, lines }: Order): Promise<boolean> {
   const wanted = lines.toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
-  const taken: { readonly sku: string; readonly quantity: number }[] = []
-  for (const { sku, quantity } of wanted) {
-    const rows = await tx.query(TAKE, [sku, quantity])
-    if (rows.length === 0) {
-      for (const back of taken) await tx.query(GIVE_BACK, [back.sku, back.quantity])
-      return false
-    }
-    taken.push({ sku, quantity })
+  const reserved = tx.query(RESERVE, [orderId, JSON.stringify(wanted)])
+  const taken: PricedLine[] = []
+  for (const line of wanted) {
+    const [, rows] = await Promise.all([reserved, tx.query(TAKE, [line.sku, line.quantity])])
+    if (rows.length > 0) taken.push(line)
+    else break
   }
-  await tx.query(RESERVE, [orderId, JSON.stringify(taken)])
-  return true
+  if (taken.length === wanted.length) return true
+  for (const { sku, quantity } of taken) await tx.query(GIVE_BACK, [sku, quantity])
+  await tx.query(UNRESERVE, [orderId])
+  return false
 }
 
 /** Payment, mail, shipment and the order's last state, together. */
@@ -127,6 +127,7 @@ const INSERT_ORDER = `
 const TAKE = 'UPDATE goods.stock SET available = available - $2 WHERE sku = $1 AND available >= $2 RETURNING available'
 const GIVE_BACK = 'UPDATE goods.stock SET available = available + $2 WHERE sku = $1'
 const RESERVE = 'INSERT INTO goods.reservation (order_id, lines) VALUES ($1, $2)'
+const UNRESERVE = 'DELETE FROM goods.reservation WHERE order_id = $1'
 const INSERT_PAYMENT = `
   INSERT INTO orders.payment (bucket, order_id, user_id, amount_cents, state) VALUES ($1, $2, $3, $4, 'authorized')`
 const INSERT_MESSAGE = `

@@ -1,6 +1,9 @@
 import type { Key } from '../core/index.ts'
 
-/** One result row, column name to value. `int8` comes as a number, `json` parsed, `timestamptz` as a Date. */
+/**
+ * One result row, column name to value. `int8` comes as a number (a RangeError beyond 2^53: select such values as text),
+ * `numeric` and `date` as text, `json` parsed, `timestamptz` as a Date.
+ */
 export type Row = Readonly<Record<string, unknown>>
 
 /** Anything that runs SQL. Statements are prepared per connection under a name derived from their text: keep texts constant. */
@@ -19,7 +22,7 @@ export type Transaction = Queryable & {
   attach<State>(key: symbol, create: () => State): State
   /** Runs before COMMIT, in order of registration, as part of the transaction; may issue queries, need not await them. */
   beforeCommit(run: () => void | Promise<unknown>): void
-  /** Runs after a COMMIT that succeeded; must not throw. */
+  /** Runs after a COMMIT that succeeded, in order of registration; must not throw. */
   afterCommit(run: () => void): void
 }
 
@@ -28,6 +31,8 @@ export type Transaction = Queryable & {
  * inputs wait and then go together. `run` gets 1..`batchMax` inputs and answers one output each, in order.
  * When a batch fails for a reason that is not transient, its inputs are run again in halves until the culprit is alone,
  * so that one bad input fails only itself; `run` must therefore have no effect outside its transaction.
+ *
+ * Declare it once, as a constant: inputs go together that were given with the same value.
  */
 export type BatchWrite<Input, Output> = {
   readonly name: string
@@ -41,7 +46,9 @@ export type Shard = Queryable & {
   readonly index: number
   /** Database name without credentials, for people: `127.0.0.1:5433/shard_1`. */
   readonly label: string
+  /** Commits what `run` did, or rejects and leaves nothing. DATA_COMMIT_UNKNOWN when the connection broke during COMMIT. */
   transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T>
+  /** Resolves when the transaction that the input shared has committed. DATA_OVERLOADED when too many inputs wait. */
   write<Input, Output>(operation: BatchWrite<Input, Output>, input: Input): Promise<Output>
 }
 
@@ -65,6 +72,10 @@ export type Cluster = {
   /** Shard 0: also holds what is not sharded (products, stock, the gateway's configuration, the shard directory). */
   readonly home: Shard
   locate(key: Key): KeyLocation
+  /**
+   * The shard of the key's bucket. When the database refuses because the bucket has moved, the directory is read again and
+   * the query, transaction or write runs once more on the right shard: `run` must have no effect outside its transaction.
+   */
   forKey(key: Key): Shard
   forBucket(bucket: number): Shard
   scatter<R extends object = Row>(query: ScatterQuery): Promise<readonly R[]>

@@ -128,6 +128,32 @@ else
       )
     })
 
+    test('connections that break delay events, repeat none and park none', async () => {
+      const cut = () =>
+        cluster.home.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
+        )
+      const known = (await lag(cluster)).find((row) => row.shard === 0)?.end ?? 0
+      for (let from = 0; from < 20_000; from += 1_000) await write(0, 1_000, from)
+      const runtime = await startConsumer(cluster, 'cut-off', 'key')
+      let seen = 0
+      for (let cuts = 0; cuts < 5; cuts++) {
+        seen = await until(async () => {
+          const now = (await effects(0, 'cut-off').catch(() => [])).length
+          return now > seen || now >= known + 20_000 ? now : 0
+        })
+        await cut().catch(() => {})
+      }
+      await until(async () => (await effects(0, 'cut-off')).length >= known + 20_000, { timeoutMs: 30_000 })
+      await runtime.stop({ deadlineAtMs: Date.now() + 5_000 })
+      assert.deepEqual(
+        (await effects(0, 'cut-off')).slice(known).map((row) => row.serial),
+        serials(20_000),
+      )
+      assert.equal((await cluster.home.query('SELECT FROM groundswell.parked_event')).length, 0)
+    })
+
     test('a process that stops gives its shards away at once', async () => {
       const first = await startConsumer(cluster, 'given', 'key')
       await first.stop({ deadlineAtMs: Date.now() + 5_000 })

@@ -32,7 +32,7 @@ const LOAD = { path: /^examples\/[^/]+\/load\//, why: 'a load script reports to 
 export const BANS: readonly Ban[] = [
   {
     rule: 'console: publish a fact on a channel instead',
-    pattern: /\bconsole\.\w+/g,
+    pattern: /(?<![.\w$])console\.\w+/g,
     except: [{ path: /^src\/cli\//, why: 'commands print for people' }, BENCH, LOAD, TESTS],
   },
   {
@@ -100,7 +100,7 @@ export const BANS: readonly Ban[] = [
     rule: 'default export: name it',
     pattern: /^export default\b|\bas default\b/gm,
     except: [
-      { path: /^examples\/[^/]+\/app\.ts$/, why: 'the entry point of an application' },
+      { path: /^(?:examples|bench)\/[^/]+\/app\.ts$/, why: 'the entry point of an application' },
       { path: /\.config\.ts$/, why: 'tools read the default export' },
       { path: /^test\/runner\//, why: 'the test runner reads the default export' },
       LOAD,

@@ -13,13 +13,14 @@ import {
   service,
   systemClock,
 } from 'groundswell'
-import { lookUpProducts, ProductChanged } from '../catalog/contract.ts'
+import { ProductChanged } from '../catalog/contract.ts'
 import { StockRejected, StockReserved } from '../inventory/contract.ts'
 import { PaymentAuthorized, PaymentDeclined } from '../payments/contract.ts'
 import { ShipmentDispatched } from '../shipping/contract.ts'
-import { getUser, UserRegistered } from '../users/contract.ts'
+import { UserRegistered } from '../users/contract.ts'
 import { getOrder, listOrders, OrderConfirmed, OrderPlaced, OrderRejected, placeOrder } from './contract.ts'
 import { applyFacts, type Fact } from './facts.ts'
+import { type Asking, learnCustomer, learnProducts } from './learning.ts'
 import { type Placement, type PlacementOutcome, placeOrders } from './placement.ts'
 import { storeCustomers, storeProducts } from './projection.ts'
 import { findOrder, pageOfOrders } from './reading.ts'
@@ -102,26 +103,18 @@ function answerOf(outcome: PlacementOutcome) {
   return problem(503, 'the customer or a product is not known here yet; try again', { code: 'ORDER_NOT_READY' })
 }
 
-/** Asks the owners for what the shard lacks and stores it. Answers a refusal when they do not know it either. */
-async function learn(
-  { data, services, context }: Pick<RouteCall, 'data' | 'services' | 'context'>,
-  { userId }: Placement,
-  { customer, skus }: Extract<PlacementOutcome, { kind: 'unknown' }>,
-) {
-  const shard = data.forKey(userId)
-  if (customer) {
-    const user = await services(getUser, { params: { id: userId } }, context)
-    if (user.status === 404) return problem(422, `there is no user ${userId}`, { code: 'USER_UNKNOWN' })
-    await storeCustomers(shard, [{ userId, email: user.body.email, name: user.body.name }])
+/** Learns from the owners what the shard lacks. Answers a refusal when they do not know it either. */
+async function learn(asking: Asking, { userId }: Placement, { customer, skus }: Unknown) {
+  if (customer && !(await learnCustomer(asking, userId))) {
+    return problem(422, `there is no user ${userId}`, { code: 'USER_UNKNOWN' })
   }
   if (skus.length === 0) return undefined
-  const found = await services(lookUpProducts, { query: { skus: skus.join(',') } }, context)
-  const known = new Set(found.body.products.map(({ sku }) => sku))
-  const unknown = skus.filter((sku) => !known.has(sku))
-  if (unknown.length > 0) return problem(422, `there is no product ${unknown.join(', ')}`, { code: 'PRODUCT_UNKNOWN' })
-  await storeProducts(shard, found.body.products)
-  return undefined
+  const missing = await learnProducts(asking, userId, skus)
+  if (missing.length === 0) return undefined
+  return problem(422, `there is no product ${missing.join(', ')}`, { code: 'PRODUCT_UNKNOWN' })
 }
+
+type Unknown = Extract<PlacementOutcome, { kind: 'unknown' }>
 
 type Word = { payment: 'authorized' | 'declined' } | { stock: 'reserved' | 'rejected' } | { shipped: true }
 

@@ -5,7 +5,7 @@ import type { PositionScope } from './postgres-positions.ts'
 /**
  * An event on its way into the parking lot of a target's database; `error` is why, unless it only waits behind another.
  */
-export type ParkedState = 'retrying' | 'waiting' | 'dead'
+type ParkedState = 'retrying' | 'waiting' | 'dead'
 export type ToPark = { readonly event: LoggedEvent; readonly state: ParkedState; readonly error: string | null }
 
 /** A parked event whose attempt is due. */

@@ -1,0 +1,134 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { ARM_NAMES, type Arm, type ArmName, type ArmSettings } from './orders/arm.ts'
+import { startBareArm } from './orders/bare-arm.ts'
+import { stopEveryProcess } from './orders/processes.ts'
+import { armResult, type BenchResult, machineOf, ratiosOf, resultLines } from './orders/result.ts'
+import { describeWindow, findSustainedRate } from './orders/search.ts'
+import { startGroundswellArm, startSyncArm } from './orders/shop-arm.ts'
+import { runWindow, type Window } from './orders/window.ts'
+
+/**
+ * How many durable orders per second, accepted and brought to their end? Three arms in one run: the shop, the same shop done
+ * synchronously, and a bare node:http server. First the highest rate is found that each sustains, then windows at that rate
+ * take turns between the arms; medians with their spread count. `--help` has the options.
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  let options: Options
+  try {
+    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+  const arms: Arm[] = []
+  const stop = stopper(arms)
+  process.once('SIGINT', stop.andExit)
+  process.once('SIGTERM', stop.andExit)
+  const bound = setTimeout(stop.andExit, TOTAL_MS_MAX)
+  try {
+    for (const name of options.arm ?? ARM_NAMES) {
+      note(`${name}: starting`)
+      arms.push(await START[name]({ ...options, log: note }))
+    }
+    const result = await measure(arms, options)
+    console.log(options.json ? JSON.stringify(result, null, 2) : resultLines(result).join('\n'))
+    return result.arms.every(({ roundsSustained }) => roundsSustained > 0) ? 0 : 1
+  } finally {
+    clearTimeout(bound)
+    await stop.all()
+    process.off('SIGINT', stop.andExit)
+    process.off('SIGTERM', stop.andExit)
+  }
+}
+
+type Options = {
+  readonly seconds: number
+  readonly probeSeconds: number
+  readonly rounds: number
+  readonly users: number
+  readonly skus: number
+  readonly topology: ArmSettings['topology']
+  readonly arm?: readonly ArmName[]
+  readonly rate?: number
+  readonly json?: boolean
+}
+
+/** However it goes, a run ends by then. */
+const TOTAL_MS_MAX = 40 * 60_000
+
+const START: Readonly<Record<ArmName, (settings: ArmSettings) => Promise<Arm>>> = {
+  groundswell: startGroundswellArm,
+  sync: startSyncArm,
+  bare: startBareArm,
+}
+
+const RATE_START: Readonly<Record<ArmName, number>> = { groundswell: 1_000, sync: 200, bare: 4_000 }
+
+/** A pause between windows, so that one arm's last writes are not the next one's first. */
+const SETTLE_MS = 2_000
+
+async function measure(arms: readonly Arm[], options: Options): Promise<BenchResult> {
+  const rates = new Map<ArmName, number>()
+  for (const arm of arms) {
+    const search = { ...options, rateStart: RATE_START[arm.name], log: note }
+    rates.set(arm.name, options.rate ?? (await findSustainedRate(arm, search)))
+  }
+  const windows = new Map<ArmName, Window[]>(arms.map(({ name }) => [name, []]))
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const arm of arms) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+      const window = await runWindow(arm, { rate: rates.get(arm.name) ?? 0, seconds: options.seconds })
+      windows.get(arm.name)?.push(window)
+      note(`round ${round} of ${options.rounds}, ${arm.name}: ${describeWindow(window)}`)
+    }
+  }
+  const results = arms.map(({ name }) => armResult(name, rates.get(name) ?? 0, windows.get(name) ?? []))
+  const { topology, seconds } = options
+  return { machine: machineOf(arms), topology, seconds, arms: results, ratios: options.rate === undefined ? ratiosOf(results) : {} }
+}
+
+function commandLine(): Command {
+  return new Command('bench orders')
+    .description('Accepted and completed orders per second: the shop, the synchronous shop, a bare server; in one run.')
+    .addOption(new Option('--seconds <number>', 'length of a measured window').default(30).argParser(positive))
+    .addOption(new Option('--probe-seconds <number>', 'length of a probe of the search').default(5).argParser(positive))
+    .addOption(new Option('--rounds <number>', 'measured windows of each arm').default(3).argParser(positive))
+    .addOption(new Option('--rate <number>', 'offer this rate to every arm instead of searching').argParser(positive))
+    .addOption(new Option('--arm <names...>', 'only these arms').choices(ARM_NAMES))
+    .addOption(
+      new Option(
+        '--topology <kind>',
+        'processes of the shop: all in one, or the gateway and orders apart from the rest',
+      )
+        .choices(['one', 'split'])
+        .default('one'),
+    )
+    .addOption(new Option('--users <number>', 'customers who order in turn').default(200).argParser(positive))
+    .addOption(new Option('--skus <number>', 'products that they order in turn').default(10).argParser(positive))
+    .option('--json', 'print JSON for machines')
+    .addHelpText('after', '\nExample:\n  $ npm run bench -- orders --seconds 10 --rounds 1 --arm groundswell')
+    .exitOverride()
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
+  return value
+}
+
+function stopper(arms: Arm[]) {
+  const all = async () => {
+    for (const arm of arms.splice(0).reverse()) await arm.stop()
+  }
+  const andExit = () => {
+    note('ending what was started')
+    void all()
+      .then(stopEveryProcess)
+      .finally(() => process.exit(1))
+  }
+  return { all, andExit }
+}
+
+function note(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

@@ -1,0 +1,30 @@
+import type { Answer, LoadRequest } from '../../src/testing/index.ts'
+
+/** One way to take orders, running. The same requests go to every arm. */
+export type Arm = {
+  readonly name: ArmName
+  readonly url: string
+  /** The `n`th order of a run. */
+  readonly request: (n: number) => LoadRequest
+  /** What is wrong with an answer, or undefined. */
+  readonly verify: (answer: Answer) => string | undefined
+  /** Orders in the databases, and those of them in a final state, asked of PostgreSQL. Absent where there is none. */
+  readonly counts?: () => Promise<OrderCounts>
+  /** Settings that a figure depends on, e.g. the PostgreSQL version. */
+  readonly facts: Readonly<Record<string, string>>
+  stop(): Promise<void>
+}
+
+export type ArmName = 'groundswell' | 'sync' | 'bare'
+export const ARM_NAMES: readonly ArmName[] = ['groundswell', 'sync', 'bare']
+
+export type OrderCounts = { readonly placed: number; readonly final: number }
+
+/** How many customers, products and processes the arms have. */
+export type ArmSettings = {
+  readonly users: number
+  readonly skus: number
+  /** `one`: gateway and services in one process. `split`: gateway and orders in one, the other services in another. */
+  readonly topology: 'one' | 'split'
+  readonly log: (line: string) => void
+}

@@ -1,0 +1,101 @@
+import { cpus, totalmem } from 'node:os'
+import type { Arm, ArmName, ArmSettings } from './arm.ts'
+import type { Window } from './window.ts'
+
+/** A median and how far the rounds lie apart. */
+export type Spread = { readonly median: number; readonly min: number; readonly max: number }
+
+export type ArmResult = {
+  readonly arm: ArmName
+  readonly rate: number
+  readonly rounds: readonly Window[]
+  readonly roundsSustained: number
+  readonly acceptedPerSecond: Spread
+  readonly completedPerSecond: Spread
+  readonly p50Ms: Spread
+  readonly p99Ms: Spread
+}
+
+export type BenchResult = {
+  readonly machine: Readonly<Record<string, string | number>>
+  readonly topology: ArmSettings['topology']
+  readonly seconds: number
+  readonly arms: readonly ArmResult[]
+  /** Accepted orders per second, each arm by the sync and the bare arm of the same run. */
+  readonly ratios: Readonly<Record<string, number>>
+}
+
+export function armResult(arm: ArmName, rate: number, rounds: readonly Window[]): ArmResult {
+  return {
+    arm,
+    rate,
+    rounds,
+    roundsSustained: rounds.filter((round) => round.shortfalls.length === 0).length,
+    acceptedPerSecond: spreadOf(rounds.map((round) => round.acceptedPerSecond)),
+    completedPerSecond: spreadOf(rounds.map((round) => round.completedPerSecond)),
+    p50Ms: spreadOf(rounds.map((round) => round.p50Ms)),
+    p99Ms: spreadOf(rounds.map((round) => round.p99Ms)),
+  }
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  const median = ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
+  return { median, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 }
+}
+
+export function ratiosOf(arms: readonly ArmResult[]): Record<string, number> {
+  const acceptedOf = (name: ArmName) => arms.find(({ arm }) => arm === name)?.acceptedPerSecond.median
+  const [groundswell, sync, bare] = [acceptedOf('groundswell'), acceptedOf('sync'), acceptedOf('bare')]
+  const ratio = (a: number, b: number) => Math.round((a / b) * 1_000) / 1_000
+  return {
+    ...(groundswell && sync ? { 'groundswell / sync': ratio(groundswell, sync) } : {}),
+    ...(groundswell && bare ? { 'groundswell / bare': ratio(groundswell, bare) } : {}),
+    ...(sync && bare ? { 'sync / bare': ratio(sync, bare) } : {}),
+  }
+}
+
+export function machineOf(arms: readonly Arm[]): Record<string, string | number> {
+  const processors = cpus()
+  return {
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    ...Object.assign({}, ...arms.map(({ facts }) => facts)),
+  }
+}
+
+export function resultLines({ machine, topology, seconds, arms, ratios }: BenchResult): string[] {
+  const head = ['ARM', 'ACCEPTED/S', 'COMPLETED/S', 'P50 MS', 'P99 MS', 'SUSTAINED']
+  const rows = arms.map((arm) => [
+    arm.arm,
+    spread(arm.acceptedPerSecond, 0),
+    arm.arm === 'bare' ? '-' : spread(arm.completedPerSecond, 0),
+    spread(arm.p50Ms, 2),
+    spread(arm.p99Ms, 2),
+    `${arm.roundsSustained} of ${arm.rounds.length}`,
+  ])
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [
+    line(head),
+    ...rows.map(line),
+    '',
+    `median (least to most) of the rounds of ${seconds} s; topology: ${topology}; the generator shares the machine`,
+    ...Object.entries(ratios).map(([name, value]) => `${name}: ${value}`),
+    Object.entries(machine)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(' · '),
+  ]
+}
+
+function spread({ median, min, max }: Spread, digits: number): string {
+  return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
+}

@@ -1,0 +1,108 @@
+import { delay } from '../../src/core/index.ts'
+import { type Arrivals, type LoadReport, runLoad } from '../../src/testing/index.ts'
+import type { Arm, OrderCounts } from './arm.ts'
+
+/** One stretch of load at a fixed rate, and what became of its orders. */
+export type Window = {
+  readonly rate: number
+  readonly acceptedPerSecond: number
+  /** Orders that reached their final state while the load lasted, per second of it. */
+  readonly completedPerSecond: number
+  /** Accepted and not final when the load ended. */
+  readonly backlog: number
+  /** Time after the load until the last order was final, in milliseconds. */
+  readonly drainMs: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly generatorCpuMicros: number
+  /** Why the rate does not count as sustained; empty when it does. */
+  readonly shortfalls: readonly string[]
+}
+
+/** What still counts as sustained. */
+const ACHIEVED_MIN = 0.98
+const FAILED_MAX = 0.001
+const P99_MS_MAX = 1_000
+/** Completion may trail by this much when the load ends; more means that it does not keep pace. */
+const BACKLOG_SECONDS_MAX = 1
+const DRAIN_TIMEOUT_MS = 120_000
+const DRAIN_POLL_MS = 250
+const CONNECTIONS_MAX = 2_000
+
+/** Runs one window. Throws when an accepted order is missing from the databases or does not come to its end. */
+export async function runWindow(arm: Arm, load: { rate: number; seconds: number }): Promise<Window> {
+  const before = await arm.counts?.()
+  const arrivals: Arrivals = { kind: 'fixed', rate: load.rate, durationMs: load.seconds * 1_000 }
+  const startedAtMs = performance.now()
+  const report = await runLoad({
+    url: arm.url,
+    arrivals,
+    request: arm.request,
+    verify: arm.verify,
+    connectionsMax: CONNECTIONS_MAX,
+  })
+  const atEnd = await arm.counts?.()
+  const elapsedMs = performance.now() - startedAtMs
+  const drainMs = atEnd === undefined ? 0 : await drain(arm)
+  if (before !== undefined) await checkNothingLost(arm, { before, report })
+  return judge({ rate: load.rate, report, before, atEnd, elapsedMs, drainMs })
+}
+
+type Measured = {
+  readonly rate: number
+  readonly report: LoadReport
+  readonly before: OrderCounts | undefined
+  readonly atEnd: OrderCounts | undefined
+  readonly elapsedMs: number
+  readonly drainMs: number
+}
+
+function judge({ rate, report, before, atEnd, elapsedMs, drainMs }: Measured): Window {
+  const completed = atEnd === undefined || before === undefined ? report.succeeded : atEnd.final - before.final
+  const backlog = atEnd === undefined ? 0 : Math.max(0, atEnd.placed - atEnd.final)
+  const checks: readonly [boolean, string][] = [
+    [report.rateAchieved >= ACHIEVED_MIN * rate, `achieved ${Math.round(report.rateAchieved)}/s`],
+    [report.failed <= FAILED_MAX * report.asked, `failed ${report.failed}: ${Object.keys(report.failures).join(', ')}`],
+    [report.dropped === 0, `dropped ${report.dropped}`],
+    [report.latencyMs.p99 <= P99_MS_MAX, `P99 ${Math.round(report.latencyMs.p99)} ms`],
+    [backlog <= BACKLOG_SECONDS_MAX * rate, `${backlog} orders behind`],
+  ]
+  return {
+    rate,
+    acceptedPerSecond: report.rateAchieved,
+    completedPerSecond: Math.round((completed * 10_000) / elapsedMs) / 10,
+    backlog,
+    drainMs: Math.round(drainMs),
+    p50Ms: report.latencyMs.p50,
+    p99Ms: report.latencyMs.p99,
+    generatorCpuMicros: report.generator.cpuPerRequestMicros,
+    shortfalls: checks.filter(([holds]) => !holds).map(([, shortfall]) => shortfall),
+  }
+}
+
+async function drain(arm: Arm): Promise<number> {
+  const startedAtMs = performance.now()
+  for (;;) {
+    const counts = await arm.counts?.()
+    const elapsedMs = performance.now() - startedAtMs
+    if (counts === undefined || counts.final >= counts.placed) return elapsedMs
+    if (elapsedMs > DRAIN_TIMEOUT_MS) {
+      throw new Error(
+        `${arm.name}: ${counts.placed - counts.final} orders are not final ${elapsedMs} ms after the load`,
+      )
+    }
+    await delay(DRAIN_POLL_MS)
+  }
+}
+
+/** Every answer that said yes has its row. A request without an answer may have one. */
+async function checkNothingLost(
+  arm: Arm,
+  { before, report }: { before: OrderCounts; report: LoadReport },
+): Promise<void> {
+  const after = await arm.counts?.()
+  const placed = (after?.placed ?? 0) - before.placed
+  if (placed < report.succeeded || placed > report.asked) {
+    throw new Error(`${arm.name}: ${report.succeeded} orders were accepted, but PostgreSQL has ${placed} more`)
+  }
+}
