@@ -8,9 +8,9 @@ import { startGroundswellArm, startSyncArm } from './orders/shop-arm.ts'
 import { runWindow, type Window } from './orders/window.ts'
 
 /**
- * How many durable orders per second, accepted and brought to their end? Three arms in one run: the shop, the same shop done
- * synchronously, and a bare node:http server. First the highest rate is found that each sustains, then windows at that rate
- * take turns between the arms; medians with their spread count. `--help` has the options.
+ * How many durable orders per second, accepted and brought to their end? Three arms in one run: the shop, the same
+ * shop done synchronously, and a bare node:http server. First the highest rate is found that each sustains, then
+ * windows at that rate take turns between the arms; medians with their spread count. `--help` has the options.
  */
 export async function run(args: readonly string[]): Promise<number> {
   let options: Options
@@ -84,7 +84,13 @@ async function measure(arms: readonly Arm[], options: Options): Promise<BenchRes
   }
   const results = arms.map(({ name }) => armResult(name, rates.get(name) ?? 0, windows.get(name) ?? []))
   const { topology, seconds } = options
-  return { machine: machineOf(arms), topology, seconds, arms: results, ratios: options.rate === undefined ? ratiosOf(results) : {} }
+  return {
+    machine: machineOf(arms),
+    topology,
+    seconds,
+    arms: results,
+    ratios: options.rate === undefined ? ratiosOf(results) : {},
+  }
 }
 
 function commandLine(): Command {
@@ -104,7 +110,7 @@ function commandLine(): Command {
         .default('one'),
     )
     .addOption(new Option('--users <number>', 'customers who order in turn').default(200).argParser(positive))
-    .addOption(new Option('--skus <number>', 'products that they order in turn').default(10).argParser(positive))
+    .addOption(new Option('--skus <number>', 'products that they order in turn').default(100).argParser(positive))
     .option('--json', 'print JSON for machines')
     .addHelpText('after', '\nExample:\n  $ npm run bench -- orders --seconds 10 --rounds 1 --arm groundswell')
     .exitOverride()

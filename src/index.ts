@@ -1,6 +1,6 @@
 /**
- * The public API: everything an application imports. Where the application runs is not in here; the runner and the command
- * line decide that by configuration.
+ * The public API: everything an application imports. Where the application runs is not in here; the runner and the
+ * command line decide that by configuration.
  */
 export type {
   Access,

@@ -39,8 +39,8 @@ test('what runs imports only declared dependencies', () => {
 })
 
 /**
- * npm leaves platform packages out of the lock file when the registry it asked does not carry them, and `npm ci` then fails
- * for everyone. `npm run lock` puts them back.
+ * npm leaves platform packages out of the lock file when the registry it asked does not carry them, and `npm ci` then
+ * fails for everyone. `npm run lock` puts them back.
  */
 test('the lock file names the optional packages of every platform', () => {
   const missing = Object.entries(lock.packages).flatMap(([path, locked]) =>

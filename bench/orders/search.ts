@@ -18,8 +18,9 @@ const CONFIRM_STEP_DOWN = 0.9
 const WARM_UP_SECONDS = 3
 
 /**
- * The highest rate that an arm sustains: up in steps of one half until a probe falls short, then bisection, then a window of
- * full length, lower by a tenth each time that it falls short. Short probes flatter: only the confirmed rate counts.
+ * The highest rate that an arm sustains: up in steps of one half until a probe falls short, then bisection, then a
+ * window of full length, lower by a tenth each time that it falls short. Short probes flatter: only the confirmed rate
+ * counts.
  */
 export async function findSustainedRate(arm: Arm, settings: SearchSettings): Promise<number> {
   const probe = async (rate: number, seconds: number) => {

@@ -8,9 +8,9 @@ import type { Arm, ArmName, ArmSettings, OrderCounts } from './arm.ts'
 import { type ArmProcess, freePort, startCommand } from './processes.ts'
 
 /**
- * The shop, and the synchronous shop: each a PostgreSQL of its own in a temporary folder, started by `groundswell database`,
- * and its processes, started by `groundswell start`. Key-auth is on as the applications declare it; rate-limiting is added
- * with a limit that is never reached, so that its work is done and nothing is refused.
+ * The shop, and the synchronous shop: each a PostgreSQL of its own in a temporary folder, started by `groundswell
+ * database`, and its processes, started by `groundswell start`. Key-auth is on as the applications declare it;
+ * rate-limiting is added with a limit that is never reached, so that its work is done and nothing is refused.
  */
 const APPS: Readonly<Record<'groundswell' | 'sync', string>> = {
   groundswell: fileURLToPath(new URL('../../examples/shop/app.ts', import.meta.url)),

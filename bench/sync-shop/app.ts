@@ -2,7 +2,9 @@ import { app, bucketOf, handle, problem, reply, service } from 'groundswell'
 import { checkOut } from './checkout.ts'
 import { createUser, placeOrder, putProduct } from './contract.ts'
 
-/** The shop without events, to compare with: the same gateway, databases and endpoints, everything inside the request. */
+/**
+ * The shop without events, to compare with: the same gateway, databases and endpoints, everything inside the request.
+ */
 
 const users = service('user-service', {
   migrations: new URL('./migrations/people/', import.meta.url),
@@ -53,7 +55,8 @@ const PUT_PRODUCT = `
   INSERT INTO goods.product (sku, name, price_cents) VALUES ($1, $2, $3)
   ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price_cents = excluded.price_cents`
 const PUT_STOCK = `
-  INSERT INTO goods.stock (sku, available) VALUES ($1, $2) ON CONFLICT (sku) DO UPDATE SET available = excluded.available`
+  INSERT INTO goods.stock (sku, available) VALUES ($1, $2)
+  ON CONFLICT (sku) DO UPDATE SET available = excluded.available`
 
 export default app('sync-shop', {
   services: [users, products, orders],

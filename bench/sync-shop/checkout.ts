@@ -3,9 +3,10 @@ import type { NewOrder } from './contract.ts'
 
 /**
  * An order as a shop without events does it: everything before the answer, in three ordinary transactions. The order is
- * durable before money moves (1), stock is taken under its row's lock (2), the rest is written together (3). Statements of
- * one transaction go out without waiting for each other, and stock is locked in the order of the SKUs, as good code would.
- * The provider's own books are those of the shop, batched as there, since a provider elsewhere costs both arms the same.
+ * durable before money moves (1), stock is taken under its row's lock (2), the rest is written together (3).
+ * Statements of one transaction go out without waiting for each other, and stock is locked in the order of the SKUs,
+ * as good code would. The provider's own books are those of the shop, batched as there, since a provider elsewhere
+ * costs both arms the same.
  */
 export type Checkout =
   | { readonly kind: 'done'; readonly orderId: string; readonly status: 'shipped' | 'rejected' }
@@ -67,7 +68,9 @@ function insertOrder(tx: Transaction, order: Order) {
   return tx.query(INSERT_ORDER, [bucket, orderId, userId, JSON.stringify(lines), totalCents, systemClock.now()])
 }
 
-/** All lines or none. The reservation goes ahead without being waited for, so that stock is locked as briefly as can be. */
+/**
+ * All lines or none. The reservation goes ahead without being waited for, so that stock is locked as briefly as can be.
+ */
 async function takeStock(tx: Transaction, { orderId, lines }: Order): Promise<boolean> {
   const wanted = lines.toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
   const reserved = tx.query(RESERVE, [orderId, JSON.stringify(wanted)])

@@ -1,4 +1,7 @@
-/** What the shop sells on its first day. Two services seed their part of it: the catalog its names, the inventory its stock. */
+/**
+ * What the shop sells on its first day. Two services seed their part of it: the catalog names and prices, the inventory
+ * stock.
+ */
 export const firstGoods: readonly { sku: string; name: string; priceCents: number; stock: number }[] = [
   { sku: 'surfboard-62', name: 'Surfboard 6′2″, epoxy', priceCents: 54_900, stock: 500 },
   { sku: 'longboard-92', name: 'Longboard 9′2″, classic', priceCents: 79_900, stock: 200 },

@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 
-/** Parsers of command-line values. What they refuse ends the command with exit code 2 and a line that names the flag. */
+/**
+ * Parsers of command-line values. What they refuse ends the command with exit code 2 and a line that names the flag.
+ */
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 

@@ -63,7 +63,10 @@ export function redriveDeadLetters(options: {
   })
 }
 
-/** The given group, or every group with dead letters: a listing is bounded, so it is asked again until it names no new one. */
+/**
+ * The given group, or every group with dead letters: a listing is bounded, so it is asked again until it names no new
+ * one.
+ */
 async function* groupsToRedrive(cluster: OpenCluster, group: string | undefined): AsyncGenerator<string> {
   if (group !== undefined) {
     yield group

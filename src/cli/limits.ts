@@ -1,6 +1,8 @@
 /** Limits of the command line. */
 
-/** Signals that come closer together than this are one: npm passes on a Ctrl-C that the terminal has sent us already. */
+/**
+ * Signals that come closer together than this are one: npm passes on a Ctrl-C that the terminal has sent us already.
+ */
 export const SIGNAL_DUPLICATE_MS = 400
 
 /** Dead letters that `events dlq` shows when no limit is given: a screenful. */

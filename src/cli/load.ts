@@ -20,8 +20,8 @@ export type LoadArguments = {
 }
 
 /**
- * `groundswell load`: runs a scenario. Exit code 1 when the scenario found a problem, or no answer was right; a system that
- * answers some requests with errors under load is a result, and the table shows it.
+ * `groundswell load`: runs a scenario. Exit code 1 when the scenario found a problem, or no answer was right; a system
+ * that answers some requests with errors under load is a result, and the table shows it.
  */
 export async function load(path: string, given: LoadArguments): Promise<number> {
   const { gateway, admin } = readOptions(process.env)

@@ -29,7 +29,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Ends explicitly, once everything is written: a handle that a failed start left open must not keep the process alive. */
+/**
+ * Ends explicitly, once everything is written: a handle that a failed start left open must not keep the process alive.
+ */
 async function endProcess(code: number): Promise<void> {
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))))
   process.exit(code)

@@ -1,6 +1,8 @@
 import { declaredErrors, GroundswellError, messageOf } from '../core/index.ts'
 
-/** What commands print: results on stdout, everything about how it is going on stderr, so that a pipe gets results only. */
+/**
+ * What commands print: results on stdout, everything about how it is going on stderr, so that a pipe gets results only.
+ */
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
@@ -28,8 +30,8 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 }
 
 /**
- * An operating error in one line, `error CODE: message`, and what to do about it in the next. Anything else is a defect of
- * ours, and then the stack is what helps.
+ * An operating error in one line, `error CODE: message`, and what to do about it in the next. Anything else is a
+ * defect of ours, and then the stack is what helps.
  */
 export function describeFailure(error: unknown): string {
   if (error instanceof GroundswellError) {

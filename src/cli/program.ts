@@ -4,8 +4,8 @@ import * as parse from './arguments.ts'
 import { DEAD_LETTERS_SHOWN } from './limits.ts'
 
 /**
- * The command line: what there is, with an example each. What commands do is in a file each, imported when it runs, so that
- * `--help` answers at once. `exit` gets the exit code of the command that ran.
+ * The command line: what there is, with an example each. What commands do is in a file each, imported when it runs, so
+ * that `--help` answers at once. `exit` gets the exit code of the command that ran.
  */
 export function createProgram(exit: (code: number) => void): Command {
   const program = new Command('groundswell')

@@ -1,8 +1,8 @@
 import { SIGNAL_DUPLICATE_MS } from './limits.ts'
 
 /**
- * What a signal to stop means. Nothing here depends on who else got it: a terminal sends Ctrl-C to npm, to us and to our
- * PostgreSQL at once, and npm passes its own on to us, so the same Ctrl-C arrives twice.
+ * What a signal to stop means. Nothing here depends on who else got it: a terminal sends Ctrl-C to npm, to us and to
+ * our PostgreSQL at once, and npm passes its own on to us, so the same Ctrl-C arrives twice.
  *
  *     running ─signal→ draining ─another, later→ draining, and says so ─a third, later→ abort
  *

@@ -3,8 +3,8 @@ import { note, print } from './output.ts'
 import { stopRequested } from './signals.ts'
 
 /**
- * `groundswell start`: runs the application, or what `only` names of it, until a signal asks to stop; then drains. A signal
- * that comes during the start is obeyed as soon as everything stands, so that nothing is left half made.
+ * `groundswell start`: runs the application, or what `only` names of it, until a signal asks to stop; then drains. A
+ * signal that comes during the start is obeyed as soon as everything stands, so that nothing is left half made.
  */
 export async function start(path: string, options: { readonly only?: readonly string[] }): Promise<number> {
   const stop = stopRequested(note)

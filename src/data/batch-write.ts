@@ -49,7 +49,7 @@ export class BatchQueue<Input, Output> {
 
   /** At the end of this turn of the event loop, so that inputs of one turn share a transaction. */
   #schedule(): void {
-    if (this.#scheduled || this.#underWay >= BATCHES_IN_FLIGHT_MAX) return
+    if (this.#scheduled || this.#underWay >= (this.#operation.inFlightMax ?? BATCHES_IN_FLIGHT_MAX)) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false

@@ -38,6 +38,8 @@ export type BatchWrite<Input, Output> = {
   readonly name: string
   /** Most inputs in one transaction. Default 256. */
   readonly batchMax?: number
+  /** Most transactions of it at once on one shard. Default 1: more of them are smaller, and reorder inputs. */
+  readonly inFlightMax?: number
   readonly run: (tx: Transaction, inputs: readonly Input[]) => Promise<readonly Output[]>
 }
 

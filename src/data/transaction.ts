@@ -4,7 +4,7 @@ import { type Connections, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
 import { SLOW_QUERY_MS } from './limits.ts'
-import { breaksConnection, type ErrorPlace, toDataError, wasNeverSent } from './sql-error.ts'
+import { breaksConnection, type ErrorPlace, sqlStateOf, toDataError, wasNeverSent } from './sql-error.ts'
 
 /**
  * Transactions on a pipelined connection. BEGIN travels with the first query and COMMIT with the last, so that a transaction
@@ -70,7 +70,7 @@ class TransactionSession implements Transaction {
   readonly #attachments = new Map<symbol, unknown>()
   readonly #commitHooks: (() => void | Promise<unknown>)[] = []
   /** The first query that failed: the reason of whatever fails after it. */
-  #failure: { readonly error: unknown; readonly isBroken: boolean } | undefined
+  #failure: { readonly error: unknown; readonly isBroken: boolean; readonly isFromServer: boolean } | undefined
   #isOpen = true
   #lastQuery: Promise<unknown> = Promise.resolve()
 
@@ -161,7 +161,8 @@ class TransactionSession implements Transaction {
 
   /** The server's own refusal of COMMIT is certain; a connection that breaks after COMMIT was sent says nothing. */
   #commitError(error: unknown): unknown {
-    if (this.#failure !== undefined && !this.#failure.isBroken) return this.#failure.error
+    // The server answers in order: having refused an earlier query, it cannot have committed.
+    if (this.#failure?.isFromServer) return this.#failure.error
     this.isReusable = !breaksConnection(error)
     if (this.isReusable || wasNeverSent(error)) return toDataError(error, this.#place)
     return dataError(
@@ -184,7 +185,8 @@ class TransactionSession implements Transaction {
 
   #fail(error: unknown): unknown {
     const known = toDataError(error, this.#place)
-    this.#failure ??= { error: known, isBroken: breaksConnection(error) }
+    const isFromServer = sqlStateOf(error) !== undefined
+    this.#failure ??= { error: known, isBroken: breaksConnection(error), isFromServer }
     return known
   }
 }

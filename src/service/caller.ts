@@ -7,8 +7,9 @@ import type { RepliesOf } from './reply.ts'
 import { type CallParts, encodeCall, type WireAnswer, type WireCall } from './wire.ts'
 
 /**
- * Calls an endpoint of a service, wherever it runs: in this process its handler runs directly, else by HTTP within the deadline
- * and under the trace id of `context`. Both ways parse input and answer by the contract, so moving a service changes nothing.
+ * Calls an endpoint of a service, wherever it runs: in this process its handler runs directly, else by HTTP within
+ * the deadline and under the trace id of `context`. Both ways parse input and answer by the contract, so moving a
+ * service changes nothing.
  *
  * Answers one of the statuses that the contract names. Throws SERVICE_CALL_REFUSED (another status below 500),
  * SERVICE_CALL_FAILED (500 and above), SERVICE_UNREACHABLE, SERVICE_DEADLINE_PASSED, SERVICE_REPLY_INVALID.

@@ -5,8 +5,8 @@ import { DEADLINE_SWEEP_MS } from './limits.ts'
 export type Pending = { readonly deadlineAtMs: number; readonly expire: () => void }
 
 /**
- * The requests under way: says when one is late and when none is left. One timer looks at all of them, since a timer for each
- * request would cost more than most requests do.
+ * The requests under way: says when one is late and when none is left. One timer looks at all of them, since a timer
+ * for each request would cost more than most requests do.
  */
 export class Deadlines {
   private readonly pending = new Set<Pending>()

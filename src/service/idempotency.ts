@@ -5,9 +5,9 @@ import { serviceError } from './errors.ts'
 import { PURGE_ROWS_MAX } from './limits.ts'
 
 /**
- * Idempotency keys: a client that repeats a write under its key gets the first answer again, and the write happens once. The
- * key is claimed in the write's own transaction, so there is never a key without its effect nor an effect without its key.
- * Source: IETF draft-ietf-httpapi-idempotency-key-header.
+ * Idempotency keys: a client that repeats a write under its key gets the first answer again, and the write happens
+ * once. The key is claimed in the write's own transaction, so there is never a key without its effect nor an effect
+ * without its key. Source: IETF draft-ietf-httpapi-idempotency-key-header.
  */
 export type IdempotencyClaim = {
   /** Bucket of the row that the write makes: the key lives on the same shard. */
@@ -33,9 +33,9 @@ export const serviceMigrations: MigrationSet = {
 }
 
 /**
- * Claims keys, in one statement for the batch and a second one for those that were taken. A key that another transaction is
- * claiming right now makes it wait for that one's end. Answers in the order of the claims; a key that occurs twice in the
- * batch is claimed by its first claim.
+ * Claims keys, in one statement for the batch and a second one for those that were taken. A key that another
+ * transaction is claiming right now makes it wait for that one's end. Answers in the order of the claims; a key that
+ * occurs twice in the batch is claimed by its first claim.
  */
 export async function claimIdempotencyKeys(
   tx: Transaction,

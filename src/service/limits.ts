@@ -1,6 +1,8 @@
 /** Limits of services and of the calls between them, each with its reason. docs/limits.md lists them. */
 
-/** Answers to one call, the first included: more only make an overload worse, and the deadline would end them anyway. */
+/**
+ * Answers to one call, the first included: more only make an overload worse, and the deadline would end them anyway.
+ */
 export const CALL_ATTEMPTS_MAX = 4
 
 /** First pause before a call is repeated; doubles each time, drawn at random from 0 up (full jitter). */
@@ -30,14 +32,16 @@ export const REPLY_BYTES_MAX = 8 * 1_048_576
 /** Time between looks for requests whose deadline has passed: how late a 504 may be. */
 export const DEADLINE_SWEEP_MS = 100
 
-/** What Retry-After says when a service cannot answer right now, in seconds: the shortest that the header can express. */
+/**
+ * What Retry-After says when a service cannot answer right now, in seconds: the shortest that the header can express.
+ */
 export const RETRY_AFTER_SECONDS = 1
 
 /** Idempotency keys deleted by one statement: bounds its locks and its time. */
 export const PURGE_ROWS_MAX = 5_000
 
 /**
- * Connections that may wait to be accepted. With Node's 511, two thousand clients at once make the kernel drop handshakes, and the
- * dropped ones come back after up to 31 s. The kernel caps it at its own `somaxconn`.
+ * Connections that may wait to be accepted. With Node's 511, two thousand clients at once make the kernel drop
+ * handshakes, and the dropped ones come back after up to 31 s. The kernel caps it at its own `somaxconn`.
  */
 export const LISTEN_BACKLOG = 4_096

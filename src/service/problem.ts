@@ -5,8 +5,8 @@ import { RETRY_AFTER_SECONDS } from './limits.ts'
 import { type ProblemReply, problem } from './reply.ts'
 
 /**
- * From whatever was thrown to an answer (RFC 9457). What the client did wrong is told in full; what failed in here is told by
- * its code and the trace id, since messages may name hosts, statements and rows.
+ * From whatever was thrown to an answer (RFC 9457). What the client did wrong is told in full; what failed in here is
+ * told by its code and the trace id, since messages may name hosts, statements and rows.
  */
 export function problemOf(error: unknown, context: Context): ProblemReply {
   const known = error instanceof GroundswellError ? error : fromFastify(error)

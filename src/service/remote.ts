@@ -53,8 +53,8 @@ async function callWithRetries(attempt: Attempt): Promise<WireAnswer> {
 }
 
 /**
- * What may run twice may be repeated when it failed for now; what may not, only when no connection came about, since then the
- * other side has seen nothing.
+ * What may run twice may be repeated when it failed for now; what may not, only when no connection came about, since
+ * then the other side has seen nothing.
  */
 function isSafeToRepeat(method: Method, outcome: Outcome): boolean {
   const idempotent = method === 'GET' || method === 'PUT' || method === 'DELETE'

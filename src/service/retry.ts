@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { CALL_BACKOFF_MAX_MS, CALL_BACKOFF_MS, RETRIES_PER_CALL, RETRIES_SAVED_MAX } from './limits.ts'
 
 /**
- * How many retries a service may still cost: every call saves up a tenth of one, every retry spends a whole one. In an outage
- * retries are therefore at most a tenth of the calls. Source: Finagle's RetryBudget.
+ * How many retries a service may still cost: every call saves up a tenth of one, every retry spends a whole one. In
+ * an outage retries are therefore at most a tenth of the calls. Source: Finagle's RetryBudget.
  */
 export class RetryBudget {
   private tokens = RETRIES_SAVED_MAX
@@ -21,8 +21,9 @@ export class RetryBudget {
 }
 
 /**
- * Pause in milliseconds before the call is repeated after `attempts` attempts: anything from 1 ms to a bound that doubles. The
- * randomness keeps callers that failed together from coming back together. Source: AWS, "Exponential Backoff And Jitter".
+ * Pause in milliseconds before the call is repeated after `attempts` attempts: anything from 1 ms to a bound that
+ * doubles. The randomness keeps callers that failed together from coming back together. Source: AWS, "Exponential
+ * Backoff And Jitter".
  */
 export function backoffMs(attempts: number): number {
   return randomInt(1, Math.min(CALL_BACKOFF_MAX_MS, CALL_BACKOFF_MS * 2 ** (attempts - 1)) + 1)

@@ -48,7 +48,12 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
   async function run(request: RawRequest): Promise<Reply | ProblemReply> {
     const startedAtMs = requestFacts.hasSubscribers ? performance.now() : 0
     const result = await answer(request).catch((error: unknown) => refusalOf(endpoint, request, error))
-    if (startedAtMs !== 0) publish(endpoint, request, result.status, performance.now() - startedAtMs)
+    if (startedAtMs !== 0) {
+      const { service, method, path } = endpoint
+      const { traceparent } = request.context
+      const durationMs = performance.now() - startedAtMs
+      requestFacts.publish({ service, method, path, status: result.status, durationMs, traceparent })
+    }
     return result
   }
   return { endpoint, run }
@@ -63,14 +68,11 @@ function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): Pro
   return refusal
 }
 
-function publish(endpoint: Endpoint, request: RawRequest, status: number, durationMs: number): void {
-  const { service, method, path } = endpoint
-  requestFacts.publish({ service, method, path, status, durationMs, traceparent: request.context.traceparent })
-}
-
 type Parsed = { readonly params: unknown; readonly query: unknown; readonly body: unknown }
 
-/** Parses all parts and reports the problems of all at once; an endpoint without a schema for a part does not see it. */
+/**
+ * Parses all parts and reports the problems of all at once; an endpoint without a schema for a part does not see it.
+ */
 function parserOf(spec: EndpointSpec): (request: RawRequest) => Parsed | { issues: readonly InputIssue[] } {
   return (request) => {
     const params = spec.params?.safeParse(request.params)
@@ -88,8 +90,9 @@ function issuesIn(place: InputIssue['in'], result: z.ZodSafeParseResult<unknown>
 }
 
 /**
- * The gateway authenticates; a service only repeats which consumers a route is for, so that a policy removed from the gateway by
- * mistake does not open the route. It trusts the header: bind services where only the gateway and other services reach them.
+ * The gateway authenticates; a service only repeats which consumers a route is for, so that a policy removed from the
+ * gateway by mistake does not open the route. It trusts the header: bind services where only the gateway and other
+ * services reach them.
  */
 function gateOf(access: Access | undefined): (consumer: string | undefined) => boolean {
   if (access === undefined || typeof access === 'string') return () => true

@@ -60,7 +60,9 @@ export function service(name: string, definition: ServiceDefinition): ServiceDec
   }
 }
 
-/** Gives an endpoint its handler. Errors it throws become problem details; expected refusals are replies of their own. */
+/**
+ * Gives an endpoint its handler. Errors it throws become problem details; expected refusals are replies of their own.
+ */
 export function handle<const Spec extends EndpointSpec>(
   endpoint: Endpoint<Spec>,
   handler: Handler<Spec>,

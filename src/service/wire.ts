@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Context, DEADLINE_HEADER, type Endpoint, remainingMs, TRACEPARENT_HEADER } from '../core/index.ts'
 
-/** A typed call as it travels: what a handler of this process gets and what HTTP carries are made from the same thing. */
+/**
+ * A typed call as it travels: what a handler of this process gets and what HTTP carries are made from the same thing.
+ */
 export type WireCall = {
   readonly endpoint: Endpoint
   readonly params: Readonly<Record<string, string>>

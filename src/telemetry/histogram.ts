@@ -1,7 +1,7 @@
 /**
- * A histogram with log-linear buckets: every power of two is split into 128 equal buckets, so that a quantile is off by at
- * most 0.4 % of its value, whatever the range. Recording costs a few arithmetic operations and never allocates; histograms
- * merge by adding their counts, which averages of quantiles never allow.
+ * A histogram with log-linear buckets: every power of two is split into 128 equal buckets, so that a quantile is off
+ * by at most 0.4 % of its value, whatever the range. Recording costs a few arithmetic operations and never allocates;
+ * histograms merge by adding their counts, which averages of quantiles never allow.
  * Source: G. Tene, HdrHistogram, http://hdrhistogram.org.
  */
 const SUB_BUCKET_BITS = 7
@@ -31,7 +31,9 @@ export class Histogram {
   #min = Number.POSITIVE_INFINITY
   #max = 0
 
-  /** Fractions are cut off, negative values count as 0. Values over 2³² − 1 share the last bucket; `max` stays exact. */
+  /**
+   * Fractions are cut off, negative values count as 0. Values over 2³² − 1 share the last bucket; `max` stays exact.
+   */
   record(value: number): void {
     const counted = Math.max(0, value)
     const index = bucketIndex(counted)

@@ -4,8 +4,8 @@ import { declaredErrors } from '../../src/core/index.ts'
 import { LAYERS } from '../tidy/layers.ts'
 
 /**
- * The tables in docs/ that are made from the code: between `<!-- generated: name -->` and `<!-- end: name -->`. `npm run docs`
- * writes them, test/docs.test.ts fails when they differ.
+ * The tables in docs/ that are made from the code: between `<!-- generated: name -->` and `<!-- end: name -->`. `npm
+ * run docs` writes them, test/docs.test.ts fails when they differ.
  */
 export type GeneratedTable = { readonly page: string; readonly name: string; readonly text: string }
 

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /**
- * Puts the optional platform packages into package-lock.json that npm left out because the registry it asked does not carry
- * them. What they need is in their name (`cli-darwin-arm64`); their integrity is not known, so npm fills it in when it installs
- * one. Does nothing to a lock file that is whole.
+ * Puts the optional platform packages into package-lock.json that npm left out because the registry it asked does not
+ * carry them. What they need is in their name (`cli-darwin-arm64`); their integrity is not known, so npm fills it in
+ * when it installs one. Does nothing to a lock file that is whole.
  */
 
 type Locked = {

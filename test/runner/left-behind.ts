@@ -1,8 +1,8 @@
 import { after } from 'node:test'
 
 /**
- * Loaded before every test file: a file that leaves a timer, socket or process behind fails, and says what it left, instead of
- * running for ever. The time covers the file's own `after` hooks, which run later than this one.
+ * Loaded before every test file: a file that leaves a timer, socket or process behind fails, and says what it left,
+ * instead of running for ever. The time covers the file's own `after` hooks, which run later than this one.
  */
 const LEFT_BEHIND_MS = 30_000
 

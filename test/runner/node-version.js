@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
-// Plain JavaScript, since it has to run on the Node that is too old. `npm ci` brings the right one, unless install scripts were
-// switched off.
+// Plain JavaScript, since it has to run on the Node that is too old. `npm ci` brings the right one, unless install
+// scripts were switched off.
 const { engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const wanted = engines.node.replace('>=', '').split('.').map(Number)
 const found = process.versions.node.split('.').map(Number)

@@ -1,8 +1,8 @@
 import type { TestEvent } from 'node:test/reporters'
 
 /**
- * Makes skipped tests visible. A test that needs an engine this machine does not have may skip itself and say why; with `CI`
- * set every engine must be there, so a skipped test fails the run.
+ * Makes skipped tests visible. A test that needs an engine this machine does not have may skip itself and say why; with
+ * `CI` set every engine must be there, so a skipped test fails the run.
  */
 export default async function* skips(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const skipped: string[] = []

@@ -13,7 +13,9 @@ const NAME_BEFORE = /([\w$]+)\s*(?::|=)?\s*(?:async\s*)?(?:function\s*\*?\s*)?$/
 
 /** Functions whose parameters somebody else decided on: what libraries call. */
 const DICTATED = new Set(['onResponseStart'])
-/** A last parameter that is an object of options, which comes on top: `{ a, b }`, `options`, `context`, `headers = {}`. */
+/**
+ * A last parameter that is an object of options, which comes on top: `{ a, b }`, `options`, `context`, `headers = {}`.
+ */
 const OPTIONS = /^\{|^(?:\w*[oO]ptions|context)\b|=\s*\{\s*\}$/
 
 type Opening =
@@ -22,7 +24,10 @@ type Opening =
 
 type Block = { readonly opening: Opening; readonly offset: number; readonly controls: number }
 
-/** Functions that are too long, take too many parameters or nest too deep. Measured on code without types, by its braces. */
+/**
+ * Functions that are too long, take too many parameters or nest too deep. Measured on code without types, by its
+ * braces.
+ */
 export function functionViolations(source: Source): readonly Violation[] {
   const { path, bare } = source
   const stack: Block[] = []

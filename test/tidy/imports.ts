@@ -89,8 +89,8 @@ function targetOf(one: Import): string {
 }
 
 /**
- * Cycles between files, each reported once. Depth-first: a file met again while open closes one. Imports of types only do not
- * count: they are gone before anything runs, and two types that name each other are one design.
+ * Cycles between files, each reported once. Depth-first: a file met again while open closes one. Imports of types only
+ * do not count: they are gone before anything runs, and two types that name each other are one design.
  */
 function cycles(imports: readonly Import[]): readonly Violation[] {
   const graph = new Map<string, Import[]>()

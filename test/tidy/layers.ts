@@ -1,7 +1,7 @@
 /**
- * Which folder of src/ may import which: the layers of the architecture. docs/architecture.md shows this table; it is written
- * from here by `npm run docs`, and a test fails when the two differ. Test files are exempt, but import other folders through
- * their index.ts like everyone else.
+ * Which folder of src/ may import which: the layers of the architecture. docs/architecture.md shows this table; it is
+ * written from here by `npm run docs`, and a test fails when the two differ. Test files are exempt, but import other
+ * folders through their index.ts like everyone else.
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   core: [],
@@ -22,9 +22,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 export const PUBLIC_ENTRIES: readonly string[] = ['groundswell', 'groundswell/testing']
 
 /**
- * Packages that talk to an engine, and where they may be imported: in the folders of engines, so that what is behind a port stays
- * there. `pg` may be anywhere in data/, which has no second engine and so no port: that folder is PostgreSQL's. Tests and
- * benches may use any, to ask an engine itself.
+ * Packages that talk to an engine, and where they may be imported: in the folders of engines, so that what is behind a
+ * port stays there. `pg` may be anywhere in data/, which has no second engine and so no port: that folder is
+ * PostgreSQL's. Tests and benches may use any, to ask an engine itself.
  */
 const ENGINES = /\/(?:engines|stores|exporters)\//
 export const DRIVERS: readonly { readonly name: RegExp; readonly where: RegExp }[] = [

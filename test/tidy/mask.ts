@@ -1,9 +1,10 @@
 /**
- * Blanks what is not code, so that rules can be plain regular expressions: comments, the insides of strings, of templates and
- * of regular expressions become spaces. Line breaks and the length stay, `${…}` inside a template stays code.
+ * Blanks what is not code, so that rules can be plain regular expressions: comments, the insides of strings, of
+ * templates and of regular expressions become spaces. Line breaks and the length stay, `${…}` inside a template stays
+ * code.
  *
- * A tokenizer in miniature. Its one guess is whether a slash divides or opens a regular expression: it looks at what came
- * before, which is right for all code that the formatter has laid out.
+ * A tokenizer in miniature. Its one guess is whether a slash divides or opens a regular expression: it looks at what
+ * came before, which is right for all code that the formatter has laid out.
  */
 export function mask(text: string): string {
   const state: State = { text, offset: 0, output: '', templates: [] }

@@ -4,7 +4,10 @@ import { isCode, isTest, lineAt, type Source, type Violation } from './source.ts
 export const FILE_LINES_MAX = 500
 export const TEST_LINES_MAX = 800
 export const LINE_LENGTH_MAX = 120
-/** A line that is long only by the text of a string, such as an error's message or a test's name, which is better not broken. */
+/**
+ * A line that is long only by the text of a string, such as an error's message or a test's name, which is better not
+ * broken.
+ */
 export const TEXT_LENGTH_MAX = 180
 
 const FOLDERS_BANNED = ['utils', 'util', 'common', 'helpers', 'helper', 'shared', 'types', 'misc', 'lib']
@@ -125,7 +128,10 @@ export const BANS: readonly Ban[] = [
   },
 ]
 
-/** Everything that can be seen in one file without knowing the others: its name, its size, its lines, what is banned in it. */
+/**
+ * Everything that can be seen in one file without knowing the others: its name, its size, its lines, what is banned in
+ * it.
+ */
 export function textViolations(source: Source): readonly Violation[] {
   return [
     ...nameViolations(source.path),

@@ -22,7 +22,9 @@ import {
   type VersionedProduct,
 } from './contract.ts'
 
-/** What the shop sells. Products live once, on the home shard; other services keep the part they need from the events. */
+/**
+ * What the shop sells. Products live once, on the home shard; other services keep the part they need from the events.
+ */
 export const catalog = service('product-service', {
   summary: 'What the shop sells',
   placement: 'home',

@@ -1,4 +1,6 @@
-/** The decision of a sale, without I/O: who gets what, in the order in which they came, all lines of an order or none. */
+/**
+ * The decision of a sale, without I/O: who gets what, in the order in which they came, all lines of an order or none.
+ */
 
 export type Line = { readonly sku: string; readonly quantity: number }
 

@@ -8,8 +8,8 @@ import { type Allocation, allocate, type Line, skusOf, totalsOf } from './alloca
  *       ├──────reserve──▶ rejected
  *       └──────release──▶ released      a refusal that arrived before its order: nothing will be reserved
  *
- * Both moves first lock the stock rows of all their SKUs, in the order of their names. Two moves of one order share its SKUs,
- * so they run one after the other, and what is read after the lock is final.
+ * Both moves first lock the stock rows of all their SKUs, in the order of their names. Two moves of one order share
+ * its SKUs, so they run one after the other, and what is read after the lock is final.
  */
 export type Reserving = { readonly orderId: string; readonly lines: readonly Line[] }
 

@@ -4,7 +4,10 @@ import { OrderPlaced, OrderRejected } from '../orders/contract.ts'
 import { getStock, type StockLevel, StockRejected, StockReserved, setStock } from './contract.ts'
 import { release, reserve } from './reservation.ts'
 
-/** Stock lives once, on the home shard: one product's buyers are spread over all shards, and it must never be oversold. */
+/**
+ * Stock lives once, on the home shard: one product's buyers are spread over all shards, and it must never be
+ * oversold.
+ */
 export const inventory = service('inventory-service', {
   summary: 'What is in stock, and for whom',
   placement: 'home',

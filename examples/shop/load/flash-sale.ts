@@ -19,7 +19,8 @@ const FINAL_TIMEOUT_MS = 120_000
 
 /**
  * Everyone orders the same thing at once, and there is not enough. Settings: `orders` (2,000) at once, `stock` (1,000),
- * `users` (200). Fails when more was shipped than there was, or less than could have been, or an accepted order was lost.
+ * `users` (200). Fails when more was shipped than there was, or less than could have been, or an accepted order was
+ * lost.
  */
 export default scenario<State>({
   name: 'flash-sale',

@@ -4,8 +4,8 @@ import { keyOf, putProduct, signUp, wholeNumber } from './storefront.ts'
 type State = { readonly headers: Readonly<Record<string, string>>; readonly bodies: readonly string[] }
 
 /**
- * Customers who order one piece of something that is in stock. Settings: `users` (200) who order in turn, `skus` (10) that
- * they order in turn, `sku` (load-board) that the names of products begin with, `stock` (100,000,000) of each.
+ * Customers who order one piece of something that is in stock. Settings: `users` (200) who order in turn, `skus` (10)
+ * that they order in turn, `sku` (load-board) that the names of products begin with, `stock` (100,000,000) of each.
  */
 export default scenario<State>({
   name: 'orders',

@@ -62,8 +62,8 @@ export type OrderNews = {
 }
 
 /**
- * One entry an order, sorted by order id, so that two transactions that touch the same orders never wait for each other. The
- * first word on each subject counts.
+ * One entry an order, sorted by order id, so that two transactions that touch the same orders never wait for each
+ * other. The first word on each subject counts.
  */
 export function foldFacts(facts: readonly Fact[]): readonly OrderNews[] {
   const news = new Map<string, OrderNews>()
@@ -88,8 +88,8 @@ type MovedOrder = {
 }
 
 /**
- * `moved` says whether this update changed the status: RETURNING shows only the new row. The inner ORDER BY makes rows be
- * locked in one order.
+ * `moved` says whether this update changed the status: RETURNING shows only the new row. The inner ORDER BY makes
+ * rows be locked in one order.
  */
 const APPLY = `
   WITH noted AS (

@@ -4,8 +4,8 @@ import { getUser } from '../users/contract.ts'
 import { storeCustomers, storeProducts } from './projection.ts'
 
 /**
- * Asking the owners for what a shard has not heard of yet. When a sale opens, thousands of orders want the same new product at
- * once: they share one question and one write.
+ * Asking the owners for what a shard has not heard of yet. When a sale opens, thousands of orders want the same new
+ * product at once: they share one question and one write.
  */
 export type Asking = { readonly data: Cluster; readonly services: Caller; readonly context: Context }
 

@@ -60,7 +60,10 @@ function judge(
   return { placement, order: { orderId, userId, email, name, lines, totalCents, cardToken, placedAtMs } }
 }
 
-/** One outcome each, in order. Claims keys only for orders that will be written, so a refusal can be corrected and repeated. */
+/**
+ * One outcome each, in order. Claims keys only for orders that will be written, so a refusal can be corrected and
+ * repeated.
+ */
 async function claimKeys(tx: Transaction, judged: readonly Judged[]): Promise<PlacementOutcome[]> {
   const keyed = judged.filter((one) => 'order' in one && one.placement.key !== undefined) as Priced[]
   const claims = keyed.map(({ placement: { userId, orderId, key } }) => ({

@@ -1,9 +1,9 @@
 import { bucketOf, type Queryable } from 'groundswell'
 
 /**
- * What the order service keeps of other services' data, so that accepting an order asks nobody: its shard's customers, and the
- * products with their prices on every shard. Both come from events; what an order needs before its event has arrived is asked
- * for and stored the same way.
+ * What the order service keeps of other services' data, so that accepting an order asks nobody: its shard's
+ * customers, and the products with their prices on every shard. Both come from events; what an order needs before its
+ * event has arrived is asked for and stored the same way.
  */
 export type Customer = { readonly userId: number; readonly email: string; readonly name: string }
 export type KnownProduct = { readonly sku: string; readonly priceCents: number; readonly version: number }
@@ -49,7 +49,9 @@ export async function storeProducts(db: Queryable, products: readonly KnownProdu
   ])
 }
 
-/** LATERAL with OFFSET keeps this an index lookup per customer, whatever the planner believes about the table's size. */
+/**
+ * LATERAL with OFFSET keeps this an index lookup per customer, whatever the planner believes about the table's size.
+ */
 const READ_CUSTOMERS = `
   SELECT found.user_id AS "userId", found.email, found.name
   FROM unnest($1::smallint[], $2::bigint[]) AS wanted (bucket, user_id)

@@ -18,7 +18,9 @@ type OrderRow = {
   readonly shipped_at_ms: number | null
 }
 
-/** The order that an id names; the id itself says on which shard it is. Undefined when there is none, or it is no id. */
+/**
+ * The order that an id names; the id itself says on which shard it is. Undefined when there is none, or it is no id.
+ */
 export async function findOrder(data: Cluster, orderId: string) {
   const bucket = bucketOfId(orderId)
   if (bucket === undefined) return undefined

@@ -9,8 +9,8 @@ import { joinByIndex } from '../index-joins.ts'
  *       ├──────charge declined──▶ declined
  *       └──────order rejected───▶ cancelled ──charge approved all the same──▶ refunding
  *
- * Both events of an order can come first. Each write is one upsert that locks the row, so of two that race the later one sees
- * the earlier, and money that was taken for a rejected order always ends up due for refund.
+ * Both events of an order can come first. Each write is one upsert that locks the row, so of two that race the later
+ * one sees the earlier, and money that was taken for a rejected order always ends up due for refund.
  */
 export type PaymentState = 'authorized' | 'declined' | 'cancelled' | 'refunding' | 'refunded'
 

@@ -3,7 +3,8 @@ import type { Cluster } from 'groundswell'
 /**
  * The port to whoever moves the money. Promises:
  * - the same idempotency key charges once and answers the same each time;
- * - a refund gives back a whole charge once, however often it is asked for; one of an unknown or declined charge does nothing;
+ * - a refund gives back a whole charge once, however often it is asked for; one of an unknown or declined charge does
+ *   nothing;
  * - what is thrown is worth another try under the same key.
  */
 export type PaymentProvider = {

@@ -4,11 +4,11 @@ import { joinByIndex } from '../index-joins.ts'
 import type { ChargeRequest, ConnectProvider } from './provider.ts'
 
 /**
- * A payment provider for development and tests. The card token decides: `tok_visa` is approved, `tok_slow` too after a second,
- * `tok_fail_once` fails at the first attempt, other `tok_fail…` always, everything else is declined.
+ * A payment provider for development and tests. The card token decides: `tok_visa` is approved, `tok_slow` too after
+ * a second, `tok_fail_once` fails at the first attempt, other `tok_fail…` always, everything else is declined.
  *
- * Its books are tables of their own, written in transactions of their own, like those of a provider elsewhere would be: tests
- * prove from them that money was taken once and only for shipped orders.
+ * Its books are tables of their own, written in transactions of their own, like those of a provider elsewhere would
+ * be: tests prove from them that money was taken once and only for shipped orders.
  */
 export const simulatedProvider: ConnectProvider = (data) => ({
   async charge(request) {

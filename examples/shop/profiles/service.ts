@@ -3,8 +3,8 @@ import { getUser, UserRegistered } from '../users/contract.ts'
 import { getProfile, type Profile, putProfile } from './contract.ts'
 
 /**
- * Profiles begin when a user signs up. A profile asked for before that event has arrived is made from the user service's own
- * answer, so nobody sees their account half there.
+ * Profiles begin when a user signs up. A profile asked for before that event has arrived is made from the user
+ * service's own answer, so nobody sees their account half there.
  */
 export const profiles = service('user-profile-service', {
   summary: 'What customers tell about themselves',

@@ -8,8 +8,8 @@ import { ShipmentDispatched } from './contract.ts'
  *     (none) ──order placed──▶ waiting ──order confirmed──▶ dispatched
  *                                └───────order rejected───▶ cancelled
  *
- * The decision on an order can arrive before the order; then the shipment begins in its final state, and the order, when it
- * comes, changes nothing.
+ * The decision on an order can arrive before the order; then the shipment begins in its final state, and the order,
+ * when it comes, changes nothing.
  */
 export const shipping = service('shipping-service', {
   summary: 'Gets orders to their customers',

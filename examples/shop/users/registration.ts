@@ -3,9 +3,10 @@ import { type User, UserRegistered } from './contract.ts'
 import { nextUserId } from './user-ids.ts'
 
 /**
- * Signing up touches two shards: the e-mail address is claimed on the shard of its own bucket, then the user is written on the
- * shard of the id that the claim names. A crash in between leaves a claim without a user; whoever signs up with the address
- * next completes it under the same id. Of several at once exactly one succeeds, since the user row exists once.
+ * Signing up touches two shards: the e-mail address is claimed on the shard of its own bucket, then the user is
+ * written on the shard of the id that the claim names. A crash in between leaves a claim without a user; whoever
+ * signs up with the address next completes it under the same id. Of several at once exactly one succeeds, since the
+ * user row exists once.
  */
 export async function register(
   data: Cluster,

@@ -1,8 +1,8 @@
 import type { Cluster } from 'groundswell'
 
 /**
- * User ids come from one sequence on the home shard, in blocks, so that signing up asks it once in fifty times. A process
- * that ends leaves a gap, which nobody minds.
+ * User ids come from one sequence on the home shard, in blocks, so that signing up asks it once in fifty times. A
+ * process that ends leaves a gap, which nobody minds.
  */
 const BLOCK_SIZE = 50
 

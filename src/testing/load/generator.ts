@@ -9,7 +9,9 @@ import {
   CONNECTIONS_MAX,
   DURATION_MS_MAX,
   FAILURE_KINDS_MAX,
+  LATENESS_P99_MS_MAX,
   RATE_MAX,
+  RATE_MIN,
   SWEEP_INTERVAL_MS,
   TICK_MS,
   TIMEOUT_MS_DEFAULT,
@@ -17,7 +19,7 @@ import {
 import { type LoadProgress, type LoadReport, latencyReport } from './report.ts'
 import { createRequestWriter } from './request-text.ts'
 import type { LoadRequest } from './scenario.ts'
-import { type Arrivals, createSchedule, requestsAsked } from './schedule.ts'
+import { type Arrivals, createSchedule } from './schedule.ts'
 
 export type LoadOptions = {
   /** Base URL, http:// only. */
@@ -38,8 +40,8 @@ export type LoadOptions = {
 }
 
 /**
- * Sends requests when they are due, whatever the answers do (an open loop), and measures each from the time it was due: a
- * stall of the system, or of this generator, shows in the latency of every request that it delayed.
+ * Sends requests when they are due, whatever the answers do (an open loop), and measures each from the time it was
+ * due: a stall of the system, or of this generator, shows in the latency of every request that it delayed.
  * Throws LOAD_OPTIONS_INVALID, or LOAD_TARGET_UNREACHABLE when nothing listens at the start.
  */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
@@ -242,32 +244,32 @@ class LoadRun {
   }
 }
 
-/** Sending later than this, the generator has too little CPU to be believed about tails. */
-const LATENESS_P99_MS_MAX = 50
-
 function round(value: number): number {
   return Math.round(value * 10) / 10
 }
 
 function checkOptions(options: LoadOptions): URL {
-  const problems: string[] = []
+  const { arrivals, connectionsMax = CONNECTIONS_DEFAULT, timeoutMs = TIMEOUT_MS_DEFAULT } = options
+  const bounds: readonly Bound[] = [
+    ...(arrivals.kind === 'burst'
+      ? [{ name: 'burst', value: arrivals.count, min: 1, max: CONNECTIONS_MAX }]
+      : [
+          { name: 'rate', value: arrivals.rate, min: RATE_MIN, max: RATE_MAX },
+          { name: 'duration in ms', value: arrivals.durationMs, min: 1, max: DURATION_MS_MAX },
+        ]),
+    { name: 'connections', value: connectionsMax, min: 1, max: CONNECTIONS_MAX },
+    { name: 'timeout in ms', value: timeoutMs, min: 1, max: DURATION_MS_MAX },
+  ]
+  const problems = bounds
+    .filter(({ value, min, max }) => !(value >= min && value <= max))
+    .map(({ name, value, min, max }) => `${name} is ${value}, must be ${min}..${max}`)
   const url = URL.parse(options.url)
   if (url === null || url.protocol !== 'http:') problems.push(`url "${options.url}" must begin with http://`)
-  if (options.arrivals.kind === 'burst') {
-    inRange(problems, 'burst', requestsAsked(options.arrivals), 1, CONNECTIONS_MAX)
-  } else {
-    inRange(problems, 'rate', options.arrivals.rate, 0.001, RATE_MAX)
-    inRange(problems, 'duration in ms', options.arrivals.durationMs, 1, DURATION_MS_MAX)
-  }
-  inRange(problems, 'connections', options.connectionsMax ?? CONNECTIONS_DEFAULT, 1, CONNECTIONS_MAX)
-  inRange(problems, 'timeout in ms', options.timeoutMs ?? TIMEOUT_MS_DEFAULT, 1, DURATION_MS_MAX)
   if (problems.length > 0 || url === null) throw loadError('LOAD_OPTIONS_INVALID', problems.join('; '))
   return url
 }
 
-function inRange(problems: string[], name: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) problems.push(`${name} is ${value}, must be ${min}..${max}`)
-}
+type Bound = { readonly name: string; readonly value: number; readonly min: number; readonly max: number }
 
 /** The address that answers for a host name, found once by connecting. */
 function reach(hostname: string, port: number): Promise<string> {

@@ -1,6 +1,7 @@
 /**
- * Reads answers of HTTP/1.1 (RFC 9112) off one connection, one at a time, and no more than a load generator needs: status,
- * body, and whether the connection can be used again. A whole answer in one read, the usual case, is parsed without copying.
+ * Reads answers of HTTP/1.1 (RFC 9112) off one connection, one at a time, and no more than a load generator needs:
+ * status, body, and whether the connection can be used again. A whole answer in one read, the usual case, is parsed
+ * without copying.
  *
  *     answer  = status-line *( field CRLF ) CRLF body
  *     body    = content-length bytes | chunks | everything until the connection closes | nothing (1xx, 204, 304)

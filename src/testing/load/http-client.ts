@@ -5,13 +5,15 @@ import { ANSWER_BYTES_MAX, IDLE_MS_MAX, READ_BUFFER_BYTES } from './limits.ts'
 
 /**
  * A minimal HTTP/1.1 client for load: keep-alive connections with one request each on the way, requests that are text
- * already, callbacks instead of promises. It costs a fraction of a general client's CPU (bench/load-generator.ts compares),
- * which matters because it shares the machine with what it measures.
+ * already, callbacks instead of promises. It costs a fraction of a general client's CPU (bench/load-generator.ts
+ * compares), which matters because it shares the machine with what it measures.
  */
 export type HttpClient = {
   /** Sends now. False when every connection is busy and no more may be opened. */
   send(request: RequestText, ticket: Ticket): boolean
-  /** Fails every request that was sent before `sentBeforeMs` as timed out, and closes connections that idled too long. */
+  /**
+   * Fails every request that was sent before `sentBeforeMs` as timed out, and closes connections that idled too long.
+   */
   sweep(nowMs: number, sentBeforeMs: number): void
   readonly inFlight: number
   /** Closes every connection; what is on its way fails as `closed`. */

@@ -1,7 +1,9 @@
 import type { RequestText } from './http-client.ts'
 import type { LoadRequest } from './scenario.ts'
 
-/** Turns requests into HTTP/1.1 text. The head that requests share is made once per `headers` object, method and path. */
+/**
+ * Turns requests into HTTP/1.1 text. The head that requests share is made once per `headers` object, method and path.
+ */
 export function createRequestWriter(host: string): (request: LoadRequest) => RequestText {
   const fieldsOf = new WeakMap<object, string>()
   const commonFields = `Host: ${host}\r\n`

@@ -25,7 +25,10 @@ export type ScenarioOutcome = { readonly report: LoadReport; readonly conclusion
 
 const DURATION_MS_DEFAULT = 30_000
 
-/** Prepares a scenario, sends its load, and lets it look at the outcome. Throws LOAD_PREPARE_FAILED, and what runLoad throws. */
+/**
+ * Prepares a scenario, sends its load, and lets it look at the outcome. Throws LOAD_PREPARE_FAILED, and what runLoad
+ * throws.
+ */
 export async function runScenario<State>(
   scenario: Scenario<State>,
   options: ScenarioOptions,

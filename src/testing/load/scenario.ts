@@ -1,7 +1,9 @@
 import type { Answer } from './http-answer.ts'
 import type { LoadReport } from './report.ts'
 
-/** One request of a load. A `headers` object that is used for many requests is turned into bytes only once: reuse it. */
+/**
+ * One request of a load. A `headers` object that is used for many requests is turned into bytes only once: reuse it.
+ */
 export type LoadRequest = {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
   /** Path with query, e.g. `/orders?limit=10`. */

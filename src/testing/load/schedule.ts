@@ -1,7 +1,7 @@
 /**
- * When requests are due. The schedule is made before anything is sent and never looks at answers: that is what makes the
- * load open. A closed loop waits for slow answers, sends less while the system is slow, and so hides what its users feel
- * ("coordinated omission").
+ * When requests are due. The schedule is made before anything is sent and never looks at answers: that is what makes
+ * the load open. A closed loop waits for slow answers, sends less while the system is slow, and so hides what its
+ * users feel ("coordinated omission").
  */
 export type Arrivals =
   | { readonly kind: 'fixed'; readonly rate: number; readonly durationMs: number }
@@ -17,8 +17,8 @@ export type Schedule = {
 }
 
 /**
- * `fixed`: evenly spaced, `rate` per second. `poisson`: independent users, exponentially distributed gaps with a mean of
- * 1/rate, the same for the same seed. `burst`: everything at once.
+ * `fixed`: evenly spaced, `rate` per second. `poisson`: independent users, exponentially distributed gaps with a mean
+ * of 1/rate, the same for the same seed. `burst`: everything at once.
  */
 export function createSchedule(arrivals: Arrivals): Schedule {
   switch (arrivals.kind) {
@@ -29,11 +29,6 @@ export function createSchedule(arrivals: Arrivals): Schedule {
     case 'burst':
       return burstSchedule(arrivals.count)
   }
-}
-
-/** How many requests a schedule asks for, exactly for `fixed` and `burst`, on average for `poisson`. */
-export function requestsAsked(arrivals: Arrivals): number {
-  return arrivals.kind === 'burst' ? arrivals.count : Math.round((arrivals.rate * arrivals.durationMs) / 1000)
 }
 
 function fixedSchedule(rate: number, durationMs: number): Schedule {

@@ -1,6 +1,7 @@
 CREATE SCHEMA goods;
 
--- Name and price apart from what is left: a price is read by every order, and must not wait for the row that every order changes.
+-- Name and price apart from what is left: a price is read by every order, and must not wait for the row that every
+-- order changes.
 CREATE TABLE goods.product (
   sku text PRIMARY KEY,
   name text NOT NULL,

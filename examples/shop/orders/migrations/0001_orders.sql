@@ -1,7 +1,8 @@
 CREATE SCHEMA orders;
 
--- One row an order. Its later life only fills columns that no index has, and pages keep half their room free for it, so that
--- all three updates of an order stay on its page (HOT) and cost no index write. `lines` is JSON as it was priced at the time.
+-- One row an order. Its later life only fills columns that no index has, and pages keep half their room free for it,
+-- so that all three updates of an order stay on its page (HOT) and cost no index write. `lines` is JSON as it was
+-- priced at the time.
 CREATE TABLE orders.orders (
   bucket smallint NOT NULL,
   order_id uuid NOT NULL,

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const BIN = fileURLToPath(new URL('../../bin/groundswell.js', import.meta.url))
+
+let folder: string
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'groundswell-cli-'))
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+/** Runs the command line as a user does, in an empty folder, without a terminal. */
+async function groundswell(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, DATA_DIR: join(folder, 'data'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, stdout, stderr }
+}
+
+test('an unknown flag is refused with the nearest known one', async () => {
+  const { code, stderr, stdout } = await groundswell(['start', 'app.ts', '--onyl', 'gateway'])
+  assert.equal(code, 2)
+  assert.match(stderr, /unknown option '--onyl'\n\(Did you mean --only\?\)/)
+  assert.equal(stdout, '')
+})
+
+test('an unknown command is refused with the nearest known one', async () => {
+  const { code, stderr } = await groundswell(['shards', 'lokate', '1'])
+  assert.equal(code, 2)
+  assert.match(stderr, /unknown command 'lokate'\n\(Did you mean locate\?\)/)
+})
+
+const COMMANDS = [
+  'start',
+  'database',
+  'shards locate',
+  'shards list',
+  'events lag',
+  'events dlq',
+  'events redrive',
+  'load',
+]
+for (const command of [...COMMANDS, 'bench']) {
+  test(`${command} --help shows an example`, async () => {
+    const { code, stdout } = await groundswell([...command.split(' '), '--help'])
+    assert.equal(code, 0)
+    assert.match(stdout, new RegExp(`Example:\\n  \\$ (\\w+=\\S+ )*groundswell ${command}`))
+  })
+}
+
+test('the version is that of the package', async () => {
+  assert.match((await groundswell(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+test('values that make no sense are refused with the flag they belong to', async () => {
+  for (const [flag, value] of [
+    ['--rate', 'fast'],
+    ['--duration', 'long'],
+    ['--arrivals', 'often'],
+    ['--url', 'localhost'],
+    ['--set', 'stock'],
+  ] as const) {
+    const { code, stderr } = await groundswell(['load', 'orders.ts', flag, value])
+    assert.equal(code, 2, flag)
+    assert.ok(stderr.includes(flag) && stderr.includes(value), stderr)
+  }
+})
+
+test('user 12345 lives in bucket 2265 on shard 1 of 4, also when nothing runs, and the output says so', async () => {
+  const { code, stdout, stderr } = await groundswell(['shards', 'locate', '12345', '54321'])
+  assert.equal(code, 0)
+  assert.equal(stdout, '12345: bucket 2265, shard 1\n54321: bucket 3921, shard 1\n')
+  assert.match(stderr, /fresh directory of 4 shards/)
+})
+
+test('machines read where keys live as JSON', async () => {
+  const { stdout } = await groundswell(['shards', 'locate', '12345', 'ada@example.com', '--json'], { SHARDS: '7' })
+  const parsed = JSON.parse(stdout) as { directory: string; keys: { key: unknown; bucket: number; shard: number }[] }
+  assert.equal(parsed.directory, 'striped')
+  assert.deepEqual(parsed.keys[0], { key: 12_345, bucket: 2_265, shard: 12_345 % 7 })
+  assert.equal(parsed.keys[1]?.key, 'ada@example.com')
+})
+
+test('an operating error is one line with its code and one with the remedy, without a stack', async () => {
+  const { code, stderr } = await groundswell(['events', 'lag'])
+  assert.equal(code, 1)
+  assert.match(stderr, /^error RUNTIME_NOT_RUNNING: .*\n {2}Start the application first.*\n$/)
+})
+
+test('databases that do not answer are an error, not a reason to guess', async () => {
+  const DATABASE_URLS = 'postgres://shop:secret@127.0.0.1:1/a'
+  const { code, stdout, stderr } = await groundswell(['shards', 'locate', '12345'], { DATABASE_URLS })
+  assert.equal(code, 1)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^error DATA_UNREACHABLE: .*127\.0\.0\.1:1/)
+  assert.doesNotMatch(stderr, /secret/)
+})
+
+test('a load without a target, and one without a scenario, say what is missing', async () => {
+  const file = join(folder, 'hello.ts')
+  await writeFile(
+    file,
+    `export default { name: 'hello', prepare: async () => ({}), request: () => ({ method: 'GET', path: '/' }) }\n`,
+  )
+  const target = await groundswell(['load', file, '--rate', '5', '--url', 'http://127.0.0.1:1'])
+  assert.equal(target.code, 1)
+  assert.match(target.stderr, /^error LOAD_TARGET_UNREACHABLE: /)
+  const rate = await groundswell(['load', file])
+  assert.match(rate.stderr, /^error LOAD_OPTIONS_INVALID: scenario hello needs a rate/)
+  await writeFile(join(folder, 'nothing.ts'), 'export const name = 1\n')
+  const scenario = await groundswell(['load', join(folder, 'nothing.ts'), '--rate', '5'])
+  assert.match(scenario.stderr, /^error LOAD_SCENARIO_INVALID: .*nothing\.ts/)
+})
+
+test('an unknown benchmark is answered with those there are', async () => {
+  const { code, stderr } = await groundswell(['bench', 'ordres'])
+  assert.equal(code, 1)
+  assert.match(stderr, /^error CLI_BENCH_UNKNOWN: .*orders/)
+})
+
+test('a benchmark has its own flags, and refuses unknown ones', async () => {
+  const { code, stderr } = await groundswell(['bench', 'orders', '--secnds', '3'])
+  assert.equal(code, 2)
+  assert.match(stderr, /--secnds.*\n\(Did you mean --seconds\?\)/)
+})

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { startTestCluster, type TestCluster, until } from '../testing/index.ts'
+import { transactionFacts } from './channels.ts'
+import type { Shard, Transaction } from './database.ts'
+
+let running: TestCluster
+let shard: Shard
+before(async () => {
+  running = await startTestCluster({ shards: 1 })
+  shard = running.cluster.home
+  await shard.query('CREATE TABLE public.note (id int PRIMARY KEY, body text)')
+  await shard.query('CREATE TABLE public.slow (id int PRIMARY KEY)')
+  await shard.query(`CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$`)
+  await shard.query(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON public.slow DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.dawdle()`)
+})
+after(() => running.stop())
+
+const insert = (tx: Transaction, id: number) => tx.query('INSERT INTO public.note VALUES ($1)', [id])
+
+async function exists(id: number): Promise<boolean> {
+  return (await shard.query('SELECT FROM public.note WHERE id = $1', [id])).length > 0
+}
+
+async function pidOf(tx: Transaction): Promise<number> {
+  const [row] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return row?.pid ?? 0
+}
+
+test('a transaction commits its queries, hooks before COMMIT in their order, hooks after it last', async () => {
+  const order: string[] = []
+  const result = await shard.transaction(async (tx) => {
+    tx.beforeCommit(() => {
+      order.push('first')
+      void insert(tx, 2)
+      tx.beforeCommit(() => void order.push('registered by a hook'))
+    })
+    tx.beforeCommit(async () => {
+      await insert(tx, 3)
+      order.push('second')
+    })
+    tx.afterCommit(() => void order.push('after'))
+    await insert(tx, 1)
+    const key = Symbol('state')
+    assert.equal(
+      tx.attach(key, () => [1]),
+      tx.attach(key, () => [2]),
+    )
+    return 'done'
+  })
+  assert.equal(result, 'done')
+  assert.deepEqual(order, ['first', 'second', 'registered by a hook', 'after'])
+  assert.deepEqual([await exists(1), await exists(2), await exists(3)], [true, true, true])
+})
+
+test('what a transaction wrote is gone when its function throws, and the connection is used again', async () => {
+  const before = running.cluster.stats()[0]?.total
+  await assert.rejects(
+    shard.transaction(async (tx) => {
+      await insert(tx, 10)
+      throw new Error('thought better of it')
+    }),
+    { message: 'thought better of it' },
+  )
+  assert.equal(await exists(10), false)
+  assert.equal(running.cluster.stats()[0]?.total, before)
+})
+
+test('a query that fails rejects the transaction even when nobody awaits it or its error is swallowed', async () => {
+  const unawaited = shard.transaction(async (tx) => {
+    void insert(tx, 20)
+    void insert(tx, 20)
+    void insert(tx, 21)
+  })
+  await assert.rejects(unawaited, { code: 'DATA_STATEMENT_FAILED' })
+  const swallowed = shard.transaction(async (tx) => {
+    await insert(tx, 20)
+    await insert(tx, 20).catch(() => undefined)
+  })
+  await assert.rejects(swallowed, { code: 'DATA_STATEMENT_FAILED' })
+  assert.equal(await exists(20), false)
+})
+
+test('a unique violation says its SQLSTATE and constraint', async () => {
+  const twice = shard.transaction(async (tx) => {
+    await insert(tx, 30)
+    await insert(tx, 30)
+  })
+  await assert.rejects(twice, (error: { details: Record<string, unknown> }) => {
+    assert.equal(error.details.sqlState, '23505')
+    assert.equal(error.details.constraint, 'note_pkey')
+    return true
+  })
+})
+
+test('a COMMIT that the server answers with ROLLBACK rejects', async () => {
+  const cheated = shard.transaction(async (tx) => {
+    await insert(tx, 40)
+    // Fails inside the server without failing the query that causes it, like an aborted subtransaction that leaks.
+    await tx.query('ROLLBACK')
+    await tx.query('BEGIN')
+    await tx.query('SELECT 1/0').catch(() => undefined)
+  })
+  await assert.rejects(cheated, { code: 'DATA_STATEMENT_FAILED' })
+  assert.equal(await exists(40), false)
+})
+
+test('a constraint that fails at COMMIT is an ordinary error, not an unknown outcome', async () => {
+  await shard.query('CREATE TABLE public.child (note_id int REFERENCES public.note DEFERRABLE INITIALLY DEFERRED)')
+  const orphan = shard.transaction((tx) => tx.query('INSERT INTO public.child VALUES (999)'))
+  await assert.rejects(orphan, { code: 'DATA_STATEMENT_FAILED' })
+})
+
+test('a connection that breaks before COMMIT loses nothing silently: the error is retryable', async () => {
+  const broken = shard.transaction(async (tx) => {
+    await insert(tx, 50)
+    await shard.query('SELECT pg_terminate_backend($1)', [await pidOf(tx)])
+    await until(
+      () =>
+        insert(tx, 51).then(
+          () => false,
+          () => true,
+        ),
+      { what: 'the backend ends' },
+    )
+  })
+  await assert.rejects(broken, { code: 'DATA_CONNECTION_LOST', retryable: true })
+  assert.equal(await exists(50), false)
+})
+
+test('a connection that breaks during COMMIT leaves the outcome unknown, and says so', async () => {
+  let pid = 0
+  const outcome = shard.transaction(async (tx) => {
+    pid = await pidOf(tx)
+    await tx.query('INSERT INTO public.slow VALUES (1)')
+  })
+  const rejected = assert.rejects(outcome, { code: 'DATA_COMMIT_UNKNOWN', retryable: false })
+  await until(
+    async () =>
+      (
+        await shard.query(`SELECT FROM pg_stat_activity WHERE pid = $1 AND query = 'COMMIT' AND state = 'active'`, [
+          pid,
+        ])
+      ).length > 0,
+    { what: 'COMMIT is under way' },
+  )
+  await shard.query('SELECT pg_terminate_backend($1)', [pid])
+  await rejected
+})
+
+test('a deadlock is a retryable conflict for one of the two', async () => {
+  await shard.query('INSERT INTO public.note VALUES (60), (61)')
+  const lock = (tx: Transaction, id: number) => tx.query('SELECT FROM public.note WHERE id = $1 FOR UPDATE', [id])
+  let ready = 0
+  const cross = (first: number, second: number) =>
+    shard.transaction(async (tx) => {
+      await lock(tx, first)
+      ready += 1
+      await until(() => ready === 2)
+      await lock(tx, second)
+    })
+  const outcomes = await Promise.allSettled([cross(60, 61), cross(61, 60)])
+  const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
+  assert.equal(failed.length, 1)
+  assert.equal((failed[0]?.reason as { code: string }).code, 'DATA_CONFLICT')
+})
+
+test('an error of the function itself passes unchanged, whatever it looks like', async () => {
+  const failure = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect', code: 'ECONNREFUSED' })
+  await assert.rejects(
+    shard.transaction(async () => {
+      throw failure
+    }),
+    failure,
+  )
+})
+
+test('a query after the end of its transaction rejects instead of running outside of it', async () => {
+  let escaped: Transaction | undefined
+  await shard.transaction(async (tx) => {
+    escaped = tx
+  })
+  assert.ok(escaped !== undefined)
+  await assert.rejects(insert(escaped, 70), /after the end of its transaction/)
+})
+
+test('values arrive as the types that the documentation names', async () => {
+  const [row] = await shard.query(
+    `SELECT 9007199254740991::int8 AS big, 12.50::numeric AS amount, '2026-02-03'::date AS day,
+            '{"a":1}'::jsonb AS json, ARRAY[1, NULL, 3]::int8[] AS bigs, '2026-02-03T04:05:06Z'::timestamptz AS at`,
+  )
+  assert.deepEqual(row, {
+    big: 9_007_199_254_740_991,
+    amount: '12.50',
+    day: '2026-02-03',
+    json: { a: 1 },
+    bigs: [1, null, 3],
+    at: new Date('2026-02-03T04:05:06Z'),
+  })
+  await assert.rejects(shard.query('SELECT 9007199254740993::int8'), RangeError)
+  assert.deepEqual(await shard.query('SELECT 1 AS one'), [{ one: 1 }])
+})
+
+test('transactions are published as facts', async () => {
+  const facts: string[] = []
+  const stop = transactionFacts.subscribe((fact) => facts.push(`${fact.outcome} ${fact.statements}`))
+  await shard.transaction((tx) => tx.query('SELECT 1'))
+  await shard.transaction((tx) => tx.query('SELECT 1/0')).catch(() => undefined)
+  stop()
+  assert.deepEqual(facts, ['committed 1', 'failed 1'])
+})
