@@ -6,8 +6,8 @@ import { startNode } from './orders/processes.ts'
 import { spreadOf } from './orders/result.ts'
 
 /**
- * What does a request cost the load generator, compared with undici? Both send the same orders at the same rate to a bare
- * node:http server in another process, taking turns; CPU time of this process per request, kernel included.
+ * What does a request cost the load generator, compared with undici? Both send the same orders at the same rate to a
+ * bare node:http server in another process, taking turns; CPU time of this process per request, kernel included.
  */
 export async function run(args: readonly string[]): Promise<number> {
   const command = new Command('bench load-generator')

@@ -33,13 +33,14 @@ export async function load(path: string, given: LoadArguments): Promise<number> 
     adminUrl: given.adminUrl ?? `http://127.0.0.1:${admin.port}`,
     settings: given.set ?? {},
     shape: shapeOf(given),
-    log: note,
+    log: (line) => note(CLEAR_LINE + line),
     signal: abort.signal,
     onProgress: progressPrinter(),
     ...(given.seed === undefined ? {} : { seed: given.seed }),
     ...(given.connections === undefined ? {} : { connectionsMax: given.connections }),
     ...(given.timeout === undefined ? {} : { timeoutMs: given.timeout }),
   })
+  process.stderr.write(CLEAR_LINE)
   if (given.json) printJson({ scenario: scenario.name, report, conclusion })
   else {
     for (const line of reportLines(report)) print(line)
@@ -58,13 +59,16 @@ function shapeOf({ rate, duration, arrivals, burst }: LoadArguments) {
   }
 }
 
+/** Takes back the line of progress, on a terminal. */
+const CLEAR_LINE = process.stderr.isTTY ? '\r\u001b[K' : ''
+
 /** One line that is written over on a terminal, a line a second elsewhere. */
 function progressPrinter(): (progress: LoadProgress) => void {
   let before: LoadProgress | undefined
   return (progress) => {
     const line = progressLine(progress, before)
     before = progress
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`)
+    if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE + line)
     else note(line)
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -121,6 +123,34 @@ test('a load without a target, and one without a scenario, say what is missing',
   await writeFile(join(folder, 'nothing.ts'), 'export const name = 1\n')
   const scenario = await groundswell(['load', join(folder, 'nothing.ts'), '--rate', '5'])
   assert.match(scenario.stderr, /^error LOAD_SCENARIO_INVALID: .*nothing\.ts/)
+})
+
+test('a load reports its figures as JSON on stdout, progress on stderr, and fails when the scenario finds a problem', async () => {
+  const server = createServer((_, response) => void response.end('hello'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    const file = join(folder, 'fine.ts')
+    await writeFile(
+      file,
+      `export default {
+        name: 'fine',
+        prepare: async ({ settings }) => settings,
+        request: () => ({ method: 'GET', path: '/' }),
+        conclude: async ({ fault }) => ({ figures: {}, problems: fault === undefined ? [] : [fault] }),
+      }`,
+    )
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const args = ['load', file, '--burst', '20', '--url', url, '--json']
+    const fine = await groundswell(args)
+    assert.equal(fine.code, 0, fine.stderr)
+    assert.equal((JSON.parse(fine.stdout) as { report: { succeeded: number } }).report.succeeded, 20)
+    const faulty = await groundswell([...args, '--set', 'fault=oversold'])
+    assert.equal(faulty.code, 1)
+    assert.match(faulty.stdout, /"oversold"/)
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
 })
 
 test('an unknown benchmark is answered with those there are', async () => {

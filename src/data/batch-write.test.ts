@@ -69,7 +69,7 @@ test('one bad input fails alone; the others of its batch commit, after few more 
   const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
   assert.equal(failed.length, 1)
   assert.equal(outcomes.at(-1)?.status, 'rejected')
-  assert.equal((failed[0]?.reason as { details: { sqlState: string } }).details.sqlState, '23514')
+  assert.equal(failed[0]?.reason.details.sqlState, '23514')
   assert.equal((await stored(ids)).rows, 99)
   assert.ok(operation.batches.length <= 2 * Math.ceil(Math.log2(100)) + 1, `${operation.batches}`)
 })

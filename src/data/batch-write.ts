@@ -1,4 +1,4 @@
-import { delay, GroundswellError } from '../core/index.ts'
+import { delay, GroundswellError, jittered } from '../core/index.ts'
 import { batchFacts } from './channels.ts'
 import type { BatchWrite, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
@@ -14,11 +14,12 @@ type Waiting<Input, Output> = {
 }
 
 /**
- * Group commit for one operation on one shard. While BATCHES_IN_FLIGHT_MAX transactions are under way, arriving inputs wait;
- * when one ends, those that wait go together. Nothing is delayed on purpose: an input that finds no transaction under way
- * goes at once.
+ * Group commit for one operation on one shard. While BATCHES_IN_FLIGHT_MAX transactions are under way, arriving inputs
+ * wait; when one ends, those that wait go together. Nothing is delayed on purpose: an input that finds no transaction
+ * under way goes at once.
  *
- * Each input: waiting → in a batch → answered, or (the batch failed) alone in ever smaller batches → answered or rejected.
+ * Each input: waiting → in a batch → answered, or (the batch failed) alone in ever smaller batches → answered or
+ * rejected.
  */
 export class BatchQueue<Input, Output> {
   readonly #operation: BatchWrite<Input, Output>
@@ -92,7 +93,7 @@ export class BatchQueue<Input, Output> {
         return await this.#transaction((tx) => this.#runChecked(tx, inputs))
       } catch (error) {
         if (attempt >= BATCH_ATTEMPTS_MAX || !isTransient(error)) throw error
-        await delay(BATCH_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + Math.random()))
+        await delay(jittered(BATCH_BACKOFF_MS * 2 ** (attempt - 1)))
       }
     }
   }
@@ -112,9 +113,14 @@ export class BatchQueue<Input, Output> {
 }
 
 const TRANSIENT = new Set(['DATA_CONNECTION_LOST', 'DATA_CONFLICT', 'DATA_UNREACHABLE'])
-/** After an unknown outcome nothing may be repeated; for lack of connections, smaller transactions only ask for more. */
+/**
+ * After an unknown outcome nothing may be repeated; for lack of connections, smaller transactions only ask for more.
+ */
 const FINAL = new Set(['DATA_COMMIT_UNKNOWN', 'DATA_POOL_EXHAUSTED', 'DATA_CLOSED'])
-/** Classes of SQLSTATE that come from the statement or the server, not from an input: bad SQL (42), out of resources (53). */
+/**
+ * Classes of SQLSTATE that come from the statement or the server, not from an input: bad SQL (42), out of resources
+ * (53).
+ */
 const STATEMENT_FAULT = /^(42|53|58|XX)/
 
 /** Whether the same batch may succeed after a pause: nothing was written, and nobody's input is to blame. */

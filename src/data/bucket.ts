@@ -3,8 +3,9 @@ import { BUCKET_COUNT, type Key } from '../core/index.ts'
 import { dataError } from './errors.ts'
 
 /**
- * The bucket of a key, 0..5039, the same as `groundswell.bucket_of` says in SQL: an integer modulo 5040; of text, the first
- * four bytes of its MD5 (UTF-8) as an unsigned big-endian number modulo 5040. Throws DATA_KEY_INVALID for other numbers.
+ * The bucket of a key, 0..5039, the same as `groundswell.bucket_of` says in SQL: an integer modulo 5040; of text, the
+ * first four bytes of its MD5 (UTF-8) as an unsigned big-endian number modulo 5040. Throws DATA_KEY_INVALID for other
+ * numbers.
  */
 export function bucketOf(key: Key): number {
   if (typeof key === 'string') return createHash('md5').update(key, 'utf8').digest().readUInt32BE(0) % BUCKET_COUNT

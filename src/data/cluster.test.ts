@@ -135,9 +135,11 @@ test('one fresh database given as two shards is refused', async () => {
   const cluster = await openCluster({ urls: [url.href, url.href] })
   await assert.rejects(cluster.migrate([]), { code: 'DATA_SHARDS_MISMATCH' })
   await cluster.close(soon())
-  // Nothing was claimed for good: alone it becomes a cluster of one.
+  // Nothing was claimed: alone it becomes a cluster of one.
   const alone = await openCluster({ urls: [url.href] })
-  await assert.rejects(alone.migrate([]), { code: 'DATA_SHARDS_MISMATCH' })
+  await alone.migrate([])
+  await alone.loadDirectory()
+  assert.equal(alone.locate(12_345).shard, 0)
   await alone.close(soon())
 })
 
@@ -192,4 +194,22 @@ test('notifications arrive, also after the listening connection broke', async ()
   await until(() => payloads.includes('sun'))
   await stop()
   await stop()
+})
+
+test('processes that claim fresh databases at once agree on one cluster', async () => {
+  const urls = await Promise.all(
+    ['pair_0', 'pair_1'].map(async (name) => {
+      const url = new URL(running.urls[0] ?? '')
+      await running.cluster.home.query(`CREATE DATABASE ${name} TEMPLATE template0`)
+      url.pathname = `/${name}`
+      return url.href
+    }),
+  )
+  const clusters = await Promise.all([1, 2, 3].map(() => openCluster({ urls })))
+  await Promise.all(clusters.map((cluster) => cluster.migrate([])))
+  for (const cluster of clusters) {
+    await cluster.loadDirectory()
+    assert.equal(cluster.locate(12_345).shard, 1)
+    await cluster.close(soon())
+  }
 })

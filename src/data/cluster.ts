@@ -30,8 +30,8 @@ export type OpenCluster = Cluster & {
   loadDirectory(): Promise<void>
   directory(): ShardDirectory
   /**
-   * Calls `onNotify` for each notification on a channel of one shard, over a connection of its own. When that breaks it is
-   * renewed, and `onNotify` is called with '' since something may have been missed.
+   * Calls `onNotify` for each notification on a channel of one shard, over a connection of its own. When that breaks it
+   * is renewed, and `onNotify` is called with '' since something may have been missed.
    */
   listen(shard: number, channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>
   /** Connections by shard. */
@@ -153,8 +153,8 @@ class PooledCluster implements OpenCluster {
   }
 
   async #close(options: StopOptions): Promise<void> {
-    await Promise.all([...this.#listeners].map((stop) => stop()))
-    await Promise.all(this.shards.map((shard) => shard.close(options)))
+    const listeners = [...this.#listeners].map((stop) => stop())
+    await Promise.all([...listeners, ...this.shards.map((shard) => shard.close(options))])
   }
 
   #shardOf(bucket: number): number {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
 import pg from 'pg'
-import { messageOf, STATEMENT_TIMEOUT_MS } from '../core/index.ts'
+import { messageOf, STATEMENT_TIMEOUT_MS, systemClock } from '../core/index.ts'
 import { dataError } from './errors.ts'
 import { ACQUIRE_TIMEOUT_MS, ACQUIRE_WAITING_MAX, CONNECTION_IDLE_MS, PREPARED_TEXTS_MAX } from './limits.ts'
 import { type ErrorPlace, isConnectionError, toDataError } from './sql-error.ts'
@@ -34,7 +35,8 @@ export function openConnections(options: ConnectionOptions): Connections {
   })
   pool.on('connect', (client) => {
     clients.add(client)
-    // A connection that breaks while it is out also rejects the query under way; unheard, the event would end the process.
+    // A connection that breaks while it is out also rejects the query under way; unheard, the event would end the
+    // process.
     client.on('error', () => {})
   })
   pool.on('remove', (client) => clients.delete(client))
@@ -48,7 +50,7 @@ export function openConnections(options: ConnectionOptions): Connections {
         () => {
           for (const client of clients) destroy(client)
         },
-        Math.max(0, deadlineAtMs - Date.now()),
+        Math.max(0, deadlineAtMs - systemClock.now()),
       )
       await pool.end()
       clearTimeout(cutOff)
@@ -106,8 +108,29 @@ function exhausted(place: ErrorPlace, reason: string) {
 
 function destroy(client: pg.PoolClient): void {
   // `end` waits for the queries under way; this is for when there is no more time.
-  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
-  connection.stream.destroy()
+  streamOf(client).destroy()
+}
+
+const held = new WeakSet<Socket>()
+
+/**
+ * Sends what this connection is given in this turn of the event loop as one write. A pipelined transaction is otherwise
+ * a write per query, and the system call with the wake-up of the server that it causes costs more than the query's own
+ * work.
+ */
+export function sendTogether(client: pg.PoolClient): void {
+  const stream = streamOf(client)
+  if (held.has(stream)) return
+  held.add(stream)
+  stream.cork()
+  setImmediate(() => {
+    held.delete(stream)
+    stream.uncork()
+  })
+}
+
+function streamOf(client: pg.PoolClient): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream
 }
 
 const statementNames = new Map<string, string>()

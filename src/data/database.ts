@@ -1,34 +1,40 @@
 import type { Key } from '../core/index.ts'
 
 /**
- * One result row, column name to value. `int8` comes as a number (a RangeError beyond 2^53: select such values as text),
- * `numeric` and `date` as text, `json` parsed, `timestamptz` as a Date.
+ * One result row, column name to value. `int8` comes as a number (a RangeError beyond 2^53: select such values as
+ * text), `numeric` and `date` as text, `json` parsed, `timestamptz` as a Date.
  */
 export type Row = Readonly<Record<string, unknown>>
 
-/** Anything that runs SQL. Statements are prepared per connection under a name derived from their text: keep texts constant. */
+/**
+ * Anything that runs SQL. Statements are prepared per connection under a name derived from their text: keep texts
+ * constant.
+ */
 export type Queryable = {
   query<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<readonly R[]>
 }
 
 /**
- * One transaction on one shard, READ COMMITTED. Queries may be issued without awaiting each other: they are pipelined on the
- * connection and run in order. The first failure aborts the transaction and rejects it.
+ * One transaction on one shard, READ COMMITTED. Queries may be issued without awaiting each other: they are pipelined
+ * on the connection and run in order. The first failure aborts the transaction and rejects it.
  */
 export type Transaction = Queryable & {
   /** Index of the shard the transaction runs on. */
   readonly shard: number
   /** State that belongs to this transaction, made on first use: how `events` collects what a transaction emits. */
   attach<State>(key: symbol, create: () => State): State
-  /** Runs before COMMIT, in order of registration, as part of the transaction; may issue queries, need not await them. */
-  beforeCommit(run: () => void | Promise<unknown>): void
+  /**
+   * Runs before COMMIT, in order of registration, as part of the transaction; may issue queries, need not await them. A
+   * promise that it returns is awaited, and its rejection rolls back.
+   */
+  beforeCommit(run: () => unknown): void
   /** Runs after a COMMIT that succeeded, in order of registration; must not throw. */
   afterCommit(run: () => void): void
 }
 
 /**
- * A write that shares its transaction with others of its kind on the same shard: while one commit is under way, arriving
- * inputs wait and then go together. `run` gets 1..`batchMax` inputs and answers one output each, in order.
+ * A write that shares its transaction with others of its kind on the same shard: while one commit is under way,
+ * arriving inputs wait and then go together. `run` gets 1..`batchMax` inputs and answers one output each, in order.
  * When a batch fails for a reason that is not transient, its inputs are run again in halves until the culprit is alone,
  * so that one bad input fails only itself; `run` must therefore have no effect outside its transaction.
  *
@@ -48,7 +54,9 @@ export type Shard = Queryable & {
   readonly index: number
   /** Database name without credentials, for people: `127.0.0.1:5433/shard_1`. */
   readonly label: string
-  /** Commits what `run` did, or rejects and leaves nothing. DATA_COMMIT_UNKNOWN when the connection broke during COMMIT. */
+  /**
+   * Commits what `run` did, or rejects and leaves nothing. DATA_COMMIT_UNKNOWN when the connection broke during COMMIT.
+   */
   transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T>
   /** Resolves when the transaction that the input shared has committed. DATA_OVERLOADED when too many inputs wait. */
   write<Input, Output>(operation: BatchWrite<Input, Output>, input: Input): Promise<Output>
@@ -57,8 +65,8 @@ export type Shard = Queryable & {
 export type KeyLocation = { readonly bucket: number; readonly shard: number }
 
 /**
- * One query over every shard, merged in order. `orderBy` names result columns; the SQL must sort by the same columns itself
- * and end in `LIMIT` of at least `limit`, which is also the most rows returned.
+ * One query over every shard, merged in order. `orderBy` names result columns; the SQL must sort by the same columns
+ * itself and end in `LIMIT` of at least `limit`, which is also the most rows returned.
  */
 export type ScatterQuery = {
   readonly text: string
@@ -75,8 +83,9 @@ export type Cluster = {
   readonly home: Shard
   locate(key: Key): KeyLocation
   /**
-   * The shard of the key's bucket. When the database refuses because the bucket has moved, the directory is read again and
-   * the query, transaction or write runs once more on the right shard: `run` must have no effect outside its transaction.
+   * The shard of the key's bucket. When the database refuses because the bucket has moved, the directory is read again
+   * and the query, transaction or write runs once more on the right shard: `run` must have no effect outside its
+   * transaction.
    */
   forKey(key: Key): Shard
   forBucket(bucket: number): Shard

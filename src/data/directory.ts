@@ -14,16 +14,16 @@ type Identity = { readonly cluster_id: string; readonly shard: number; readonly 
 const CLAIM_LOCK = 5_040_002
 
 /**
- * Refuses databases that are shards of another cluster, in another order or another number, by DATA_SHARDS_MISMATCH. Reads
- * only. Databases that are no shards yet pass, unless shard 0 already is one: then one of its shards is missing.
+ * Refuses databases that are shards of another cluster, in another order or another number, by DATA_SHARDS_MISMATCH.
+ * Reads only. Databases that are no shards yet pass, unless shard 0 already is one: then one of its shards is missing.
  */
 export async function verifyShards(shards: readonly Shard[]): Promise<void> {
   refuseStrangers(shards, await Promise.all(shards.map(identityOf)))
 }
 
 /**
- * Makes fresh databases shards of one cluster, with a striped directory. Safe to repeat, also after a crash in the middle:
- * the home shard's identity is written last and decides. One process at a time; the others find it done.
+ * Makes fresh databases shards of one cluster, with a striped directory. Safe to repeat, also after a crash in the
+ * middle: the home shard commits last and decides. One process at a time; the others find it done.
  */
 export async function claimShards(shards: readonly Shard[]): Promise<void> {
   const [home, ...others] = shards
@@ -35,9 +35,23 @@ export async function claimShards(shards: readonly Shard[]): Promise<void> {
     if (identities[0] !== undefined) return
     const clusterId = identities.find((identity) => identity !== undefined)?.cluster_id ?? randomUUID()
     const claim = { clusterId, directory: bucketDirectoryStriped(shards.length), shards: shards.length }
-    for (const shard of others) await shard.transaction((other) => becomeShard(other, claim))
-    await writeDirectory(tx, claim.directory)
     await becomeShard(tx, claim)
+    await writeDirectory(tx, claim.directory)
+    await claimEach(others, claim)
+  })
+}
+
+/**
+ * Each in a transaction inside of the one before, so that all databases are locked before the first commits: two URLs
+ * that name one database are found while nothing is written. (Advisory locks are a database's own.)
+ */
+async function claimEach([shard, ...others]: readonly Shard[], claim: Claim): Promise<void> {
+  await shard?.transaction(async (tx) => {
+    const [lock] = await tx.query<{ free: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS free', [CLAIM_LOCK])
+    if (lock?.free !== true)
+      throw mismatch(`shard ${shard.index} (${shard.label}) is the database of another shard, too`)
+    await becomeShard(tx, claim)
+    await claimEach(others, claim)
   })
 }
 
@@ -78,13 +92,11 @@ type Claim = { readonly clusterId: string; readonly directory: readonly number[]
 
 async function becomeShard(tx: Queryable & { readonly shard: number }, claim: Claim): Promise<void> {
   const states = claim.directory.map((owner) => (owner === tx.shard ? 'owned' : 'absent'))
-  const [mine] = await tx.query<Identity>(
+  await tx.query(
     `INSERT INTO groundswell.shard_identity (cluster_id, shard, shards) VALUES ($1, $2, $3)
-     ON CONFLICT (only_row) DO UPDATE SET only_row = true RETURNING cluster_id, shard, shards`,
+     ON CONFLICT (only_row) DO NOTHING`,
     [claim.clusterId, tx.shard, claim.shards],
   )
-  // Two URLs that name one database are found here: it already is the other shard.
-  if (mine?.shard !== tx.shard) throw mismatch(`the URLs of shards ${mine?.shard} and ${tx.shard} name one database`)
   await tx.query(
     `INSERT INTO groundswell.shard_bucket (bucket, state)
      SELECT position - 1, state FROM unnest($1::text[]) WITH ORDINALITY AS given(state, position)
@@ -102,7 +114,10 @@ async function writeDirectory(tx: Queryable, directory: readonly number[]): Prom
   await tx.query('INSERT INTO groundswell.directory_epoch (epoch) VALUES (1)')
 }
 
-/** Reads the directory from the home shard. Throws DATA_SHARDS_MISMATCH when it is incomplete or names a shard that is not there. */
+/**
+ * Reads the directory from the home shard. Throws DATA_SHARDS_MISMATCH when it is incomplete or names a shard that is
+ * not there.
+ */
 export async function readDirectory(home: Queryable, shards: number): Promise<ShardDirectory> {
   const rows = await home.query<{ epoch: number; shards_of: number[] | null }>(
     `SELECT (SELECT epoch FROM groundswell.directory_epoch) AS epoch, array_agg(shard ORDER BY bucket) AS shards_of

@@ -9,19 +9,29 @@ export const CONNECTIONS_PER_SHARD_MIN = 2
 /** Time after which an idle connection is closed, so that pools shrink between peaks. */
 export const CONNECTION_IDLE_MS = 30_000
 
-/** Time to wait for a free connection: well under STATEMENT_TIMEOUT_MS, since a queue that long only produces late answers. */
+/**
+ * Time to wait for a free connection: well under STATEMENT_TIMEOUT_MS, since a queue that long only produces late
+ * answers.
+ */
 export const ACQUIRE_TIMEOUT_MS = 5_000
 
 /** Time that a new connection may take, DNS and TLS included. */
 export const CONNECT_TIMEOUT_MS = 5_000
 
-/** Inputs in one batched transaction when the operation names none: beyond it commits no longer dominate, latency does. */
+/**
+ * Inputs in one batched transaction when the operation names none: beyond it commits no longer dominate, latency does.
+ */
 export const BATCH_MAX = 256
 
-/** Batches of one operation under way on one shard. 1: while one commits the next fills, which is what makes batches large. */
+/**
+ * Batches of one operation under way on one shard. 1: while one commits the next fills, which is what makes batches
+ * large.
+ */
 export const BATCHES_IN_FLIGHT_MAX = 1
 
-/** Inputs of one operation that wait on one shard: about a second of work, after which refusing is kinder than queueing. */
+/**
+ * Inputs of one operation that wait on one shard: about a second of work, after which refusing is kinder than queueing.
+ */
 export const BATCH_QUEUE_MAX = 16_384
 
 /** Attempts of a batch that fails for transient reasons (deadlock, lost connection before COMMIT). */

@@ -15,7 +15,10 @@ export type ShardOptions = {
   readonly applicationName: string
 }
 
-/** One database with its connections. After `close` it finishes what it had accepted and refuses the rest by DATA_CLOSED. */
+/**
+ * One database with its connections. After `close` it finishes what it had accepted and refuses the rest by
+ * DATA_CLOSED.
+ */
 export class PooledShard implements Shard {
   readonly index: number
   readonly label: string

@@ -9,9 +9,10 @@ export type Routes = {
 }
 
 /**
- * The shard that has a bucket, wherever that is by now: when the database says that the bucket is not its own, the directory
- * is read again and the work runs once more where the directory says. That is safe, since the guard refused the whole
- * transaction. Work that writes another bucket than the one it was routed by is not repeated: it would fail everywhere.
+ * The shard that has a bucket, wherever that is by now: when the database says that the bucket is not its own, the
+ * directory is read again and the work runs once more where the directory says. That is safe, since the guard refused
+ * the whole transaction. Work that writes another bucket than the one it was routed by is not repeated: it would fail
+ * everywhere.
  */
 export class RoutedShard implements Shard {
   readonly #routes: Routes

@@ -4,10 +4,11 @@ import { dataError } from './errors.ts'
 import { SCATTER_CONCURRENCY_MAX, SCATTER_LIMIT_MAX } from './limits.ts'
 
 /**
- * One query over every shard, merged in order. Every shard sorts and limits itself; the merge takes the smallest head again
- * and again. Columns to sort by must compare here as they do in PostgreSQL: integers, floats, booleans, timestamps (by the
- * millisecond: declare `timestamptz(3)`), dates, uuids, and text with COLLATE "C". `numeric` arrives as text and does not.
- * NULL sorts after everything ascending and before everything descending, which is PostgreSQL's default.
+ * One query over every shard, merged in order. Every shard sorts and limits itself; the merge takes the smallest head
+ * again and again. Columns to sort by must compare here as they do in PostgreSQL: integers, floats, booleans,
+ * timestamps (by the millisecond: declare `timestamptz(3)`), dates, uuids, and text with COLLATE "C". `numeric` arrives
+ * as text and does not. NULL sorts after everything ascending and before everything descending, which is PostgreSQL's
+ * default.
  *
  * Throws DATA_SCATTER_INVALID for a query that cannot be merged, also when a shard's rows come in another order than
  * `orderBy` says, and DATA_SCATTER_FAILED naming the shard that did not answer: never a partial answer.
@@ -97,7 +98,9 @@ function compareValues(left: unknown, right: unknown): number {
   )
 }
 
-/** Order of the UTF-8 bytes, which is that of code points: UTF-16 units agree, except that surrogates belong to the top. */
+/**
+ * Order of the UTF-8 bytes, which is that of code points: UTF-16 units agree, except that surrogates belong to the top.
+ */
 function compareBytes(left: string, right: string): number {
   const length = Math.min(left.length, right.length)
   for (let index = 0; index < length; index++) {

@@ -12,8 +12,8 @@ const CONNECTION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03'])
 const STALE_PLAN = /cached plan must not change result type/
 
 /**
- * Any error that the driver answered a query with, as one of ours. What is neither the server's nor the connection's doing,
- * such as a value that cannot be serialised, passes unchanged: it is the caller's.
+ * Any error that the driver answered a query with, as one of ours. What is neither the server's nor the connection's
+ * doing, such as a value that cannot be serialised, passes unchanged: it is the caller's.
  */
 export function toDataError(error: unknown, place: ErrorPlace): unknown {
   if (error instanceof GroundswellError) return error

@@ -164,7 +164,7 @@ test('a deadlock is a retryable conflict for one of the two', async () => {
   const outcomes = await Promise.allSettled([cross(60, 61), cross(61, 60)])
   const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
   assert.equal(failed.length, 1)
-  assert.equal((failed[0]?.reason as { code: string }).code, 'DATA_CONFLICT')
+  assert.equal(failed[0]?.reason.code, 'DATA_CONFLICT')
 })
 
 test('an error of the function itself passes unchanged, whatever it looks like', async () => {

@@ -1,14 +1,14 @@
 import type pg from 'pg'
 import { slowQueryFacts, transactionFacts } from './channels.ts'
-import { type Connections, statementName } from './connection.ts'
+import { type Connections, sendTogether, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
 import { SLOW_QUERY_MS } from './limits.ts'
 import { breaksConnection, type ErrorPlace, sqlStateOf, toDataError, wasNeverSent } from './sql-error.ts'
 
 /**
- * Transactions on a pipelined connection. BEGIN travels with the first query and COMMIT with the last, so that a transaction
- * of n queries that are not awaited takes one round trip. States:
+ * Transactions on a pipelined connection. BEGIN travels with the first query and COMMIT with the last, so that a
+ * transaction of n queries that are not awaited takes one round trip. States:
  *
  *     open ──run resolves──▶ finishing ──beforeCommit hooks──▶ committing ──COMMIT──▶ committed
  *       └──────run throws, or any query failed─────────────────────┴──▶ failed (ROLLBACK)
@@ -54,6 +54,7 @@ export async function runStatement(
 ): Promise<readonly Row[]> {
   const startedAt = performance.now()
   const name = statementName(text)
+  sendTogether(client)
   const result = await client.query({ text, values: values as unknown[], ...(name === undefined ? {} : { name }) })
   const ms = performance.now() - startedAt
   if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })
@@ -68,7 +69,7 @@ class TransactionSession implements Transaction {
   readonly #client: pg.PoolClient
   readonly #place: ErrorPlace
   readonly #attachments = new Map<symbol, unknown>()
-  readonly #commitHooks: (() => void | Promise<unknown>)[] = []
+  readonly #commitHooks: (() => unknown)[] = []
   /** The first query that failed: the reason of whatever fails after it. */
   #failure: { readonly error: unknown; readonly isBroken: boolean; readonly isFromServer: boolean } | undefined
   #isOpen = true
@@ -103,7 +104,7 @@ class TransactionSession implements Transaction {
     return this.#attachments.get(key) as State
   }
 
-  beforeCommit(run: () => void | Promise<unknown>): void {
+  beforeCommit(run: () => unknown): void {
     this.#commitHooks.push(run)
   }
 
@@ -113,6 +114,7 @@ class TransactionSession implements Transaction {
 
   async complete<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
     // Not awaited: it travels with the first query. Should it fail, so does the connection, and COMMIT with it.
+    sendTogether(this.#client)
     this.#client.query('BEGIN').catch((error: unknown) => void this.#fail(error))
     let result: T
     try {
@@ -143,6 +145,7 @@ class TransactionSession implements Transaction {
   async #commit(): Promise<void> {
     let command: string
     try {
+      sendTogether(this.#client)
       command = (await this.#client.query('COMMIT')).command
     } catch (error) {
       await this.#lastQuery

@@ -4,8 +4,8 @@ const POLL_MS = 20
 const TIMEOUT_MS = 30_000
 
 /**
- * Resolves with what `condition` answers as soon as that is truthy; asks again every 20 ms. Throws after `timeoutMs` (30 s
- * when not given) saying `what` did not happen: a bound for broken tests, never a measure.
+ * Resolves with what `condition` answers as soon as that is truthy; asks again every 20 ms. Throws after `timeoutMs`
+ * (30 s when not given) saying `what` did not happen: a bound for broken tests, never a measure.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,

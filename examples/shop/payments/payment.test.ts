@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { bucketOf, newId } from 'groundswell'
 import { startTestCluster } from 'groundswell/testing'
+import { isCancelled, rememberCancelled } from './cancellations.ts'
 import { cancelPayments, findCancelled, recordCharges, recordRefunds } from './payment.ts'
 import { simulatedProvider } from './simulated-provider.ts'
 
@@ -38,7 +39,7 @@ test('an order rejected after its charge is due for refund, once', async () => {
 test('an order rejected before its charge is not charged, and a charge that raced is due for refund', async () => {
   const order = newOrder()
   assert.equal(await shard().write(findCancelled, order), false)
-  assert.deepEqual(await shard().transaction((tx) => cancelPayments(tx, [order])), [])
+  assert.deepEqual(statesOf(await shard().transaction((tx) => cancelPayments(tx, [order]))), ['cancelled'])
   assert.equal(await shard().write(findCancelled, order), true)
   const [row] = await shard().transaction((tx) => recordCharges(tx, charged(order)))
   assert.equal(row?.state, 'refunding')
@@ -48,8 +49,23 @@ test('an order rejected before its charge is not charged, and a charge that race
 test('a declined payment of a rejected order is due for nothing, whichever is first', async () => {
   const [first, second] = [newOrder(), newOrder()]
   await shard().transaction((tx) => recordCharges(tx, charged(first, 'declined')))
-  assert.deepEqual(await shard().transaction((tx) => cancelPayments(tx, [first, second])), [])
+  const cancelled = await shard().transaction((tx) => cancelPayments(tx, [first, second]))
+  assert.deepEqual(
+    cancelled.map(({ orderId, state }) => [orderId, state]),
+    [[second.orderId, 'cancelled']],
+  )
   assert.deepEqual(await shard().transaction((tx) => recordCharges(tx, charged(second, 'declined'))), [])
+})
+
+test('a cancelled payment is known from memory, and from the database where it is older than the memory', async () => {
+  const [remembered, older, other] = [newOrder(), newOrder(), newOrder()]
+  assert.equal(await isCancelled(databases.cluster, { ...other, placedAtMs: 0 }), false)
+  const later = Date.now() + 60_000
+  rememberCancelled(databases.cluster, [remembered.orderId])
+  await shard().transaction((tx) => cancelPayments(tx, [older]))
+  assert.equal(await isCancelled(databases.cluster, { ...remembered, placedAtMs: later }), true)
+  assert.equal(await isCancelled(databases.cluster, { ...older, placedAtMs: 0 }), true)
+  assert.equal(await isCancelled(databases.cluster, { ...other, placedAtMs: later }), false)
 })
 
 test('the provider charges a key once and refunds it once, however often it is asked', async () => {

@@ -34,10 +34,9 @@ export async function recordCharges(tx: Transaction, charges: readonly Charge[])
   ])
 }
 
-/** Records that orders were rejected. Answers the payments that are now due for refund. */
+/** Records that orders were rejected. Answers those now due for refund, and those cancelled before their charge. */
 export async function cancelPayments(tx: Transaction, orders: readonly OrderKey[]): Promise<readonly PaymentRow[]> {
-  const rows = await tx.query<PaymentRow>(CANCEL, keysOf(byOrder(orders)))
-  return rows.filter(({ state }) => state === 'refunding')
+  return tx.query<PaymentRow>(CANCEL, keysOf(byOrder(orders)))
 }
 
 /** Records that the money is back with the customer. */
@@ -58,7 +57,7 @@ export const findCancelled: BatchWrite<OrderKey, boolean> = {
   },
 }
 
-type OrderKey = { readonly orderId: string; readonly userId: number }
+export type OrderKey = { readonly orderId: string; readonly userId: number }
 
 export type PaymentRow = {
   readonly orderId: string

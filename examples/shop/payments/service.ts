@@ -1,7 +1,8 @@
 import { type ConsumerContext, type Delivery, emit, onBatch, service } from 'groundswell'
 import { OrderPlaced, OrderRejected } from '../orders/contract.ts'
+import { isCancelled, rememberCancelled } from './cancellations.ts'
 import { PaymentAuthorized, PaymentDeclined, RefundDue } from './contract.ts'
-import { cancelPayments, findCancelled, type PaymentRow, recordCharges, recordRefunds } from './payment.ts'
+import { cancelPayments, type PaymentRow, recordCharges, recordRefunds } from './payment.ts'
 import type { ConnectProvider } from './provider.ts'
 
 /** Takes the money for orders, and gives back that of rejected ones. `connect` says through whom. */
@@ -13,20 +14,12 @@ export const paymentService = (connect: ConnectProvider) =>
     consumers: [
       onBatch(OrderPlaced, recordAnswers, {
         call: async ({ id, payload }, { signal, cluster }): Promise<ChargeAnswer> => {
-          const { orderId, userId, totalCents, cardToken } = payload
-          if (await cluster.forKey(userId).write(findCancelled, { orderId, userId })) return 'cancelled'
+          const { userId, totalCents, cardToken } = payload
+          if (await isCancelled(cluster, payload)) return 'cancelled'
           return connect(cluster).charge({ idempotencyKey: id, userId, amountCents: totalCents, cardToken, signal })
         },
       }),
-      onBatch(OrderRejected, async (deliveries, { tx }) => {
-        const traces = tracesOf(deliveries)
-        for (const payment of await cancelPayments(
-          tx,
-          deliveries.map(({ event }) => event.payload),
-        )) {
-          announceRefund(tx, payment, traces)
-        }
-      }),
+      onBatch(OrderRejected, cancelOrders),
       onBatch<RefundDue, void>(
         RefundDue,
         async (deliveries, { tx }) =>
@@ -41,6 +34,15 @@ export const paymentService = (connect: ConnectProvider) =>
       ),
     ],
   })
+
+async function cancelOrders(deliveries: readonly Delivery<OrderRejected>[], { tx, cluster }: ConsumerContext) {
+  const traces = tracesOf(deliveries)
+  const orders = deliveries.map(({ event }) => event.payload)
+  const payments = await cancelPayments(tx, orders)
+  for (const payment of payments) if (payment.state === 'refunding') announceRefund(tx, payment, traces)
+  const cancelled = payments.filter(({ state }) => state === 'cancelled').map(({ orderId }) => orderId)
+  tx.afterCommit(() => rememberCancelled(cluster, cancelled))
+}
 
 type ChargeAnswer = 'approved' | 'declined' | 'cancelled'
 

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { dataError } from '../errors.ts'
 
 /**
- * Exclusive use of a folder by one process, through a file that names the process. A lock whose process is gone is taken
- * over: "gone" means that no process has the pid, or that the one that has it started at another time (pids are reused).
+ * Exclusive use of a folder by one process, through a file that names the process. A lock whose process is gone is
+ * taken over: "gone" means that no process has the pid, or that the one that has it started at another time (pids are
+ * reused).
  */
 export type Lock = { release(): Promise<void> }
 
@@ -77,7 +78,9 @@ async function createWhole(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** Removes the lock file if it still is the one that was found stale; another process may have replaced it meanwhile. */
+/**
+ * Removes the lock file if it still is the one that was found stale; another process may have replaced it meanwhile.
+ */
 async function removeStale(path: string, found: string): Promise<void> {
   const aside = `${path}.stale.${process.pid}.${randomBytes(4).toString('hex')}`
   try {

@@ -3,7 +3,9 @@ import { dataError } from '../errors.ts'
 
 export type ServerAccess = { readonly port: number; readonly password: string }
 
-/** Not `groundswell`: unqualified names would then land in the schema of that name, since it comes first in search_path. */
+/**
+ * Not `groundswell`: unqualified names would then land in the schema of that name, since it comes first in search_path.
+ */
 export const SERVER_USER = 'postgres'
 
 export function urlOf(access: ServerAccess, database: string): string {

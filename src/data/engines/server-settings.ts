@@ -4,8 +4,8 @@ import { ENGINE_BUFFERS_BYTES_MAX } from '../limits.ts'
 const MIB = 1_048_576
 
 /**
- * Settings of the embedded server: full durability, throughput on a two-core laptop, and ready for online moves (logical
- * WAL). Passed on the command line at each start, so that an upgrade of Groundswell changes them too.
+ * Settings of the embedded server: full durability, throughput on a two-core laptop, and ready for online moves
+ * (logical WAL). Passed on the command line at each start, so that an upgrade of Groundswell changes them too.
  */
 export function serverSettings(options: { readonly dataDir: string; readonly port: number }): readonly string[] {
   const buffersMiB = Math.floor(Math.min(ENGINE_BUFFERS_BYTES_MAX, totalmem() / 4) / MIB)

@@ -6,8 +6,8 @@ import { dataError } from '../errors.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 
 /**
- * PostgreSQL refuses to run as root. Started by root, it therefore runs as an unprivileged user that the machine already has
- * (nothing is created): the owner of an existing data folder, else `postgres`, else `nobody`.
+ * PostgreSQL refuses to run as root. Started by root, it therefore runs as an unprivileged user that the machine
+ * already has (nothing is created): the owner of an existing data folder, else `postgres`, else `nobody`.
  */
 export type ServerUser = {
   /** How to start one of its programs. */
@@ -23,6 +23,7 @@ export type ServerUser = {
   own(path: string): Promise<void>
 }
 
+type Capability = 'dac_read_search' | 'dac_override'
 type Account = { readonly name: string; readonly uid: number; readonly gid: number }
 
 const run = promisify(execFile)
@@ -33,8 +34,8 @@ export async function serverUser(binaries: PostgresBinaries, dataDir: string): P
     return { command: (file, args) => ({ file, args, ids: {} }), own: async () => {} }
   }
   const account = await chooseAccount(dataDir)
-  const capability = await neededCapability(account, binaries, dataDir)
-  if (capability !== undefined) await assertGrantable(account, capability, dataDir)
+  const needed = await neededCapabilities(account, binaries, dataDir)
+  const capability = needed.length === 0 ? undefined : await firstGrantable(account, needed, { binaries, dataDir })
   return {
     command: (file, args) => commandAs(account, capability, { file, args }),
     own: (path) => chown(path, account.uid, account.gid),
@@ -62,22 +63,23 @@ function parseAccount(line: string): Account | undefined {
 }
 
 /**
- * A clone under /root (mode 700) hides both programs and data from any other user. One capability gets past that: reading
- * and passing through folders, or, when the programs' own mode forbids it (umask 077), also executing.
+ * A clone under /root (mode 700) hides both programs and data from any other user. One capability gets past that. The
+ * lesser reads and passes through folders only; the greater also executes what the mode forbids (umask 077), and is the
+ * one of the two that Docker gives to root. Answers those that would do, the lesser first; none when nothing is hidden.
  */
-async function neededCapability(
+async function neededCapabilities(
   account: Account,
   binaries: PostgresBinaries,
   dataDir: string,
-): Promise<'dac_read_search' | 'dac_override' | undefined> {
+): Promise<readonly Capability[]> {
   for (const program of [binaries.postgres, binaries.initdb]) {
-    if (!(await allows(account, program))) return 'dac_override'
+    if (!(await allows(account, program))) return ['dac_override']
   }
   const folders = [...ancestors(binaries.postgres), ...ancestors(dataDir)]
   for (const folder of folders) {
-    if (!(await allows(account, folder))) return 'dac_read_search'
+    if (!(await allows(account, folder))) return ['dac_read_search', 'dac_override']
   }
-  return undefined
+  return []
 }
 
 /** Whether the mode lets the account execute the file, or pass through the folder. */
@@ -96,28 +98,38 @@ function ancestors(path: string): string[] {
   }
 }
 
-async function assertGrantable(account: Account, capability: string, dataDir: string): Promise<void> {
-  const probe = commandAs(account, capability, { file: 'true', args: [] })
-  try {
-    await run(probe.file, [...probe.args])
-  } catch (cause) {
-    throw dataError(
-      'DATA_DIR_UNREACHABLE',
-      `PostgreSQL runs as user ${account.name}, who cannot reach ${dataDir} or its own programs: ` +
-        'set DATA_DIR to a reachable folder such as /var/tmp/groundswell, with the project outside of /root',
-      { cause },
-    )
+/** The first capability with which the account can in fact execute PostgreSQL, tried rather than assumed. */
+async function firstGrantable(
+  account: Account,
+  capabilities: readonly Capability[],
+  { binaries, dataDir }: { readonly binaries: PostgresBinaries; readonly dataDir: string },
+): Promise<Capability> {
+  let cause: unknown
+  for (const capability of capabilities) {
+    const probe = commandAs(account, capability, { file: 'test', args: ['-x', binaries.initdb] })
+    try {
+      await run(probe.file, [...probe.args])
+      return capability
+    } catch (error) {
+      cause = error
+    }
   }
+  throw dataError(
+    'DATA_DIR_UNREACHABLE',
+    `PostgreSQL runs as user ${account.name}, who cannot reach ${dataDir} or its own programs: ` +
+      'set DATA_DIR to a reachable folder such as /var/tmp/groundswell, with the project outside of /root',
+    { cause },
+  )
 }
 
 function commandAs(
   account: Account,
-  capability: string | undefined,
+  capability: Capability | undefined,
   { file, args }: { readonly file: string; readonly args: readonly string[] },
 ) {
   if (capability === undefined) return { file, args, ids: { uid: account.uid, gid: account.gid } }
-  const granted = `+${capability}`
-  const grant = ['--clear-groups', `--inh-caps=${granted}`, `--ambient-caps=${granted}`, '--']
-  const ids = [`--reuid=${account.uid}`, `--regid=${account.gid}`]
-  return { file: 'setpriv', args: [...ids, ...grant, file, ...args], ids: {} }
+  const ids = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups']
+  const grants = [`--inh-caps=+${capability}`, `--ambient-caps=+${capability}`]
+  // PostgreSQL looks for its programs with access(2), which forgets capabilities unless this bit is set.
+  return { file: 'setpriv', args: [...ids, '--securebits=+no_setuid_fixup', ...grants, '--', file, ...args], ids: {} }
 }

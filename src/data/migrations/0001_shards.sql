@@ -1,4 +1,5 @@
--- What makes a PostgreSQL database a shard: who it is, which buckets it owns, and the guard that refuses rows of others.
+-- What makes a PostgreSQL database a shard: who it is, which buckets it owns, and the guard that refuses rows of
+-- others.
 CREATE SCHEMA IF NOT EXISTS groundswell;
 
 -- One row: which shard of which cluster this database is, so that URLs in another order are refused.
@@ -62,10 +63,11 @@ CREATE FUNCTION groundswell.bucket_of(key text) RETURNS smallint
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN mod(('x' || left(md5(key), 8))::bit(32)::bigint, 5040)::smallint;
 
--- The guard: refuses a statement that wrote a row of a bucket that this shard does not own. Once per statement, not per row.
--- It takes no lock. Whoever fences a bucket must therefore wait until every transaction that ran at that moment has ended
--- (pg_snapshot_xmin(pg_current_snapshot()) beyond the fence): only those may have read the bucket as owned. Needs READ
--- COMMITTED, where each statement here sees what was committed before it. Does not fire for logical replication.
+-- The guard: refuses a statement that wrote a row of a bucket that this shard does not own. Once per statement, not per
+-- row. It takes no lock. Whoever fences a bucket must therefore wait until every transaction that ran at that moment
+-- has ended (pg_snapshot_xmin(pg_current_snapshot()) beyond the fence): only those may have read the bucket as owned.
+-- Needs READ COMMITTED, where each statement here sees what was committed before it. Does not fire for logical
+-- replication.
 CREATE FUNCTION groundswell.refuse_foreign_buckets() RETURNS trigger
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -88,7 +90,8 @@ CREATE FUNCTION groundswell.guard_table(guarded regclass) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM FROM pg_attribute
-    WHERE attrelid = guarded AND attname = 'bucket' AND atttypid = 'smallint'::regtype AND attnotnull AND NOT attisdropped;
+    WHERE attrelid = guarded AND attname = 'bucket' AND atttypid = 'smallint'::regtype
+      AND attnotnull AND NOT attisdropped;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'table % needs a column "bucket smallint NOT NULL" to be guarded', guarded;
   END IF;
