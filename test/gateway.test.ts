@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { until } from '../src/testing/index.ts'
 import { clientOf, type ShopProcess, startShop, temporaryDataDir } from './shop-process.ts'
 
 /** The gateway before the real shop, through its ports. The data plane's details are tested beside its files. */
@@ -49,7 +50,8 @@ test('a rate limit added while it runs lets 100 requests of an address pass with
   assert.ok(retryAfter >= 1 && retryAfter <= 60)
   assert.equal(refused?.headers.get('x-ratelimit-limit-minute'), '100')
   assert.equal(refused?.headers.get('x-ratelimit-remaining-minute'), '0')
-  assert.equal(((await refused?.json()) as { message: string }).message, 'API rate limit exceeded')
+  const body: unknown = await refused?.json()
+  assert.equal((body as { message: string }).message, 'API rate limit exceeded')
 
   assert.equal((await fetch(`${shop.admin}/plugins/${plugin.id}`, { method: 'DELETE' })).status, 204)
   assert.equal((await signUp(102)).status, 201)
@@ -86,6 +88,5 @@ test('an unknown path and an unknown method get Kong’s answer', async () => {
 
 /** The window is the calendar minute: begin early enough in one. */
 async function sameMinute(): Promise<void> {
-  const leftMs = 60_000 - (Date.now() % 60_000)
-  if (leftMs < 15_000) await new Promise((resolve) => setTimeout(resolve, leftMs + 50))
+  await until(() => Date.now() % 60_000 < 40_000, { what: 'a minute that has 20 seconds left' })
 }

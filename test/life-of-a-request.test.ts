@@ -8,7 +8,9 @@ import { type RunningApp, startApp } from '../src/runtime/index.ts'
 import { until } from '../src/testing/index.ts'
 import { askEveryShard, clientOf, databaseUrlsOf, temporaryDataDir } from './shop-process.ts'
 
-/** docs/architecture.md, "Life of one request", step by step: what the parts publish, and what PostgreSQL then holds. */
+/**
+ * docs/architecture.md, "Life of one request", step by step: what the parts publish, and what PostgreSQL then holds.
+ */
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
 let dataDir: Awaited<ReturnType<typeof temporaryDataDir>>

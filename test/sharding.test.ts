@@ -51,7 +51,10 @@ test('the command line says where a user lives, also when nothing runs', async (
   }
 })
 
-/** Signs people up until one gets the id: ids are handed out in blocks, so the sequence alone does not say which is next. */
+/**
+ * Signs people up until one gets the id: ids are handed out in blocks, so the sequence alone does not say which is
+ * next.
+ */
 async function signUpUntil(client: Awaited<ReturnType<typeof clientOf>>, userId: number): Promise<number> {
   for (let attempt = 0; attempt < 500; attempt++) {
     const created = await client('POST', '/users', { email: `block-${userId}-${attempt}@example.com`, name: 'Block' })

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 
-/** The shop as its users run it: a process started by the command line, on free ports, with a data folder of its own. */
+/**
+ * The shop as its users run it: a process started by the command line, on free ports, with a data folder of its own.
+ */
 export type ShopProcess = {
   readonly gateway: string
   readonly admin: string

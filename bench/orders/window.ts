@@ -27,6 +27,7 @@ const P99_MS_MAX = 1_000
 const BACKLOG_SECONDS_MAX = 1
 const DRAIN_TIMEOUT_MS = 120_000
 const DRAIN_POLL_MS = 250
+const QUIET_POLLS_AFTER_FAILURES = 20
 const CONNECTIONS_MAX = 2_000
 
 /** Runs one window. Throws when an accepted order is missing from the databases or does not come to its end. */
@@ -43,7 +44,7 @@ export async function runWindow(arm: Arm, load: { rate: number; seconds: number 
   })
   const atEnd = await arm.counts?.()
   const elapsedMs = performance.now() - startedAtMs
-  const drainMs = atEnd === undefined ? 0 : await drain(arm)
+  const drainMs = atEnd === undefined ? 0 : await drain(arm, report)
   if (before !== undefined) await checkNothingLost(arm, { before, report })
   return judge({ rate: load.rate, report, before, atEnd, elapsedMs, drainMs })
 }
@@ -80,12 +81,22 @@ function judge({ rate, report, before, atEnd, elapsedMs, drainMs }: Measured): W
   }
 }
 
-async function drain(arm: Arm): Promise<number> {
+/**
+ * Waits until every order is final. After requests that timed out that is not enough: the server may still take them up, so
+ * then nothing must have been added for a while either.
+ */
+async function drain(arm: Arm, { failed }: LoadReport): Promise<number> {
   const startedAtMs = performance.now()
+  const quietPolls = failed === 0 ? 1 : QUIET_POLLS_AFTER_FAILURES
+  let [placed, quiet] = [-1, 0]
   for (;;) {
     const counts = await arm.counts?.()
     const elapsedMs = performance.now() - startedAtMs
-    if (counts === undefined || counts.final >= counts.placed) return elapsedMs
+    if (counts === undefined) return elapsedMs
+    const isFinal = counts.final >= counts.placed && (placed === -1 || placed === counts.placed)
+    quiet = isFinal ? quiet + 1 : 0
+    if (quiet >= quietPolls) return elapsedMs
+    placed = counts.placed
     if (elapsedMs > DRAIN_TIMEOUT_MS) {
       throw new Error(
         `${arm.name}: ${counts.placed - counts.final} orders are not final ${elapsedMs} ms after the load`,

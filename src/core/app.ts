@@ -2,8 +2,8 @@ import type { Endpoint, Method } from './endpoint.ts'
 import type { AnyEventType } from './event.ts'
 
 /**
- * The application as one plain value. The runner executes it, the gateway routes by it, the renderer turns it into manifests,
- * the console draws it. Handlers are opaque here: `service/` and `events/` give them their types.
+ * The application as one plain value. The runner executes it, the gateway routes by it, the renderer turns it into
+ * manifests, the console draws it. Handlers are opaque here: `service/` and `events/` give them their types.
  */
 export type App = {
   readonly name: string

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { SERVICE_DEADLINE_MS } from './limits.ts'
 
-/** What travels with a request through every part: who it is (trace) and how long anyone will wait for it (deadline). */
+/**
+ * What travels with a request through every part: who it is (trace) and how long anyone will wait for it (deadline).
+ */
 export type Context = {
   /** W3C Trace Context header value, `00-<trace id>-<parent id>-<flags>`. Source: W3C Trace Context, section 3.2. */
   readonly traceparent: string

@@ -2,7 +2,10 @@ import type { z } from 'zod'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 
-/** Who may call a route: anyone, any consumer with a key, or only the named consumers. The gateway and the service both use it. */
+/**
+ * Who may call a route: anyone, any consumer with a key, or only the named consumers. The gateway and the service both
+ * use it.
+ */
 export type Access = 'public' | 'key' | { readonly consumers: readonly string[] }
 
 export type EndpointSpec = {
@@ -19,8 +22,8 @@ export type EndpointSpec = {
 }
 
 /**
- * The contract of one HTTP endpoint, shared by the service that handles it and by those that call it: `service` names where
- * it lives, so that a typed call needs nothing else.
+ * The contract of one HTTP endpoint, shared by the service that handles it and by those that call it: `service` names
+ * where it lives, so that a typed call needs nothing else.
  */
 export type Endpoint<Spec extends EndpointSpec = EndpointSpec> = {
   readonly service: string

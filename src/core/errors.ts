@@ -1,6 +1,6 @@
 /**
- * Operating errors. Every folder declares its own in `errors.ts` with {@link defineErrors}; docs/errors.md lists them all and
- * a test compares the two. Programmer errors are assertions instead, and expected outcomes are return values.
+ * Operating errors. Every folder declares its own in `errors.ts` with {@link defineErrors}; docs/errors.md lists them
+ * all and a test compares the two. Programmer errors are assertions instead, and expected outcomes are return values.
  */
 export type ErrorSpec = {
   /** HTTP status when the error reaches a client. */
@@ -16,7 +16,9 @@ export type ErrorOptions = {
   readonly cause?: unknown
 }
 
-/** An operating error: `code` is stable and documented, `message` says what happened, with which value, and what to do. */
+/**
+ * An operating error: `code` is stable and documented, `message` says what happened, with which value, and what to do.
+ */
 export class GroundswellError extends Error {
   override readonly name = 'GroundswellError'
   readonly code: string

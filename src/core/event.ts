@@ -4,8 +4,8 @@ import type { z } from 'zod'
 export type Key = number | string
 
 /**
- * A kind of event: immutable facts that carry all a consumer needs. The name is also the topic. A change that old consumers
- * cannot read is a new version.
+ * A kind of event: immutable facts that carry all a consumer needs. The name is also the topic. A change that old
+ * consumers cannot read is a new version.
  */
 export type EventType<Payload = unknown> = {
   readonly name: string
@@ -20,8 +20,8 @@ export type AnyEventType = Omit<EventType, 'key'> & { readonly key: (payload: ne
 const EVENT_NAME = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/
 
 /**
- * Declares a kind of event: `event('order.placed', 1, z.object({ … }), { key: (order) => order.userId })`. Events of one
- * key are delivered in the order in which they were written.
+ * Declares a kind of event: `event('order.placed', 1, z.object({ … }), { key: (order) => order.userId })`. Events of
+ * one key are delivered in the order in which they were written.
  */
 export function event<Payload>(
   name: string,

@@ -2,12 +2,12 @@ import { randomFillSync } from 'node:crypto'
 import { BUCKET_COUNT } from './limits.ts'
 
 /**
- * Identifiers: UUIDv7 (RFC 9562, section 5.7), which sort by time, optionally carrying the bucket of the row's owner so that
- * an id alone finds its shard.
+ * Identifiers: UUIDv7 (RFC 9562, section 5.7), which sort by time, optionally carrying the bucket of the row's owner so
+ * that an id alone finds its shard.
  *
- * Layout of the 128 bits: `unix_ts_ms(48) ver(4)=7 sequence(12) var(2)=10 bucket(13) random(49)`. The sequence makes ids of
- * one process increase within a millisecond; 13 bits hold a bucket because 5040 < 8192. An id without a bucket carries
- * 8191 there.
+ * Layout of the 128 bits: `unix_ts_ms(48) ver(4)=7 sequence(12) var(2)=10 bucket(13) random(49)`. The sequence makes
+ * ids of one process increase within a millisecond; 13 bits hold a bucket because 5040 < 8192. An id without a bucket
+ * carries 8191 there.
  */
 const NO_BUCKET = 8191
 const SEQUENCE_COUNT = 4096
@@ -34,10 +34,11 @@ export function newId(bucket: number = NO_BUCKET, nowMs: number = Date.now()): s
   poolOffset += 7
   const byte8 = 0x80 | (bucket >>> 7)
   const byte9 = ((bucket & 0x7f) << 1) | ((pool[random + 6] ?? 0) & 1)
+  const time = `${hex(high >>> 24)}${hex(high >>> 16)}${hex(high >>> 8)}${hex(high)}-${hex(low >>> 8)}${hex(low)}`
+  const tail = `${hex(at(random))}${hex(at(random + 1))}${hex(at(random + 2))}${hex(at(random + 3))}`
   return (
-    `${hex(high >>> 24)}${hex(high >>> 16)}${hex(high >>> 8)}${hex(high)}-${hex(low >>> 8)}${hex(low)}-` +
-    `${hex(0x70 | (sequence >>> 8))}${hex(sequence)}-${hex(byte8)}${hex(byte9)}-` +
-    `${hex(at(random))}${hex(at(random + 1))}${hex(at(random + 2))}${hex(at(random + 3))}${hex(at(random + 4))}${hex(at(random + 5))}`
+    `${time}-${hex(0x70 | (sequence >>> 8))}${hex(sequence)}-${hex(byte8)}${hex(byte9)}-` +
+    `${tail}${hex(at(random + 4))}${hex(at(random + 5))}`
   )
 }
 

@@ -1,7 +1,10 @@
 /** Everything long-lived. Both calls are idempotent. */
 export type Lifecycle = {
   start(): Promise<void>
-  /** Finishes what was accepted and refuses what is new; cuts off what is left at `deadlineAtMs` (Unix epoch milliseconds). */
+  /**
+   * Finishes what was accepted and refuses what is new; cuts off what is left at `deadlineAtMs` (Unix epoch
+   * milliseconds).
+   */
   stop(options: StopOptions): Promise<void>
 }
 

@@ -1,9 +1,12 @@
 /**
- * Limits that more than one folder relates to, each with its reason. Folders keep limits of their own in their `limits.ts`.
- * docs/limits.md lists them.
+ * Limits that more than one folder relates to, each with its reason. Folders keep limits of their own in their
+ * `limits.ts`. docs/limits.md lists them.
  */
 
-/** Buckets of the shard directory. Every number from 1 to 10, and 12, 14, 15, 16, divides it, so that a striped directory is `id % shards`. */
+/**
+ * Buckets of the shard directory. Every number from 1 to 10, and 12, 14, 15, 16, divides it, so that a striped
+ * directory is `id % shards`.
+ */
 export const BUCKET_COUNT = 5040
 
 /** Time a client of the gateway gets for one request when it names no deadline of its own. */

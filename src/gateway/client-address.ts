@@ -7,7 +7,10 @@ export type Peer = { readonly ip: string; readonly trusted: boolean }
 const UNKNOWN: Peer = { ip: '', trusted: false }
 const MAPPED_IPV4 = '::ffff:'
 
-/** Peers by socket, where some (`trusted`, addresses or CIDR blocks) may speak for others by `X-Forwarded-*` and `X-Real-IP`. */
+/**
+ * Peers by socket, where some (`trusted`, addresses or CIDR blocks) may speak for others by `X-Forwarded-*` and
+ * `X-Real-IP`.
+ */
 export class Peers {
   readonly #trusted: BlockList | undefined
   readonly #bySocket = new WeakMap<Socket, Peer>()

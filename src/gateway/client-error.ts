@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { systemClock } from '../core/index.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
 import { newRequestId } from './request-id.ts'
 
@@ -22,7 +23,7 @@ export function answerMalformed(error: NodeJS.ErrnoException | 'connect', socket
   const { contentType, body } = exitBody(acceptOfUpstreamError(undefined, undefined), message, requestId)
   const head = [
     `HTTP/1.1 ${status}`,
-    `Date: ${new Date().toUTCString()}`,
+    `Date: ${new Date(systemClock.now()).toUTCString()}`,
     `Content-Type: ${contentType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',

@@ -34,7 +34,10 @@ export function exitBody(accept: string | undefined, message: string, requestId:
   return { contentType: CONTENT_TYPES[format], body: render(format, message, requestId) }
 }
 
-/** What stands in for Accept where nginx makes the answer: a missing one falls back to the request's own type, then to text. */
+/**
+ * What stands in for Accept where nginx makes the answer: a missing one falls back to the request's own type, then to
+ * text.
+ */
 export function acceptOfUpstreamError(accept: string | undefined, contentType: string | undefined): string {
   return accept ?? contentType ?? 'text/plain'
 }

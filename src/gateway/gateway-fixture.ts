@@ -7,7 +7,10 @@ import { prepareInsert } from './config/prepare.ts'
 import { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 import { plugins } from './plugins/index.ts'
 
-/** For the gateway's own tests: configurations as the Admin API would make them, a gateway on a free port, a plain client. */
+/**
+ * For the gateway's own tests: configurations as the Admin API would make them, a gateway on a free port, a plain
+ * client.
+ */
 
 const catalog = createCatalog(plugins)
 

@@ -31,7 +31,10 @@ import { cleanHeaders, rewriteRequest } from './upstream-request.ts'
 export type GatewayOptions = {
   /** Where the configuration comes from. Followed from `listen` to `close`. */
   readonly config: ConfigSource
-  /** Where a service runs; undefined leaves it to the service's own protocol, host and port. Asked once per configuration. */
+  /**
+   * Where a service runs; undefined leaves it to the service's own protocol, host and port. Asked once per
+   * configuration.
+   */
   readonly resolve: (service: ServiceEntity) => Upstream | undefined
   /** What the gateway calls itself, `3.9.1`. */
   readonly version: string

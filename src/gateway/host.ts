@@ -1,4 +1,6 @@
-/** Hosts of routes, `example.com`, `*.example.com` or `example.*`, each with or without a port, and hosts of requests. */
+/**
+ * Hosts of routes, `example.com`, `*.example.com` or `example.*`, each with or without a port, and hosts of requests.
+ */
 export type HostPattern = {
   readonly kind: 'exact' | 'suffix' | 'prefix'
   readonly text: string

@@ -24,7 +24,10 @@ export const UPSTREAM_IDLE_MS = 60_000
 /** Upstreams' sizes of heads that are read: four times what common servers send at most. */
 export const RESPONSE_HEAD_BYTES_MAX = 65_536
 
-/** Request bodies up to this size are read whole before they are sent on: one write, and a refused connection can be retried. */
+/**
+ * Request bodies up to this size are read whole before they are sent on: one write, and a refused connection can be
+ * retried.
+ */
 export const BUFFERED_BODY_BYTES_MAX = 65_536
 
 /** Response bodies up to this size go to the client together with their head, when they arrive in one piece. */
@@ -36,13 +39,20 @@ export const PRECISE_TIMEOUT_MS_MAX = 5_000
 /** Identifiers one rate limit counts apart in one window, about 20 MB; all further ones share one counter. */
 export const COUNTED_IDENTIFIERS_MAX = 200_000
 
-/** Characters of an identifier that is counted as it is; longer ones are hashed, so that a header cannot fill the memory. */
+/**
+ * Characters of an identifier that is counted as it is; longer ones are hashed, so that a header cannot fill the
+ * memory.
+ */
 export const IDENTIFIER_CHARS_MAX = 128
 
-/** How often services in this process are checked for their deadline, which they keep by themselves unless they hang. */
+/**
+ * How often services in this process are checked for their deadline, which they keep by themselves unless they hang.
+ */
 export const LOCAL_DEADLINE_CHECK_MS = 250
 
-/** How often a closing gateway looks for connections that became idle: often enough that a drain is not held up by it. */
+/**
+ * How often a closing gateway looks for connections that became idle: often enough that a drain is not held up by it.
+ */
 export const DRAIN_CHECK_MS = 50
 
 /** Throws when limits contradict each other. */

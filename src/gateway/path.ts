@@ -8,8 +8,8 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/
 const OUTSIDE_URI = /[^!-~]/g
 
 /**
- * The one form of a path that all its spellings have: `//` merged, `.` and `..` resolved, escapes of unreserved characters
- * decoded and all others in upper case (`%2f` stays `%2F`). Never climbs above `/`.
+ * The one form of a path that all its spellings have: `//` merged, `.` and `..` resolved, escapes of unreserved
+ * characters decoded and all others in upper case (`%2f` stays `%2F`). Never climbs above `/`.
  */
 export function normalisePath(path: string): string {
   if (!ABNORMAL.test(path)) return path

@@ -8,10 +8,10 @@ import type { PluginDefinition, PluginInstance } from './plugins/index.ts'
 /**
  * Which plugins run for a request, and in which order.
  *
- * Of each kind of plugin at most one configured instance runs: the one with the most specific scope replaces the others.
- * Every kind has a slot, in order of priority. A chain holds one instance per slot and is resolved ahead of time for each
- * route; a consumer that has plugins of its own gets chains of its own when it is first seen. A plugin that identifies the
- * consumer switches the chain in mid-run, and the slots after it are those of the new chain.
+ * Of each kind of plugin at most one configured instance runs: the one with the most specific scope replaces the
+ * others. Every kind has a slot, in order of priority. A chain holds one instance per slot and is resolved ahead of
+ * time for each route; a consumer that has plugins of its own gets chains of its own when it is first seen. A plugin
+ * that identifies the consumer switches the chain in mid-run, and the slots after it are those of the new chain.
  */
 export type PluginChain = {
   readonly slots: readonly (PluginInstance | undefined)[]
@@ -98,7 +98,10 @@ export function runAccess(
   return undefined
 }
 
-/** The plugins of each kind, kinds in order of priority. Kinds that are not installed come first: they refuse everything. */
+/**
+ * The plugins of each kind, kinds in order of priority. Kinds that are not installed come first: they refuse
+ * everything.
+ */
 function kindsByPriority(entities: readonly PluginEntity[], definitions: readonly PluginDefinition[]) {
   const priorities = new Map(definitions.map((definition) => [definition.name, definition.priority]))
   const priorityOf = (name: string) => priorities.get(name) ?? Number.MAX_SAFE_INTEGER
@@ -145,8 +148,8 @@ function forgetOthers(states: PluginStates, entities: readonly PluginEntity[]): 
 }
 
 /**
- * Route, service and consumer count as one bit each, compared as Kong does: all three, route + consumer, service + consumer,
- * route + service, consumer, route, service, none.
+ * Route, service and consumer count as one bit each, compared as Kong does: all three, route + consumer, service +
+ * consumer, route + service, consumer, route, service, none.
  */
 const SPECIFICITY = new Map([
   ['route service consumer', 7],

@@ -1,6 +1,6 @@
 /**
- * Finds the rows whose literal prefix a path has, in the order in which they were given. One node per character: walking
- * down costs one step per character of the longest prefix that matches, however many rows there are.
+ * Finds the rows whose literal prefix a path has, in the order in which they were given. One node per character:
+ * walking down costs one step per character of the longest prefix that matches, however many rows there are.
  */
 export class PrefixTree<Row extends { readonly literal: string }> {
   readonly #root: Node<Row>
@@ -40,7 +40,10 @@ function nodeOf<Row>(root: Node<Row>, literal: string): Node<Row> {
   return node
 }
 
-/** A row of a shorter prefix is a candidate for every longer one too. Nodes without rows of their own share their parent's. */
+/**
+ * A row of a shorter prefix is a candidate for every longer one too. Nodes without rows of their own share their
+ * parent's.
+ */
 function inherit<Row>(node: Node<Row>, inherited: Row[], order: ReadonlyMap<Row, number>): void {
   const rank = (row: Row) => order.get(row) ?? 0
   node.rows =

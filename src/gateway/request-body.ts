@@ -6,8 +6,8 @@ import { BUFFERED_BODY_BYTES_MAX } from './limits.ts'
 export type RequestBody = null | Buffer | Readable
 
 /**
- * Reads the body of a request for an upstream. Small ones of known length are handed over whole, when they have arrived;
- * `ready` is not called if the client leaves before.
+ * Reads the body of a request for an upstream. Small ones of known length are handed over whole, when they have
+ * arrived; `ready` is not called if the client leaves before.
  */
 export function readBody(request: IncomingMessage, ready: (body: RequestBody) => void): void {
   const length = request.headers['content-length']
@@ -30,8 +30,8 @@ function collect(request: IncomingMessage, ready: (body: Buffer) => void): void 
 }
 
 /**
- * A request's body as a stream that may be destroyed: undici destroys what it could not send, and destroying the request
- * itself would cut the connection on which the client waits for its answer.
+ * A request's body as a stream that may be destroyed: undici destroys what it could not send, and destroying the
+ * request itself would cut the connection on which the client waits for its answer.
  */
 class BodyStream extends Readable {
   readonly #request: IncomingMessage

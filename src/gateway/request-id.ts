@@ -1,6 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Ids of requests, 32 lowercase hex digits. Random bytes are drawn for many at once: one call each is what would cost. */
+/**
+ * Ids of requests, 32 lowercase hex digits. Random bytes are drawn for many at once: one call each is what would cost.
+ */
 const POOL_BYTES = 8_192
 const ID_DIGITS = 32
 

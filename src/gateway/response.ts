@@ -4,8 +4,9 @@ import type { Exchange } from './exchange.ts'
 type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
- * The response of a request at the gateway. Whoever writes its head (the gateway, the proxy, or a service in this process),
- * the gateway's own headers are added here, once: that is what lets a service get the very same object without knowing.
+ * The response of a request at the gateway. Whoever writes its head (the gateway, the proxy, or a service in this
+ * process), the gateway's own headers are added here, once: that is what lets a service get the very same object
+ * without knowing.
  */
 export class GatewayResponse extends ServerResponse {
   /** Undefined only between the parser and the gateway's listener. */

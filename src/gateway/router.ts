@@ -7,11 +7,12 @@ import { normalisePath } from './path.ts'
 import { PrefixTree } from './prefix-tree.ts'
 
 /**
- * Which route a request belongs to, by Kong's rules: a route asks for some of method, host, path and headers, all of them
- * must match, and the most specific route wins.
+ * Which route a request belongs to, by Kong's rules: a route asks for some of method, host, path and headers, all of
+ * them must match, and the most specific route wins.
  *
- * A route becomes one row per host and path of it. Rows are ranked once, so that the first row that matches is the answer.
- * The tree leaves only rows whose literal path prefix the request has; the rest of a row is checked in order of rank.
+ * A route becomes one row per host and path of it. Rows are ranked once, so that the first row that matches is the
+ * answer. The tree leaves only rows whose literal path prefix the request has; the rest of a row is checked in order of
+ * rank.
  * Source: Kong 3.9, `kong/router/atc_compat.lua`.
  */
 export type Router<Target> = {

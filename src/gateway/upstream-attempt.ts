@@ -13,7 +13,9 @@ export type AttemptOptions = {
   readonly timeoutMs: number
 }
 
-/** Methods that may be sent again after a failure, because sending them twice is as sending them once. RFC 9110, 9.2.2. */
+/**
+ * Methods that may be sent again after a failure, because sending them twice is as sending them once. RFC 9110, 9.2.2.
+ */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** Response headers that are about the upstream's connection. Node frames the message to the client by itself. */
@@ -22,9 +24,9 @@ const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connectio
 /**
  * One request to a service elsewhere, in as many attempts as it takes.
  *
- * An attempt goes: waiting for a connection → sent → answering → done, and may fail at each step. Waiting: nothing has been
- * sent, the next attempt may begin. Sent: only what has no body and is idempotent may. Answering: the client has the head
- * already, all that is left is to cut its connection, so that it cannot take a part for the whole.
+ * An attempt goes: waiting for a connection → sent → answering → done, and may fail at each step. Waiting: nothing has
+ * been sent, the next attempt may begin. Sent: only what has no body and is idempotent may. Answering: the client has
+ * the head already, all that is left is to cut its connection, so that it cannot take a part for the whole.
  */
 export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
@@ -61,7 +63,10 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     if (this.#isOver()) controller.abort(new Error('the client no longer waits'))
   }
 
-  /** A long upload is no silence: the wait for the answer begins when the last of it is sent. A deadline of the client stays. */
+  /**
+   * A long upload is no silence: the wait for the answer begins when the last of it is sent. A deadline of the client
+   * stays.
+   */
   onBodySent(): void {
     if (this.#options.timeoutMs >= this.#options.destination.readTimeoutMs) this.#timer?.refresh()
   }

@@ -13,12 +13,15 @@ const IDENTITY_HEADERS = [
   'x-anonymous-consumer',
 ] as const
 
-/** Headers that are about one connection. `transfer-encoding` stays: it says that there is a body. Source: RFC 9110, 7.6.1. */
+/**
+ * Headers that are about one connection. `transfer-encoding` stays: it says that there is a body. Source: RFC 9110,
+ * 7.6.1.
+ */
 const CONNECTION_HEADERS = ['connection', 'keep-alive', 'proxy', 'proxy-connection', 'upgrade'] as const
 
 /**
- * Takes away what a client must not claim, and what is about its connection. Before any plugin runs: done later, a client
- * could have the gateway's own headers removed by naming them in Connection.
+ * Takes away what a client must not claim, and what is about its connection. Before any plugin runs: done later, a
+ * client could have the gateway's own headers removed by naming them in Connection.
  */
 export function cleanHeaders(headers: IncomingHttpHeaders): void {
   for (const name of IDENTITY_HEADERS) if (headers[name] !== undefined) delete headers[name]
@@ -27,8 +30,8 @@ export function cleanHeaders(headers: IncomingHttpHeaders): void {
 
 /**
  * Turns the client's request into the upstream's, in place: path, host, forwarding headers, trace and deadline.
- * The same for a service in this process and for one elsewhere. Answers how long the upstream may take, in milliseconds;
- * 0 when the client's deadline has passed.
+ * The same for a service in this process and for one elsewhere. Answers how long the upstream may take, in
+ * milliseconds; 0 when the client's deadline has passed.
  */
 export function rewriteRequest(exchange: Exchange, target: RouteTarget & { service: ServiceEntity }): number {
   const { headers } = exchange

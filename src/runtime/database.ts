@@ -6,8 +6,9 @@ import { runtimeError } from './errors.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 
 /**
- * Which databases a process uses: servers of the user's (`DATABASE_URLS`), or the embedded PostgreSQL, which belongs to one
- * process at a time. Its owner leaves `connection.json` in the data folder, so that commands find the running databases.
+ * Which databases a process uses: servers of the user's (`DATABASE_URLS`), or the embedded PostgreSQL, which belongs to
+ * one process at a time. Its owner leaves `connection.json` in the data folder, so that commands find the running
+ * databases.
  */
 const CONNECTION_FILE = 'connection.json'
 

@@ -1,4 +1,4 @@
-import type { App, Access, ServiceDeclaration } from '../core/index.ts'
+import type { Access, App, ServiceDeclaration } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import { routesOf } from './gateway-routes.ts'
 import type { Topology } from './topology.ts'

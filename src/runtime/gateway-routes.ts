@@ -2,9 +2,9 @@ import type { Access, App, Endpoint, ServiceDeclaration } from '../core/index.ts
 import type { GatewaySeed } from '../gateway/index.ts'
 
 /**
- * The gateway's configuration that the application implies: a Kong service for each service, a route for each endpoint that
- * is exposed, key-auth where an endpoint asks for a key. The host of a service is its name: in this process it is called
- * directly, in a fleet it resolves by `<NAME>_URL` or as a host name.
+ * The gateway's configuration that the application implies: a Kong service for each service, a route for each endpoint
+ * that is exposed, key-auth where an endpoint asks for a key. The host of a service is its name: in this process it is
+ * called directly, in a fleet it resolves by `<NAME>_URL` or as a host name.
  */
 export function gatewaySeedOf(app: App): GatewaySeed {
   const exposed = app.services.filter((service) => routesOf(service).length > 0)

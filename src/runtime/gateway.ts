@@ -34,7 +34,9 @@ export type GatewayParts = {
   readonly hosts: ReadonlyMap<string, ServiceHost>
 }
 
-/** Starts the configuration store, the Admin API and the gateway, with the application's services and routes in place. */
+/**
+ * Starts the configuration store, the Admin API and the gateway, with the application's services and routes in place.
+ */
 export async function startGateway({ app, settings, cluster, hosts }: GatewayParts): Promise<RunningGateway> {
   const store = createConfigStore({ cluster, plugins: installedPlugins })
   const gateway = createGateway({ config: store, resolve: resolver(app, settings, hosts), version: KONG_VERSION })
@@ -73,7 +75,9 @@ export async function startGateway({ app, settings, cluster, hosts }: GatewayPar
   }
 }
 
-/** The application's services by their host name: in this process, or where `<NAME>_URL` says. Others by their own host. */
+/**
+ * The application's services by their host name: in this process, or where `<NAME>_URL` says. Others by their own host.
+ */
 function resolver(app: App, settings: RuntimeOptions, hosts: ReadonlyMap<string, ServiceHost>) {
   const names = new Set(app.services.map((service) => service.name))
   return (service: ServiceEntity): Upstream | undefined => {

@@ -3,7 +3,9 @@ import type { OpenCluster } from '../data/index.ts'
 import { purgeIdempotencyKeys } from '../service/index.ts'
 import { HOUSEKEEPING_INTERVAL_MS, IDEMPOTENCY_KEPT_MS } from './limits.ts'
 
-/** Deletes idempotency keys past their time, every hour. Returns how to stop. A failed round is tried again in the next. */
+/**
+ * Deletes idempotency keys past their time, every hour. Returns how to stop. A failed round is tried again in the next.
+ */
 export function keepIdempotencyKeysFresh(cluster: OpenCluster): Lifecycle['stop'] {
   let round: Promise<unknown> = Promise.resolve()
   const timer = setInterval(() => {

@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { runtimeError } from './errors.ts'
 
 /**
- * Configuration from the environment, declared once: schema, default and documentation in one place. The runtime is the only
- * reader of the environment in Groundswell. `<SERVICE_NAME>_URL` (ORDER_SERVICE_URL=http://…) says where a service runs that
- * is not in this process.
+ * Configuration from the environment, declared once: schema, default and documentation in one place. The runtime is the
+ * only reader of the environment in Groundswell. `<SERVICE_NAME>_URL` (ORDER_SERVICE_URL=http://…) says where a service
+ * runs that is not in this process.
  */
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
 
@@ -28,7 +28,9 @@ const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address of the services; 0.0.0.0 in a container.'),
   DATA_DIR: z.string().min(1).default('.groundswell').describe('Folder of the embedded PostgreSQL.'),
   SHARDS: z.coerce.number().int().min(1).max(64).default(4).describe('Shards of the embedded PostgreSQL.'),
-  POSTGRES_PORT: port(0).describe('Port of the embedded PostgreSQL. 0 picks a free one and keeps it while it stays free.'),
+  POSTGRES_PORT: port(0).describe(
+    'Port of the embedded PostgreSQL. 0 picks a free one and keeps it while it stays free.',
+  ),
   DATABASE_URLS: z
     .string()
     .optional()

@@ -40,8 +40,8 @@ export type RunningApp = {
 }
 
 /**
- * Starts an application in this process: databases, migrations, services, events, gateway, console, from the bottom up. When
- * a step fails, what was started is stopped again and the error is thrown.
+ * Starts an application in this process: databases, migrations, services, events, gateway, console, from the bottom up.
+ * When a step fails, what was started is stopped again and the error is thrown.
  */
 export async function startApp(app: App, options: StartOptions): Promise<RunningApp> {
   assertLimits()

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
-import { pathToFileURL } from 'node:url'
 import { isAbsolute, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { type App, messageOf, type ServiceDeclaration } from '../core/index.ts'
 import { runtimeError } from './errors.ts'
 
@@ -13,7 +13,10 @@ export type Topology = {
   readonly apart: boolean
 }
 
-/** Everything, or what `only` names: services, `gateway`, `console`. Throws RUNTIME_SERVICE_UNKNOWN with every unknown name. */
+/**
+ * Everything, or what `only` names: services, `gateway`, `console`. Throws RUNTIME_SERVICE_UNKNOWN with every unknown
+ * name.
+ */
 export function topologyOf(app: App, only?: readonly string[]): Topology {
   if (only === undefined) return { services: app.services, gateway: true, console: true, apart: false }
   const known = new Set([...app.services.map((service) => service.name), 'gateway', 'console'])

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../../core/index.ts'
 import { headerName as headerNameField } from '../config/field-types.ts'
 import { httpProtocols, type PluginSchema } from '../config/schema.ts'
 import { type Exchange, headerName } from '../exchange.ts'
@@ -93,5 +94,5 @@ function tracker({ request: { socket } }: Exchange): string {
   connection.requests += 1
   connectionNumbers.set(socket, connection)
   const place = `${socket.localAddress}-${socket.localPort}-${process.pid}`
-  return `${place}-${connection.number}-${connection.requests}-${(Date.now() / 1000).toFixed(3)}`
+  return `${place}-${connection.number}-${connection.requests}-${(systemClock.now() / 1000).toFixed(3)}`
 }

@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { type TestContext, test } from 'node:test'
 import { type Answer, type Ask, addRoute, ask, ConfigFixture, startGateway } from '../gateway-fixture.ts'
 
-/** A gateway that asks for keys, with the consumer `bob`, whose key is `secret`; the service answers what it was sent. */
+/**
+ * A gateway that asks for keys, with the consumer `bob`, whose key is `secret`; the service answers what it was sent.
+ */
 async function guarded(context: TestContext, options: Record<string, unknown> = {}) {
   const config = new ConfigFixture()
   const { route } = addRoute(config, { paths: ['/'], strip_path: false })

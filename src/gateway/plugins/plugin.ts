@@ -20,7 +20,9 @@ export type PluginScope = {
   readonly keep: <State extends object>(create: () => State) => State
 }
 
-/** One configured plugin at work. Methods that have nothing to wait for return nothing: a promise costs every request. */
+/**
+ * One configured plugin at work. Methods that have nothing to wait for return nothing: a promise costs every request.
+ */
 export type PluginInstance = {
   /** Before the request goes to its service, in order of priority. A call of `exchange.exit` ends the request here. */
   readonly access?: (exchange: Exchange) => undefined | Promise<void>

@@ -5,8 +5,8 @@ import { type RateLimitingConfig, rateLimitingSchema } from './rate-limiting-sch
 import { boundedIdentifier, PERIODS, type Period, WindowCounts } from './windows.ts'
 
 /**
- * At most so many requests per calendar window and identifier. Checking and counting are one step, so that no burst gets
- * past the limit; a request that is refused counts nowhere. Source: Kong 3.9, `kong/plugins/rate-limiting`.
+ * At most so many requests per calendar window and identifier. Checking and counting are one step, so that no burst
+ * gets past the limit; a request that is refused counts nowhere. Source: Kong 3.9, `kong/plugins/rate-limiting`.
  */
 export const rateLimiting: PluginDefinition = {
   name: 'rate-limiting',

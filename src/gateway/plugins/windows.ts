@@ -29,9 +29,9 @@ function calendarWindow(period: 'month' | 'year', now: Date): WindowSpan {
 const ALL_OTHERS = ''
 
 /**
- * Requests by identifier in the current window of one period. All windows of a period end at the same moment, and with them
- * every count: nothing expires one by one. When there are too many identifiers to count apart, the further ones share one
- * count: a limit may then come early for some, but it is never exceeded.
+ * Requests by identifier in the current window of one period. All windows of a period end at the same moment, and with
+ * them every count: nothing expires one by one. When there are too many identifiers to count apart, the further ones
+ * share one count: a limit may then come early for some, but it is never exceeded.
  */
 export class WindowCounts {
   #span: WindowSpan = { startsAtMs: 0, endsAtMs: 0 }
