@@ -28,7 +28,8 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     for (const name of options.arm ?? ARM_NAMES) {
       note(`${name}: starting`)
-      arms.push(await START[name]({ ...options, log: note }))
+      stop.starting = START[name]({ ...options, log: note })
+      arms.push(await stop.starting)
     }
     const result = await measure(arms, options)
     console.log(options.json ? JSON.stringify(result, null, 2) : resultLines(result).join('\n'))
@@ -122,17 +123,20 @@ function positive(text: string): number {
   return value
 }
 
+/** Ends the arms, also one that is still starting: its own failure then removes what it left. */
 function stopper(arms: Arm[]) {
   const all = async () => {
     for (const arm of arms.splice(0).reverse()) await arm.stop()
   }
-  const andExit = () => {
-    note('ending what was started')
-    void all()
-      .then(stopEveryProcess)
-      .finally(() => process.exit(1))
+  const stop = {
+    starting: undefined as Promise<Arm> | undefined,
+    all,
+    andExit() {
+      note('ending what was started')
+      void Promise.allSettled([all(), stopEveryProcess(), stop.starting]).then(() => process.exit(1))
+    },
   }
-  return { all, andExit }
+  return stop
 }
 
 function note(line: string): void {

@@ -82,8 +82,8 @@ function judge({ rate, report, before, atEnd, elapsedMs, drainMs }: Measured): W
 }
 
 /**
- * Waits until every order is final. After requests that timed out that is not enough: the server may still take them up, so
- * then nothing must have been added for a while either.
+ * Waits until every order is final. After requests that timed out that is not enough: the server may still take them
+ * up, so then nothing must have been added for a while either.
  */
 async function drain(arm: Arm, { failed }: LoadReport): Promise<number> {
   const startedAtMs = performance.now()

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+
+import { until } from '../testing/index.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/groundswell.js', import.meta.url))
 
@@ -107,6 +109,28 @@ test('databases that do not answer are an error, not a reason to guess', async (
   assert.equal(stdout, '')
   assert.match(stderr, /^error DATA_UNREACHABLE: .*127\.0\.0\.1:1/)
   assert.doesNotMatch(stderr, /secret/)
+})
+
+test('the database alone runs until it is told to stop, and takes its PostgreSQL with it', async () => {
+  const child = spawn(process.execPath, [BIN, 'database'], {
+    env: { PATH: process.env.PATH, DATA_DIR: join(folder, 'database') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
+  await until(() => /^ready/m.test(output) || child.exitCode !== null, { what: `ready:\n${output}` })
+  const DATABASE_URLS = /DATABASE_URLS='([^']+)'/.exec(output)?.[1] ?? ''
+  assert.equal(DATABASE_URLS.split(',').length, 4, output)
+  const pid = Number((await readFile(join(folder, 'database', 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
+  process.kill(pid, 0)
+  // npm passes on the Ctrl-C that the terminal has sent already.
+  child.kill('SIGINT')
+  child.kill('SIGINT')
+  assert.equal(await exited, 0, output)
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+  assert.match(output, /stopped\n$/)
 })
 
 test('a load without a target, and one without a scenario, say what is missing', async () => {

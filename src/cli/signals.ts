@@ -25,13 +25,23 @@ export function createSignalPolicy(duplicateMs: number = SIGNAL_DUPLICATE_MS): (
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Resolves at the first signal to stop; later ones are answered with a line, and the third ends the process with 1. */
+/** Longest delay that a timer takes: the timer only keeps the process alive. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/**
+ * Resolves at the first signal to stop, and keeps the process alive until then: a server in a process of its own does
+ * not. Later signals are answered with a line, and the third ends the process with 1.
+ */
 export function stopRequested(log: (line: string) => void): Promise<void> {
   const meaningOf = createSignalPolicy()
+  const alive = setInterval(() => undefined, TIMER_MS_MAX)
   return new Promise((resolve) => {
     const received = () => {
       const meaning = meaningOf(performance.now())
-      if (meaning === 'stop') resolve()
+      if (meaning === 'stop') {
+        clearInterval(alive)
+        resolve()
+      }
       if (meaning === 'again') log('still finishing what was accepted; once more ends it at once')
       if (meaning === 'abort') process.exit(1)
     }

@@ -17,4 +17,4 @@ export {
   type ScenarioShape,
   scenario,
 } from './scenario.ts'
-export { type Arrivals, createSchedule, type Schedule } from './schedule.ts'
+export type { Arrivals } from './schedule.ts'
