@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { encodeParameter } from './array-literal.ts'
 import { slowQueryFacts, transactionFacts } from './channels.ts'
 import { type Connections, sendTogether, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
@@ -55,7 +56,8 @@ export async function runStatement(
   const startedAt = performance.now()
   const name = statementName(text)
   sendTogether(client)
-  const result = await client.query({ text, values: values as unknown[], ...(name === undefined ? {} : { name }) })
+  const encoded = values?.map(encodeParameter)
+  const result = await client.query({ text, values: encoded as unknown[], ...(name === undefined ? {} : { name }) })
   const ms = performance.now() - startedAt
   if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })
   return result.rows

@@ -25,63 +25,73 @@ export async function makeCalls(items: readonly Item[], options: CallOptions): P
     else chain.push(item)
   }
   if (chains.size === 0) return
-  const underWay = new Set<AbortController>()
-  const abortAll = () => {
-    for (const controller of underWay) controller.abort(options.signal.reason)
-  }
-  options.signal.addEventListener('abort', abortAll, { once: true })
-  try {
-    const waiting = chains.values()
-    const lanes = Array.from({ length: Math.min(CALL_CONCURRENCY_MAX, chains.size) }, async () => {
-      for (const chain of waiting) await callInOrder(chain, underWay, options)
-    })
-    await Promise.all(lanes)
-  } finally {
-    options.signal.removeEventListener('abort', abortAll)
-  }
+  const waiting = chains.values()
+  const lanes = Array.from({ length: Math.min(CALL_CONCURRENCY_MAX, chains.size) }, async () => {
+    const lane = new Lane(options)
+    try {
+      for (const chain of waiting) await callInOrder(chain, lane, options.signal)
+    } finally {
+      lane.close()
+    }
+  })
+  await Promise.all(lanes)
 }
 
-async function callInOrder(
-  chain: readonly Item[],
-  underWay: Set<AbortController>,
-  options: CallOptions,
-): Promise<void> {
+async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal): Promise<void> {
   for (const item of chain) {
     const { call } = item.consumer
     if (call === undefined) continue
-    options.signal.throwIfAborted()
-    const controller = new AbortController()
-    underWay.add(controller)
+    stop.throwIfAborted()
     try {
-      item.outcome = { kind: 'ready', result: await callOnce(call, item, { controller, cluster: options.cluster }) }
+      item.outcome = { kind: 'ready', result: await lane.run(call, item) }
     } catch (error) {
-      if (options.signal.aborted) throw error
+      if (stop.aborted) throw error
       item.outcome = { kind: 'failed', state: 'retrying', error: messageOf(error) }
       return
-    } finally {
-      underWay.delete(controller)
     }
   }
 }
 
-async function callOnce(
-  call: NonNullable<Consumer['call']>,
-  item: Item,
-  { controller, cluster }: { readonly controller: AbortController; readonly cluster: Cluster },
-): Promise<unknown> {
-  const { topic, envelope } = item.event
-  const { signal } = controller
-  // The call may ignore its signal; it is not waited for any longer than it is given.
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  const timer = setTimeout(() => {
-    controller.abort(
-      eventsError('EVENTS_CALL_TIMEOUT', `the call for ${topic} ${envelope.id} took over ${CALL_TIMEOUT_MS} ms`),
-    )
-  }, CALL_TIMEOUT_MS)
-  try {
-    return await Promise.race([call(envelope, { signal, cluster }), aborted])
-  } finally {
-    clearTimeout(timer)
+/** One call after another, each with its time limit. A signal serves all calls until one of them is aborted. */
+class Lane {
+  private readonly options: CallOptions
+  private readonly onStop = () => this.controller.abort(this.options.signal.reason)
+  private controller = new AbortController()
+  private aborted = rejectionOf(this.controller.signal)
+
+  constructor(options: CallOptions) {
+    this.options = options
+    options.signal.addEventListener('abort', this.onStop, { once: true })
   }
+
+  async run(call: NonNullable<Consumer['call']>, item: Item): Promise<unknown> {
+    if (this.controller.signal.aborted) {
+      this.controller = new AbortController()
+      this.aborted = rejectionOf(this.controller.signal)
+    }
+    const { topic, envelope } = item.event
+    const { controller, aborted } = this
+    const timer = setTimeout(() => {
+      const message = `the call for ${topic} ${envelope.id} took over ${CALL_TIMEOUT_MS} ms`
+      controller.abort(eventsError('EVENTS_CALL_TIMEOUT', message))
+    }, CALL_TIMEOUT_MS)
+    try {
+      // The call may ignore its signal; it is not waited for any longer than it is given.
+      return await Promise.race([call(envelope, { signal: controller.signal, cluster: this.options.cluster }), aborted])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  close(): void {
+    this.options.signal.removeEventListener('abort', this.onStop)
+  }
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  // Raced only while a call runs: an abort after the last one is nobody's failure.
+  promise.catch(() => {})
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return promise
 }

@@ -64,9 +64,9 @@ export const READ_POLL_MS_REMOTE = 250
 export const POSITION_FLUSH_MS = 100
 
 /**
- * External calls under way per group and shard: hides a provider's latency of 50 ms at a thousand events per second.
+ * External calls under way per group and shard: hides a provider's latency of 100 ms at two thousand events per second.
  */
-export const CALL_CONCURRENCY_MAX = 64
+export const CALL_CONCURRENCY_MAX = 256
 
 /** Time one external call gets. */
 export const CALL_TIMEOUT_MS = 10_000
