@@ -3,7 +3,7 @@ import { ARM_NAMES, type Arm, type ArmName, type ArmSettings } from './orders/ar
 import { startBareArm } from './orders/bare-arm.ts'
 import { stopEveryProcess } from './orders/processes.ts'
 import { armResult, type BenchResult, machineOf, ratiosOf, resultLines } from './orders/result.ts'
-import { describeWindow, findSustainedRate } from './orders/search.ts'
+import { describeWindow, findSustainedRate, warmUp } from './orders/search.ts'
 import { startGroundswellArm, startSyncArm } from './orders/shop-arm.ts'
 import { runWindow, type Window } from './orders/window.ts'
 
@@ -71,6 +71,7 @@ const SETTLE_MS = 2_000
 async function measure(arms: readonly Arm[], options: Options): Promise<BenchResult> {
   const rates = new Map<ArmName, number>()
   for (const arm of arms) {
+    await warmUp(arm, options.rate ?? 2 * RATE_START[arm.name])
     const search = { ...options, rateStart: RATE_START[arm.name], log: note }
     rates.set(arm.name, options.rate ?? (await findSustainedRate(arm, search)))
   }
@@ -110,7 +111,7 @@ function commandLine(): Command {
         .choices(['one', 'split'])
         .default('one'),
     )
-    .addOption(new Option('--users <number>', 'customers who order in turn').default(200).argParser(positive))
+    .addOption(new Option('--users <number>', 'customers who order in turn').default(2_000).argParser(positive))
     .addOption(new Option('--skus <number>', 'products that they order in turn').default(100).argParser(positive))
     .option('--json', 'print JSON for machines')
     .addHelpText('after', '\nExample:\n  $ npm run bench -- orders --seconds 10 --rounds 1 --arm groundswell')

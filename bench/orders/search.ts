@@ -15,7 +15,6 @@ const PRECISION = 0.08
 const RATE_MIN = 20
 const CONFIRM_ATTEMPTS_MAX = 6
 const CONFIRM_STEP_DOWN = 0.9
-const WARM_UP_SECONDS = 3
 
 /**
  * The highest rate that an arm sustains: up in steps of one half until a probe falls short, then bisection, then a
@@ -28,7 +27,6 @@ export async function findSustainedRate(arm: Arm, settings: SearchSettings): Pro
     settings.log(`${arm.name}: ${describeWindow(window)}`)
     return window.shortfalls.length === 0
   }
-  await probe(settings.rateStart, WARM_UP_SECONDS)
   let low = settings.rateStart
   while (low > RATE_MIN && !(await probe(low, settings.probeSeconds))) low = Math.round(low / 2)
   let high = Math.round(low * STEP_UP)
@@ -60,4 +58,16 @@ export function describeWindow(window: Window): string {
     `P99 ${window.p99Ms} ms`,
     verdict,
   ].join('  ')
+}
+
+/** Parts of a rate at which an arm is warmed up, and for how long: code is compiled and plans are made before it counts. */
+const WARM_UP_STEPS: readonly { readonly part: number; readonly seconds: number }[] = [
+  { part: 0.2, seconds: 3 },
+  { part: 0.5, seconds: 5 },
+]
+
+/** Load that is not measured. */
+export async function warmUp(arm: Arm, rate: number): Promise<void> {
+  for (const { part, seconds } of WARM_UP_STEPS)
+    await runWindow(arm, { rate: Math.max(1, Math.round(rate * part)), seconds })
 }

@@ -24,6 +24,12 @@ export const BODY_BYTES_MAX = 1_048_576
 /** Time an orderly stop may take before what is left is cut off: Kubernetes' default grace period less a margin. */
 export const STOP_GRACE_MS = 25_000
 
+/**
+ * Connections that may wait to be accepted. With Node's 511, two thousand clients at once make the kernel drop
+ * handshakes, and the dropped ones come back after up to 31 s. The kernel caps it at its own `somaxconn`.
+ */
+export const LISTEN_BACKLOG = 4_096
+
 /** Throws when limits contradict each other: an inner deadline must be shorter than the one around it. */
 export function assertLimits(): void {
   const ordered = [GATEWAY_DEADLINE_MS, SERVICE_DEADLINE_MS, STATEMENT_TIMEOUT_MS]

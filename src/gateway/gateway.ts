@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { type Clock, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
+import { type Clock, LISTEN_BACKLOG, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
 import { configProblem, requestFailed, requestFinished } from './channels.ts'
 import { Peers } from './client-address.ts'
 import { answerMalformed } from './client-error.ts'
@@ -99,7 +99,7 @@ class NodeGateway implements Gateway {
     this.reload(this.#options.config.snapshot())
     this.#unsubscribe = this.#options.config.subscribe((config) => void this.reload(config))
     try {
-      this.#server.listen(port, host)
+      this.#server.listen({ port, host, backlog: LISTEN_BACKLOG })
       await once(this.#server, 'listening')
     } catch (error) {
       this.#unsubscribe()

@@ -6,6 +6,7 @@ import {
   contextFrom,
   DEADLINE_HEADER,
   type Endpoint,
+  LISTEN_BACKLOG,
   type Method,
   newContext,
   SERVICE_DEADLINE_MS,
@@ -17,7 +18,6 @@ import type { Cluster } from '../data/index.ts'
 import type { Caller } from './caller.ts'
 import { Deadlines } from './deadlines.ts'
 import { serviceError } from './errors.ts'
-import { LISTEN_BACKLOG } from './limits.ts'
 import { reportFailure } from './log.ts'
 import { problemOf } from './problem.ts'
 import { type ProblemReply, problem, type Reply } from './reply.ts'

@@ -39,9 +39,3 @@ export const RETRY_AFTER_SECONDS = 1
 
 /** Idempotency keys deleted by one statement: bounds its locks and its time. */
 export const PURGE_ROWS_MAX = 5_000
-
-/**
- * Connections that may wait to be accepted. With Node's 511, two thousand clients at once make the kernel drop
- * handshakes, and the dropped ones come back after up to 31 s. The kernel caps it at its own `somaxconn`.
- */
-export const LISTEN_BACKLOG = 4_096
