@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { type Clock, LISTEN_BACKLOG, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
+import type { Socket } from 'node:net'
+import { type Clock, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
 import { configProblem, requestFailed, requestFinished } from './channels.ts'
 import { Peers } from './client-address.ts'
 import { answerMalformed } from './client-error.ts'
@@ -19,6 +18,7 @@ import {
   REQUEST_HEAD_TIMEOUT_MS,
   REQUEST_TIMEOUT_MS,
 } from './limits.ts'
+import { Listeners } from './listeners.ts'
 import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
 import { type PluginDefinition, plugins } from './plugins/index.ts'
@@ -74,6 +74,7 @@ class NodeGateway implements Gateway {
   readonly #peers: Peers
   readonly #proxy = new RemoteProxy()
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
+  readonly #listeners: Listeners
   readonly #pluginStates = new Map<string, object>()
   /** Connections that have not sent a request yet. */
   readonly #silent = new Set<Socket>()
@@ -92,6 +93,7 @@ class NodeGateway implements Gateway {
     this.#identity = { server, via: `1.1 ${server}`, port: '', draining: false }
     this.#peers = new Peers(options.trustedIps ?? [])
     this.#server = this.#createServer()
+    this.#listeners = new Listeners(this.#server)
     this.#compiled = this.#compile(NOTHING)
   }
 
@@ -99,16 +101,14 @@ class NodeGateway implements Gateway {
     this.reload(this.#options.config.snapshot())
     this.#unsubscribe = this.#options.config.subscribe((config) => void this.reload(config))
     try {
-      this.#server.listen({ port, host, backlog: LISTEN_BACKLOG })
-      await once(this.#server, 'listening')
+      const bound = await this.#listeners.listen({ host, port })
+      this.#deadlines = setInterval(() => this.#abandonLate(), LOCAL_DEADLINE_CHECK_MS)
+      this.#identity.port = String(bound)
+      return { port: bound }
     } catch (error) {
       this.#unsubscribe()
       throw error
     }
-    this.#deadlines = setInterval(() => this.#abandonLate(), LOCAL_DEADLINE_CHECK_MS)
-    const bound = (this.#server.address() as AddressInfo).port
-    this.#identity.port = String(bound)
-    return { port: bound }
   }
 
   reload(config: GatewayConfig): readonly string[] {
@@ -153,9 +153,9 @@ class NodeGateway implements Gateway {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: CLIENT_IDLE_MS,
     })
-    server.maxConnections = CLIENT_CONNECTIONS_MAX
     server.on('request', (request, response) => this.#handle(request, response))
     server.on('connection', (socket: Socket) => {
+      if (this.#connectionsActive >= CLIENT_CONNECTIONS_MAX) return void socket.destroy()
       this.#connectionsAccepted += 1
       this.#connectionsActive += 1
       this.#silent.add(socket)
@@ -237,7 +237,7 @@ class NodeGateway implements Gateway {
   async #drain(options: StopOptions): Promise<void> {
     this.#unsubscribe?.()
     this.#identity.draining = true
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const closed = this.#listeners.close()
     const sweep = setInterval(() => this.#closeIdle(), DRAIN_CHECK_MS)
     const outcome = await untilDeadline(closed, options)
     clearInterval(sweep)
