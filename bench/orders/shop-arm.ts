@@ -73,6 +73,8 @@ async function startProcesses({ name, urls, folder, topology, started }: Process
   const env = {
     DATABASE_URLS: urls,
     DATA_DIR: join(folder, 'none'),
+    // Twelve connections a shard are plenty for batches; a request that holds one while it waits for a lock needs more.
+    CONNECTIONS_MAX: name === 'sync' ? '96' : '48',
     GATEWAY_PORT: '0',
     ADMIN_PORT: '0',
     CONSOLE_PORT: '0',

@@ -42,8 +42,12 @@ export const LEASE_RENEW_MS = 800
 /** Events of one topic and shard kept in memory for groups of this process; slower groups read the log. */
 export const TAIL_EVENTS_MAX = 10_000
 
-/** Events of one delivery over all topics of a group: its transaction stays around 50 ms. */
-export const DELIVERY_EVENTS_MAX = 1_000
+/**
+ * Events of one delivery over all topics of a group. Most fit one shard's transaction of about 100 ms; a source that fans
+ * out, such as the home shard's, divides them among its targets, and a round there costs several turns of a busy event
+ * loop: with 1,000 such a group stopped at 2,800 events a second.
+ */
+export const DELIVERY_EVENTS_MAX = 4_000
 
 /** Pause between two deliveries of a group on a shard under load, so that transactions are few and large. */
 export const DELIVERY_LINGER_MS = 20
@@ -64,9 +68,10 @@ export const READ_POLL_MS_REMOTE = 250
 export const POSITION_FLUSH_MS = 100
 
 /**
- * External calls under way per group and shard: hides a provider's latency of 100 ms at two thousand events per second.
+ * External calls under way per group and shard: as many as a delivery has events, so that a batch waits for one answer's
+ * time, not for several one after the other. What a provider allows at once is for its client to know.
  */
-export const CALL_CONCURRENCY_MAX = 256
+export const CALL_CONCURRENCY_MAX = 1_000
 
 /** Time one external call gets. */
 export const CALL_TIMEOUT_MS = 10_000

@@ -19,9 +19,10 @@ export default scenario<State>({
     for (const sku of skus) await putProduct({ sku, stock, operatorKey }, setup)
     const users = await signUp(wholeNumber(settings, 'users', 200), setup)
     log(`prepared ${users.length} customers and ${skus.length} products`)
-    const bodies = skus.flatMap((sku) =>
-      users.map((userId) => JSON.stringify({ userId, lines: [{ sku, quantity: 1 }], cardToken: 'tok_visa' })),
-    )
+    const bodies = Array.from({ length: users.length * skus.length }, (_, n) => {
+      const [userId, sku] = [users[n % users.length], skus[(n + Math.floor(n / users.length)) % skus.length]]
+      return JSON.stringify({ userId, lines: [{ sku, quantity: 1 }], cardToken: 'tok_visa' })
+    })
     return { headers: { apikey: storefrontKey, 'Content-Type': 'application/json' }, bodies }
   },
   request({ headers, bodies }, n) {

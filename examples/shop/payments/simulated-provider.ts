@@ -29,6 +29,7 @@ type ChargeState = 'charged' | 'declined' | 'failed' | 'refunded'
 
 const bookCharges: BatchWrite<ChargeRequest, ChargeState> = {
   name: 'payment-provider.charge',
+  batchMax: 1_000,
   run: async (tx, requests) => {
     const charges = [...new Map(requests.map((request) => [request.idempotencyKey, request])).values()]
     charges.sort((a, b) => (a.idempotencyKey < b.idempotencyKey ? -1 : 1))
