@@ -74,6 +74,11 @@ export function planTargets(
   return targets
 }
 
+/** Whether these events of one topic are all there are from `offset` on: a position must never pass one unseen. */
+export function followOn(events: readonly LoggedEvent[], offset: number): boolean {
+  return events.every((event, index) => event.offset === offset + index)
+}
+
 /** The offsets after these events, by topic. */
 export function endsOf(events: readonly LoggedEvent[]): Map<string, number> {
   const ends = new Map<string, number>()

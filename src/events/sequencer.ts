@@ -1,7 +1,7 @@
 import { delay, jittered } from '../core/index.ts'
 import type { Shard } from '../data/index.ts'
 import { appended, workFailed } from './channels.ts'
-import { drainOutbox, notifyReaders, OutboxFloor } from './engines/postgres-log.ts'
+import { drainOutbox, notifyReaders, OutboxFloor, readSettledHeads } from './engines/postgres-log.ts'
 import {
   DRAIN_LINGER_MS,
   DRAIN_POLL_MS_MAX,
@@ -22,13 +22,17 @@ export type SequencerOptions = {
   /** Whether another process might want to hear of new events. */
   readonly others: () => boolean
   readonly onAppend: (segments: readonly Segment[]) => void
+  /** A drain failed, and may have appended all the same: what the log holds is unknown until `onHeads`. */
+  readonly onUncertain: () => void
+  /** Next offset of every topic, after all that any drain has appended. */
+  readonly onHeads: (heads: ReadonlyMap<string, number>) => void
 }
 
 /**
  * Moves one shard's outbox to its log for as long as this process holds the lease of one epoch.
  *   polling:  every 5 ms, doubling to 250 ms while nothing comes; a signal from a writer ends the wait
  *   draining: at most one drain every DRAIN_LINGER_MS, at once again while drains come back full
- *   failed:   the database is away; again after a pause, for as long as it takes
+ *   failed:   the database is away; again after a pause, for as long as it takes, from the heads that the log has then
  *   stopped:  by `stop()`, when the lease has gone or the process ends; until it notices, an older epoch drains nothing
  */
 export class Sequencer {
@@ -38,6 +42,7 @@ export class Sequencer {
   private readonly running: Promise<void>
   private readonly stopping = new AbortController()
   private unnoticed = false
+  private uncertain = false
   private notifiedAtMs = 0
   private flooredAtMs = 0
   private movedAtMs = 0
@@ -76,6 +81,8 @@ export class Sequencer {
         }
         await this.gate.wait(jittered(pollMs))
       } catch (error) {
+        this.uncertain = true
+        this.options.onUncertain()
         const retryInMs = backoffMs(failures++)
         workFailed.publish({ shard: this.options.shard.index, part: 'sequencer', error, retryInMs })
         await delay(retryInMs, this.stopping.signal)
@@ -86,6 +93,7 @@ export class Sequencer {
   private async drain(): Promise<number> {
     const { shard, owner, epoch, onAppend } = this.options
     const startedAtMs = performance.now()
+    if (this.uncertain) await this.settle()
     if (this.flooredAtMs < this.movedAtMs && startedAtMs - this.flooredAtMs > FLOOR_INTERVAL_MS) {
       this.flooredAtMs = startedAtMs
       await this.floor.look(shard)
@@ -119,6 +127,13 @@ export class Sequencer {
       })
     }
     return segments.length
+  }
+
+  /** After a drain whose answer may have got lost. What it appended, no notice may have told other processes of. */
+  private async settle(): Promise<void> {
+    this.options.onHeads(await readSettledHeads(this.options.shard))
+    this.uncertain = false
+    this.unnoticed = true
   }
 
   /** Sends the notice that the last drain of a burst left out. */

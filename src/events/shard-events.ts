@@ -129,6 +129,8 @@ export class ShardEvents {
       epoch,
       others: () => this.others,
       onAppend: (segments) => this.onAppend(segments),
+      onUncertain: () => this.tail.clear(),
+      onHeads: (heads) => this.onHeads(heads),
     })
     this.sequencer = { running, epoch }
     for (const { worker } of this.workers.values()) worker.signal()
@@ -158,6 +160,12 @@ export class ShardEvents {
   private onAppend(segments: readonly Segment[]): void {
     const topics = this.tail.append(segments)
     for (const { worker } of this.workers.values()) if (worker.consumes(topics)) worker.signal()
+  }
+
+  /** The log may hold more than `onAppend` was told: workers find it by these heads. */
+  private onHeads(heads: ReadonlyMap<string, number>): void {
+    this.tail.prime(heads)
+    for (const { worker } of this.workers.values()) worker.signal()
   }
 
   /** Notices of the process that sequences instead of this one. */

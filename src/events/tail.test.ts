@@ -50,6 +50,16 @@ describe('the tail of a log in memory', () => {
     assert.deepEqual(offsets(tail, start, 1), [start])
   })
 
+  test('a gap sends readers to the log, and none of them past it', () => {
+    const tail = tailWith(segment(0, 3))
+    tail.join('others', [TOPIC])
+    offsets(tail, 3, 10)
+    tail.append([segment(6, 2)])
+    assert.equal(offsets(tail, 3, 10), undefined)
+    assert.equal(tail.read('others', TOPIC, { offset: 0, max: 10 }), undefined)
+    assert.deepEqual(offsets(tail, 6, 10), [6, 7])
+  })
+
   test('events are parsed once for all readers', () => {
     const tail = tailWith(segment(0, 2))
     tail.join('others', [TOPIC])

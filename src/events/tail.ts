@@ -82,6 +82,9 @@ class TopicTail {
   private count = 0
 
   append(segment: Segment): void {
+    const last = this.kept.at(-1)
+    // A drain in between was committed but its answer got lost: readers before the gap must ask the log.
+    if (last !== undefined && last.segment.lastOffset + 1 !== firstOffset(segment)) this.clear()
     this.kept.push({ segment, events: undefined })
     this.count += segment.events
     while (this.count > TAIL_EVENTS_MAX) this.drop(1)

@@ -15,7 +15,7 @@ import {
   RETRY_POLL_MS,
 } from './limits.ts'
 import { backoffMs } from './pause.ts'
-import { endsOf, type Group, planTargets } from './plan.ts'
+import { endsOf, followOn, type Group, planTargets } from './plan.ts'
 import { decodeSegment, type LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
 import type { Tail } from './tail.ts'
@@ -163,7 +163,8 @@ export class GroupWorker {
       if (events.length >= max) break
       const offset = knowledge.next.get(topic) ?? 0
       const found = this.options.tail.read(this.options.group.name, topic, { offset, max: max - events.length })
-      if (found === undefined || (found.length === 0 && this.distrustsTail)) unknown.set(topic, offset)
+      const asksLog = found === undefined || !followOn(found, offset) || (found.length === 0 && this.distrustsTail)
+      if (asksLog) unknown.set(topic, offset)
       else for (const event of found) events.push(event)
     }
     if (unknown.size > 0 && events.length < max) await this.readFromLog(unknown, max - events.length, events)

@@ -108,6 +108,15 @@ export async function readHeads(shard: Queryable): Promise<ReadonlyMap<string, n
   return new Map(rows.map((row) => [row.topic, row.nextOffset]))
 }
 
+/**
+ * As `readHeads`, after a drain of this process whose answer got lost and which may still be under way: its lock on the
+ * lease is waited for first.
+ */
+export async function readSettledHeads(shard: Queryable): Promise<ReadonlyMap<string, number>> {
+  await shard.query(`SELECT FROM groundswell.lease WHERE name = 'sequencer' FOR UPDATE`)
+  return readHeads(shard)
+}
+
 /** Tells other processes that the log of the shard has grown. */
 export async function notifyReaders(shard: Queryable): Promise<void> {
   await shard.query(`SELECT pg_notify('${LOG_CHANNEL}', '')`)
