@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { endpoints, type GroundswellError, newContext } from '../core/index.ts'
+import { endpoints, type GroundswellError, newContext, remainingMs } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import { createCaller } from './caller.ts'
 import { createServiceHost, type ServiceHost } from './host.ts'
@@ -16,6 +16,7 @@ const getStock = at.get('/stock/:sku', {
   query: z.object({ depth: z.coerce.number().int().default(1) }),
   replies: { 200: z.object({ sku: z.string(), depth: z.int(), traceparent: z.string() }), 404: null },
 })
+const timeLeft = at.get('/time-left', { replies: { 200: z.object({ leftMs: z.number() }) } })
 const addStock = at.post('/stock', {
   body: z.object({ sku: z.string() }),
   replies: { 201: z.object({ sku: z.string() }) },
@@ -28,6 +29,7 @@ const stock = service('stock-service', {
       if (params.sku === 'secret') return problem(403, 'not for you', { code: 'STOCK_SECRET' })
       return reply(200, { sku: params.sku, depth: query.depth, traceparent: context.traceparent })
     }),
+    handle(timeLeft, async ({ context }) => reply(200, { leftMs: remainingMs(context) })),
     handle(addStock, async ({ body }) => reply(201, { sku: body.sku })),
   ],
 })
@@ -67,6 +69,19 @@ test('a call means the same in this process and by HTTP', () =>
       )
       const nonsense = { sku: 7 } as unknown as { sku: string }
       await assert.rejects(call(addStock, { body: nonsense }, context), { code: 'SERVICE_CALL_REFUSED' })
+    }
+  }))
+
+test('who is called sees the time that is left to the caller, in this process and by HTTP', () =>
+  withHost(async (host) => {
+    const { port } = await host.listen({ host: '127.0.0.1', port: 0 })
+    const here = createCaller({ locals: new Map([['stock-service', host]]), origin: () => undefined })
+    const there = createCaller({ locals: new Map(), origin: () => `http://127.0.0.1:${port}` })
+    for (const call of [here, there]) {
+      const context = newContext(12_000)
+      const before = remainingMs(context)
+      const { leftMs } = (await call(timeLeft, {}, context)).body
+      assert.ok(leftMs <= before && leftMs >= remainingMs(context), `${leftMs} of ${before} ms`)
     }
   }))
 
