@@ -1,7 +1,7 @@
 import type { Caller, Cluster, Context, Shard } from 'groundswell'
 import { lookUpProducts } from '../catalog/contract.ts'
 import { getUser } from '../users/contract.ts'
-import { storeCustomers, storeProducts } from './projection.ts'
+import { readCustomers, storeCustomers, storeProducts } from './projection.ts'
 
 /**
  * Asking the owners for what a shard has not heard of yet. When a sale opens, thousands of orders want the same new
@@ -13,6 +13,12 @@ export type Asking = { readonly data: Cluster; readonly services: Caller; readon
 export function learnCustomer(asking: Asking, userId: number): Promise<boolean> {
   const shard = asking.data.forKey(userId)
   return together(asking.data, `${shard.index} user ${userId}`, () => askForUser(asking, shard, userId))
+}
+
+/** Whether there is such a user: as far as the shard has heard, else as the owner says. */
+export async function isCustomer(asking: Asking, userId: number): Promise<boolean> {
+  const known = await readCustomers(asking.data.forKey(userId), [{ userId }])
+  return known.size > 0 || learnCustomer(asking, userId)
 }
 
 /** Learns products, for the shard of a customer. Answers the SKUs that do not exist. */

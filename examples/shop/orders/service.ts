@@ -20,7 +20,7 @@ import { ShipmentDispatched } from '../shipping/contract.ts'
 import { UserRegistered } from '../users/contract.ts'
 import { getOrder, listOrders, OrderConfirmed, OrderPlaced, OrderRejected, placeOrder } from './contract.ts'
 import { applyFacts, type Fact } from './facts.ts'
-import { type Asking, learnCustomer, learnProducts } from './learning.ts'
+import { type Asking, isCustomer, learnCustomer, learnProducts } from './learning.ts'
 import { type Placement, type PlacementOutcome, placeOrders } from './placement.ts'
 import { storeCustomers, storeProducts } from './projection.ts'
 import { findOrder, pageOfOrders } from './reading.ts'
@@ -47,10 +47,12 @@ export const orders = service('order-service', {
       if (order !== undefined) return reply(200, order)
       return problem(404, `there is no order ${params.orderId}`, { code: 'ORDER_UNKNOWN' })
     }),
-    handle(listOrders, async ({ params, query, data }) => {
+    handle(listOrders, async (call) => {
+      const { params, query, data } = call
       const page = await pageOfOrders(data, params.id, query)
-      if (page !== 'bad cursor') return reply(200, page)
-      return problem(400, 'the cursor is not one of ours', { code: 'CURSOR_INVALID' })
+      if (page === 'bad cursor') return problem(400, 'the cursor is not one of ours', { code: 'CURSOR_INVALID' })
+      if (page.orders.length > 0 || (await isCustomer(call, params.id))) return reply(200, page)
+      return problem(404, `there is no user ${params.id}`, { code: 'USER_UNKNOWN' })
     }),
   ],
   consumers: [
