@@ -121,11 +121,16 @@ export async function askEveryShard<R extends pg.QueryResultRow>(
   )
 }
 
-/** A client of the shop's gateway with a consumer's key, found through the Admin API. */
-export async function clientOf(shop: Pick<ShopProcess, 'gateway' | 'admin'>, consumer = 'storefront') {
+/** A consumer's key, found through the Admin API. */
+export async function keyOf(shop: Pick<ShopProcess, 'admin'>, consumer = 'storefront'): Promise<string> {
   const found = await fetch(`${shop.admin}/consumers/${consumer}/key-auth`)
   const { data } = (await found.json()) as { data: { key: string }[] }
-  const key = data[0]?.key ?? ''
+  return data[0]?.key ?? ''
+}
+
+/** A client of the shop's gateway with a consumer's key. */
+export async function clientOf(shop: Pick<ShopProcess, 'gateway' | 'admin'>, consumer = 'storefront') {
+  const key = await keyOf(shop, consumer)
   return async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const response = await fetch(`${shop.gateway}${path}`, {
       method,
