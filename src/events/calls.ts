@@ -1,7 +1,6 @@
-import { messageOf } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Consumer } from './consumer.ts'
-import { eventsError } from './errors.ts'
+import { eventsError, isInfrastructure, textOf } from './errors.ts'
 import { CALL_CONCURRENCY_MAX, CALL_TIMEOUT_MS } from './limits.ts'
 import type { Item } from './plan.ts'
 
@@ -13,7 +12,8 @@ export type CallOptions = {
 
 /**
  * Makes the external calls of these items and notes what came of each in its `outcome`. Calls of one key run in order,
- * and end with the first that fails; different keys run side by side. Never rejects because of a call.
+ * and end with the first that fails; different keys run side by side. Rejects
+ * for what is no event's fault, once no call is under way any more.
  */
 export async function makeCalls(items: readonly Item[], options: CallOptions): Promise<void> {
   const chains = new Map<string, Item[]>()
@@ -34,7 +34,7 @@ export async function makeCalls(items: readonly Item[], options: CallOptions): P
       lane.close()
     }
   })
-  await Promise.all(lanes)
+  for (const lane of await Promise.allSettled(lanes)) if (lane.status === 'rejected') throw lane.reason
 }
 
 async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal): Promise<void> {
@@ -45,8 +45,8 @@ async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal
     try {
       item.outcome = { kind: 'ready', result: await lane.run(call, item) }
     } catch (error) {
-      if (stop.aborted) throw error
-      item.outcome = { kind: 'failed', state: 'retrying', error: messageOf(error) }
+      if (stop.aborted || isInfrastructure(error)) throw error
+      item.outcome = { kind: 'failed', state: 'retrying', error: textOf(error) }
       return
     }
   }
@@ -91,7 +91,7 @@ class Lane {
 function rejectionOf(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
   // Raced only while a call runs: an abort after the last one is nobody's failure.
-  promise.catch(() => {})
+  promise.catch(() => undefined)
   signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   return promise
 }

@@ -32,7 +32,7 @@ export function on<Payload>(
 }
 
 /**
- * Handles events of one type in batches of 1..1000, in order per key, with one transaction for all: the way to speed. A
+ * Handles events of one type in batches of 1..4000, in order per key, with one transaction for all: the way to speed. A
  * batch that fails is run again in halves until the culprit is alone, so the handler must have no effect outside of
  * `tx`.
  *

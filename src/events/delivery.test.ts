@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { z } from 'zod'
-import { type ConsumerDeclaration, event, newContext } from '../core/index.ts'
+import { type ConsumerDeclaration, event, GroundswellError, newContext } from '../core/index.ts'
 import { type OpenCluster, type Shard, systemMigrations, type Transaction } from '../data/index.ts'
 import { startTestCluster, until } from '../testing/index.ts'
 import {
@@ -17,10 +17,13 @@ import {
   redrive,
   startEvents,
 } from './index.ts'
+import { DELIVERY_EVENTS_MAX } from './limits.ts'
 
 const Tick = event('test.tick', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tick) => tick.account })
 type Tick = z.infer<typeof Tick.schema>
 const Tock = event('test.tock', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tock) => tock.account })
+const retryable = (code: string) =>
+  new GroundswellError(code, 'as thrown by the database', { status: 503, retryable: true, remedy: '' })
 const FAST = { attemptsMax: 3, backoff: { minMs: 5, maxMs: 20 } }
 
 describe('delivery', () => {
@@ -253,6 +256,87 @@ describe('delivery', () => {
     assert.deepEqual(calls, [0, 1, 2])
   })
 
+  test('an event whose rows belong to another shard is a dead letter, and stops nobody else', async () => {
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        await record(deliveries, tx)
+        const foreign = deliveries.some((delivery) => delivery.event.payload.account === 4)
+        if (foreign) throw retryable('DATA_BUCKET_NOT_OWNED')
+      }),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6]))
+    assert.deepEqual((await settled(2)).map((row) => row.account).sort(), [2, 6])
+    await until(async () => (await deadLetters(cluster, { group })).length === 1)
+  })
+
+  test('an event whose statement always times out is a dead letter, and stops nobody else', async () => {
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        await record(deliveries, tx)
+        if (deliveries.every((delivery) => delivery.event.payload.account % 4 !== 0)) return
+        await tx.query('SET LOCAL statement_timeout = 20')
+        await tx.query('SELECT pg_sleep(5)')
+      }),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6, 8, 10]))
+    assert.deepEqual((await settled(3)).map((row) => row.account).sort(), [10, 2, 6])
+    await until(async () => (await deadLetters(cluster, { group })).length === 2, { what: 'dead letters' })
+  })
+
+  test('a database that a call finds away is not counted against the event, and stops nobody else', async () => {
+    let calls = 0
+    let away = true
+    await run([
+      onBatch(Tick, async (deliveries: readonly Delivery<Tick, void>[], { tx }) => record(deliveries, tx), {
+        call: async ({ payload }) => {
+          if (payload.account !== 4 || !away) return
+          if (calls++ === 0) throw new Error('parks it')
+          throw retryable('DATA_UNREACHABLE')
+        },
+      }),
+    ])
+    await write(cluster.home, ticksOf([4]))
+    await until(() => calls > FAST.attemptsMax + 1)
+    await write(cluster.home, ticksOf([6]))
+    assert.deepEqual(serials(await settled(1), 6), [0])
+    assert.deepEqual(await deadLetters(cluster, { group }), [])
+    away = false
+    assert.deepEqual(serials(await settled(2), 4), [0])
+  })
+
+  test('a failure is kept whatever its text holds', async () => {
+    const text = `${'\0'.repeat(3)}${'x'.repeat(3_999)}\u{1f600}`
+    await run([
+      onBatch(
+        Tick,
+        async (deliveries: readonly Delivery<Tick, void>[], { tx }) => {
+          await record(deliveries, tx)
+          if (deliveries.some((delivery) => delivery.event.payload.account === 2)) throw new Error(text)
+        },
+        {
+          call: async ({ payload }) => {
+            if (payload.account === 4) throw new Error(text)
+          },
+        },
+      ),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6]))
+    assert.deepEqual(serials(await settled(1), 6), [0])
+    const dead = await until(async () => {
+      const found = await deadLetters(cluster, { group })
+      return found.length === 2 && found
+    })
+    for (const letter of dead) assert.equal(letter.error, `${'x'.repeat(3_999)}\ufffd`)
+  })
+
+  test('a key that PostgreSQL has no text for is refused when it is emitted', async () => {
+    const Named = event('test.named', 1, z.object({ name: z.string() }), { key: (named) => named.name })
+    for (const name of ['a\0', '\ud83d', 'x\ude00y']) {
+      const written = cluster.home.transaction(async (tx) => emit(tx, Named, { name }, newContext()))
+      await assert.rejects(written, { code: 'EVENTS_PAYLOAD_INVALID' })
+    }
+  })
+
   test('a process that does not sequence reads the log of the one that does', async () => {
     const sequencer = await startEvents({ cluster, groups: [], owner: 'sequencer', sequence: true })
     await run([onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx))], { sequence: false })
@@ -306,6 +390,6 @@ describe('delivery', () => {
         serials(rows, account),
         Array.from({ length: 60 }, (_, n) => n),
       )
-    assert.ok(largest > 500 && largest <= 1000, `largest batch ${largest}`)
+    assert.ok(largest > 500 && largest <= DELIVERY_EVENTS_MAX, `largest batch ${largest}`)
   })
 })

@@ -24,10 +24,10 @@ export function emit<Payload>(
     })
   }
   const key = type.key(payload)
-  if (typeof key === 'string' && key.includes('\0')) {
+  if (typeof key === 'string' && (key.includes('\0') || !key.isWellFormed())) {
     throw eventsError(
       'EVENTS_PAYLOAD_INVALID',
-      `key of ${type.name} v${type.version} holds a NUL, which PostgreSQL has no text for`,
+      `key of ${type.name} v${type.version} holds a NUL or half of a surrogate pair, which PostgreSQL has no text for`,
     )
   }
   const bucket = bucketOf(key)

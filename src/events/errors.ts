@@ -1,4 +1,5 @@
-import { defineErrors, GroundswellError } from '../core/index.ts'
+import { defineErrors, GroundswellError, messageOf } from '../core/index.ts'
+import { ERROR_CHARS_MAX } from './limits.ts'
 
 export const eventsError = defineErrors({
   EVENTS_PAYLOAD_INVALID: {
@@ -40,10 +41,24 @@ export const eventsError = defineErrors({
 
 /**
  * Whether an error says nothing about the event at hand: the database was away, a deadlock chose us, another process
- * took over. Such work is repeated for as long as it takes and never counted against an event.
+ * took over. Such work is repeated for as long as it takes and never counted against an event. Two that may go away
+ * by themselves do speak of the event: a row for another shard, and a statement that takes too long, which is why a
+ * batch of several asks `isTimeout` as well.
  */
 export function isInfrastructure(error: unknown): boolean {
   if (!(error instanceof GroundswellError)) return false
   if (error.code === 'EVENTS_POSITION_TAKEN' || error.code === 'EVENTS_LOG_UNREADABLE') return true
+  if (error.code === 'DATA_BUCKET_NOT_OWNED' || isTimeout(error)) return false
   return error.code === 'DATA_COMMIT_UNKNOWN' || (error.retryable && error.code.startsWith('DATA_'))
+}
+
+/** Whether a statement took too long: because of its event, of the size of its batch, or of a slow database. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof GroundswellError && error.code === 'DATA_STATEMENT_TIMEOUT'
+}
+
+/** What a person reads about a failure. PostgreSQL has no text for NUL, nor for half of a surrogate pair. */
+export function textOf(error: unknown): string {
+  const code = error instanceof GroundswellError ? `${error.code}: ` : ''
+  return `${code}${messageOf(error)}`.replaceAll('\0', '').slice(0, ERROR_CHARS_MAX).toWellFormed()
 }

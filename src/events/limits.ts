@@ -43,9 +43,9 @@ export const LEASE_RENEW_MS = 800
 export const TAIL_EVENTS_MAX = 10_000
 
 /**
- * Events of one delivery over all topics of a group. Most fit one shard's transaction of about 100 ms; a source that fans
- * out, such as the home shard's, divides them among its targets, and a round there costs several turns of a busy event
- * loop: with 1,000 such a group stopped at 2,800 events a second.
+ * Events of one delivery over all topics of a group. Most fit one shard's transaction of about 100 ms; a source that
+ * fans out, such as the home shard's, divides them among its targets, and a round there costs several turns of a busy
+ * event loop: with 1,000 such a group stopped at 2,800 events a second.
  */
 export const DELIVERY_EVENTS_MAX = 4_000
 
@@ -68,16 +68,19 @@ export const READ_POLL_MS_REMOTE = 250
 export const POSITION_FLUSH_MS = 100
 
 /**
- * External calls under way per group and shard: as many as a delivery has events, so that a batch waits for one answer's
- * time, not for several one after the other. What a provider allows at once is for its client to know.
+ * External calls under way per group and shard: about as many as a delivery has events, so that a batch waits for one
+ * answer's time, not for several one after the other. What a provider allows at once is for its client to know.
  */
 export const CALL_CONCURRENCY_MAX = 1_000
 
 /** Time one external call gets. */
 export const CALL_TIMEOUT_MS = 10_000
 
-/** Attempts of a parked event before it is a dead letter: with the pauses below, about half a minute. */
-export const ATTEMPTS_MAX = 8
+/**
+ * Attempts of a parked event before it is a dead letter: with the pauses below, about four minutes, so that a provider
+ * which is away for one or two makes none.
+ */
+export const ATTEMPTS_MAX = 15
 
 /** Pause before the second attempt; doubles each time, with jitter of a half each way. */
 export const RETRY_BACKOFF_MS_MIN = 200

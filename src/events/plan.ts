@@ -1,7 +1,7 @@
 import type { ConsumerDeclaration } from '../core/index.ts'
 import { type Consumer, consumerOf } from './consumer.ts'
 import type { Positions } from './engines/postgres-positions.ts'
-import { eventsError } from './errors.ts'
+import { eventsError, textOf } from './errors.ts'
 import { checkEvent, type LoggedEvent } from './segment.ts'
 
 /** All consumers of one service. */
@@ -49,7 +49,7 @@ const READY: Outcome = { kind: 'ready', result: undefined }
 export function itemOf(event: LoggedEvent, consumer: Consumer): Item {
   checkEvent(event, consumer.type)
   if (event.problem === undefined) return { event, consumer, outcome: READY }
-  return { event, consumer, outcome: { kind: 'failed', state: 'dead', error: event.problem } }
+  return { event, consumer, outcome: { kind: 'failed', state: 'dead', error: textOf(event.problem) } }
 }
 
 /** Splits events, which keep their order, by the shard that their effects belong to. */

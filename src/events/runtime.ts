@@ -15,8 +15,8 @@ export type EventsOptions = {
   readonly owner: string
   /** Whether this process competes for sequencing the shards. */
   readonly sequence: boolean
-  /** Attempts of a parked event before it is a dead letter (default 8), and the pauses between them. */
-  readonly retry?: RetryPolicy
+  /** Attempts of a parked event before it is a dead letter (default 15), and the pauses between them. */
+  readonly retry?: Partial<RetryPolicy>
 }
 
 export type EventsRuntime = {
@@ -34,7 +34,8 @@ const RETRY: RetryPolicy = {
  * then holds them all. Throws EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID.
  */
 export async function startEvents(options: EventsOptions): Promise<EventsRuntime> {
-  const { cluster, sequence, retry = RETRY } = options
+  const { cluster, sequence } = options
+  const retry = { ...RETRY, ...options.retry }
   const groups = groupsOf(options.groups).filter((group) => group.consumers.size > 0)
   await Promise.all(cluster.shards.map((shard) => assertSequenceUncached(shard, shard.label)))
   // Leases know their holder by this text alone: a process started again under the same name must not take itself for

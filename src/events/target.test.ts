@@ -6,11 +6,20 @@ import { systemMigrations } from '../data/index.ts'
 import { startTestCluster, type TestCluster, until } from '../testing/index.ts'
 import { onBatch } from './consumer.ts'
 import { eventsMigrations } from './index.ts'
+import { ATTEMPTS_MAX, RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN } from './limits.ts'
 import { type Group, groupsOf, type Item, itemOf } from './plan.ts'
 import type { LoggedEvent } from './segment.ts'
 import { Target } from './target.ts'
 
 const Tick = event('test.tick', 1, z.object({ n: z.int() }), { key: (tick) => tick.n })
+
+test('a provider that is away for a minute makes no dead letters, even when every pause is at its shortest', () => {
+  const pauses = Array.from({ length: ATTEMPTS_MAX - 1 }, (_, index) =>
+    Math.min(RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN * 2 ** index),
+  )
+  const shortestMs = pauses.reduce((sum, pauseMs) => sum + pauseMs / 2, 0)
+  assert.ok(shortestMs > 60_000, `${shortestMs} ms`)
+})
 
 describe('two workers of one group, one of which should have stopped', () => {
   let started: TestCluster

@@ -1,4 +1,3 @@
-import { GroundswellError, messageOf } from '../core/index.ts'
 import type { Cluster, Shard, Transaction } from '../data/index.ts'
 import { type CallOptions, makeCalls } from './calls.ts'
 import { delivered, parked } from './channels.ts'
@@ -19,8 +18,8 @@ import {
   type PositionScope,
   type Positions,
 } from './engines/postgres-positions.ts'
-import { eventsError, isInfrastructure } from './errors.ts'
-import { ERROR_CHARS_MAX, RETRY_EVENTS_MAX } from './limits.ts'
+import { eventsError, isInfrastructure, isTimeout, textOf } from './errors.ts'
+import { RETRY_EVENTS_MAX } from './limits.ts'
 import { changes, type Group, type Item, itemOf, reach, type Sorted, sortItems } from './plan.ts'
 
 export type RetryPolicy = {
@@ -133,6 +132,8 @@ export class Target {
     } catch (error) {
       const [culprit] = sorted.runnable
       if (isInfrastructure(error) || culprit === undefined) throw error
+      // The worker comes again with a smaller batch: if its size is the reason, halves would only take as long.
+      if (isTimeout(error) && sorted.runnable.length > 1) throw error
       if (sorted.runnable.length === 1) {
         culprit.outcome = { kind: 'failed', state: 'retrying', error: textOf(error) }
         return this.attempt(items, ends)
@@ -272,9 +273,3 @@ export class Target {
 }
 
 type Retry = { readonly due: DueEvent; readonly item: Item }
-
-/** What a person reads about a failure; PostgreSQL has no text for NUL. */
-function textOf(error: unknown): string {
-  const code = error instanceof GroundswellError ? `${error.code}: ` : ''
-  return `${code}${messageOf(error)}`.replaceAll('\0', '').slice(0, ERROR_CHARS_MAX)
-}

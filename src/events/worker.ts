@@ -57,10 +57,13 @@ export class GroupWorker {
   private readonly topics: readonly string[]
   private knowledge: Knowledge | undefined
   private failures = 0
+  private batchMax = DELIVERY_EVENTS_MAX
+  private batchSize = 0
   private firstTopic = 0
   private distrustsTail = false
   private lingerUntilMs = 0
   private retryAtMs = 0
+  private retryFailures = 0
   private refreshAtMs = 0
   private flushAtMs = Number.POSITIVE_INFINITY
 
@@ -104,11 +107,14 @@ export class GroupWorker {
         this.knowledge ??= await this.load()
         const busy = await this.round(this.knowledge)
         this.failures = 0
+        this.batchMax = DELIVERY_EVENTS_MAX
         // Nothing was signalled for that long: ask the log itself, in case a drain was committed but its answer got
         // lost.
         if (!busy) this.distrustsTail = !(await this.gate.wait(this.waitMs(this.knowledge)))
       } catch (error) {
         this.knowledge = undefined
+        // Batches shrink while they fail, in case their size is the reason: a statement that times out, for example.
+        this.batchMax = Math.max(1, Math.min(this.batchSize, this.batchMax) >> 1)
         if (!this.stopped) await this.pauseAfter(error)
       }
     }
@@ -136,8 +142,25 @@ export class GroupWorker {
     return retried || events.length > 0
   }
 
-  private async retryParked({ targets }: Knowledge): Promise<boolean> {
-    if (performance.now() < this.retryAtMs || targets.every((target) => target.parkedKeys.size === 0)) return false
+  /** Never rejects: what keeps parked events from being attempted must not keep new ones from being read. */
+  private async retryParked(knowledge: Knowledge): Promise<boolean> {
+    if (performance.now() < this.retryAtMs || countParked(knowledge) === 0) return false
+    try {
+      const count = await this.retryDue(knowledge)
+      this.retryFailures = 0
+      if (count === 0) this.retryAtMs = performance.now() + jittered(RETRY_POLL_MS)
+      return count > 0
+    } catch (error) {
+      const retryInMs = backoffMs(this.retryFailures++)
+      if (!this.stopped) this.report(error, retryInMs)
+      this.retryAtMs = performance.now() + retryInMs
+      // Some may have been committed: which keys are parked is looked up first.
+      this.refreshAtMs = 0
+      return false
+    }
+  }
+
+  private async retryDue({ targets }: Knowledge): Promise<number> {
     const refresh = performance.now() >= this.refreshAtMs
     if (refresh) this.refreshAtMs = performance.now() + PARKED_REFRESH_MS
     let count = 0
@@ -146,15 +169,13 @@ export class GroupWorker {
       if (refresh) await target.refreshParked()
       count += await target.retryDue(this.call)
     }
-    if (count === 0) this.retryAtMs = performance.now() + jittered(RETRY_POLL_MS)
-    return count > 0
+    return count
   }
 
   private async read(knowledge: Knowledge): Promise<LoggedEvent[]> {
     const lingerMs = this.lingerUntilMs - performance.now()
     if (lingerMs > 0) await delay(lingerMs, this.stopping.signal)
-    // Batches shrink while they fail, in case their size is the reason: a statement that times out, for example.
-    const max = Math.max(1, DELIVERY_EVENTS_MAX >> Math.min(this.failures, 20))
+    const max = this.batchMax
     const events: LoggedEvent[] = []
     const unknown = new Map<string, number>()
     // Another topic is first each time, so that a busy one cannot starve the others.
@@ -169,6 +190,7 @@ export class GroupWorker {
     }
     if (unknown.size > 0 && events.length < max) await this.readFromLog(unknown, max - events.length, events)
     this.distrustsTail = false
+    this.batchSize = events.length
     this.lingerUntilMs = events.length > 0 && events.length < max ? performance.now() + DELIVERY_LINGER_MS : 0
     return events
   }
