@@ -62,7 +62,7 @@ async function orderUntilShipped(client: Awaited<ReturnType<typeof clientOf>>, u
 /** The one table whose rows of a user are on another shard: that of the e-mail address, which must be unique. */
 const BY_EMAIL = 'users.email_claim'
 
-/** Which tables of each shard hold rows of a user: every table that has a column `user_id`, as PostgreSQL lists them. */
+/** Which tables of each shard hold rows of a user, of all that have a column `user_id`, as PostgreSQL lists them. */
 async function tablesWithRowsOf(urls: readonly string[], userId: number): Promise<string[][]> {
   const listed = await askEveryShard<{ name: string }>(
     urls,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runLoad, until } from '../src/testing/index.ts'
+import { type LoadReport, runLoad, until } from '../src/testing/index.ts'
 import { askEveryShard, clientOf, keyOf, type ShopProcess, startShop, temporaryDataDir } from './shop-process.ts'
 import { startTestDatabases } from './test-databases.ts'
 
@@ -23,101 +23,43 @@ const WARM_ORDERS = (RATE * WARM_MS) / 1_000
 /** How much slower accepting may be without payments, of a machine that is busy with other things too. */
 const SLOWDOWN_MAX = 5
 
+type Shop = Awaited<ReturnType<typeof startFourProcesses>>
+
 test('four processes: payments killed while 500 orders arrive delays neither acceptance nor e-mail, and all end final', async () => {
   const databases = await startTestDatabases(4)
   const dataDir = await temporaryDataDir()
   const running: ShopProcess[] = []
-  const start = async (only: readonly string[], env: Record<string, string> = {}) => {
-    const shop = await startShop(dataDir.path, {
-      args: ['--only', only.join(',')],
-      env: { DATABASE_URLS: databases.urls.join(','), CONNECTIONS_MAX: '16', ...env },
-    })
-    running.push(shop)
-    return shop
-  }
   try {
-    const rest = await start(REST)
-    const restUrls = Object.fromEntries(
-      REST.map((name) => [`${name.replaceAll('-', '_').toUpperCase()}_URL`, rest.services]),
-    )
-    const orders = await start(['order-service'], restUrls)
-    const payments = await start(['payment-service'], restUrls)
-    const gateway = await start(['gateway'], { ...restUrls, ORDER_SERVICE_URL: orders.services })
-
-    const operator = await clientOf(gateway, 'operator')
-    const buyer = await clientOf(gateway)
-    assert.equal(
-      (await operator('PUT', '/products/kite', { name: 'Kite', priceCents: 500, stock: 10_000 })).status,
-      200,
-    )
-    const users = await Promise.all(
-      Array.from({ length: USERS }, async (_, index) => {
-        const created = await buyer('POST', '/users', { email: `apart-${index}@example.com`, name: 'Apart' })
-        return created.body.id as number
-      }),
-    )
-    assert.deepEqual([...new Set(users.map((user) => user % databases.urls.length))].sort(), [0, 1, 2, 3])
-    const apikey = await keyOf(gateway)
-    const headers = { apikey, 'Content-Type': 'application/json' }
-    const order = (durationMs: number) =>
-      runLoad({
-        url: gateway.gateway,
-        arrivals: { kind: 'fixed', rate: RATE, durationMs },
-        request: (n) => {
-          const body = { userId: users[n % USERS], lines: [{ sku: 'kite', quantity: 1 }], cardToken: 'tok_visa' }
-          return { method: 'POST', path: '/orders', headers, body }
-        },
-      })
-    const count = async (text: string, urls = databases.urls) =>
-      (await askEveryShard<{ count: string }>(urls, text)).flat().reduce((sum, row) => sum + Number(row.count), 0)
-    const shippedOrders = () => count(`SELECT count(*) FROM orders.orders WHERE status = 'shipped'`)
-    const charges = () => count(`SELECT count(*) FROM payment_provider.charge WHERE state = 'charged'`)
-    const mails = () => count('SELECT count(*) FROM email.message')
+    const shop = await startFourProcesses({ urls: databases.urls, dataDir: dataDir.path, running })
+    const books = booksOf(databases.urls)
+    const place = await customersOf(shop, databases.urls.length)
 
     // The first orders pay for what starts lazily; the second round is the measure.
-    await order(1_000)
-    const alive = await order(WARM_MS)
+    await place(1_000)
+    const alive = await place(WARM_MS)
     assert.deepEqual(alive.statuses, { 202: WARM_ORDERS })
     const before = RATE + WARM_ORDERS
-    await until(async () => (await shippedOrders()) === before, { what: 'the first orders shipped' })
+    await until(async () => (await books.shipped()) === before, { what: 'the first orders shipped' })
 
-    payments.signal('SIGKILL')
-    await payments.exited
+    shop.payments.signal('SIGKILL')
+    await shop.payments.exited
     const deadSince = performance.now()
-    const dead = await order(DEAD_MS)
+    const dead = await place(DEAD_MS)
     assert.deepEqual(dead.statuses, { 202: ORDERS })
-    for (const quantile of ['p50', 'p95'] as const) {
-      const [normally, without] = [alive.latencyMs[quantile], dead.latencyMs[quantile]]
-      assert.ok(
-        without <= normally * SLOWDOWN_MAX,
-        `accepting: ${quantile} ${without} ms, ${normally} ms with payments`,
-      )
-    }
-    await until(async () => (await mails()) === before + ORDERS, {
-      timeoutMs: 60_000,
-      what: 'every mail without payments',
-    })
-    await until(
-      async () =>
-        (await count('SELECT count(*) FROM inventory.reservation', databases.urls.slice(0, 1))) === before + ORDERS,
-      {
-        timeoutMs: 60_000,
-        what: 'every reservation without payments',
-      },
-    )
+    assertNotSlower(alive, dead)
+    const all = before + ORDERS
+    await until(async () => (await books.mails()) === all, { timeoutMs: 60_000, what: 'every mail without payments' })
+    await until(async () => (await books.reservations()) === all, { timeoutMs: 60_000, what: 'every reservation' })
     await until(() => performance.now() - deadSince >= DEAD_MS, { what: 'payments dead for ten seconds' })
-    assert.equal(await shippedOrders(), before)
-    assert.equal(await charges(), before)
+    assert.deepEqual([await books.shipped(), await books.charges()], [before, before])
 
-    await start(['payment-service'], restUrls)
-    await until(async () => (await shippedOrders()) === before + ORDERS, {
+    await shop.startPayments()
+    await until(async () => (await books.shipped()) === all, {
       timeoutMs: 120_000,
       what: 'every order shipped once payments are back',
     })
-    assert.equal((await charges()) - before, ORDERS, 'in the provider’s books: each order charged, and once')
-    const twice =
-      'SELECT count(*) FROM (SELECT FROM email.message GROUP BY order_id, subject HAVING count(*) > 1) AS mail'
-    assert.deepEqual([await mails(), await count(twice)], [before + ORDERS, 0])
+    assert.equal((await books.charges()) - before, ORDERS, 'in the provider’s books: each order charged, and once')
+    assert.deepEqual([await books.mails(), await books.mailsTwice()], [all, 0])
   } finally {
     for (const shop of running) shop.signal('SIGTERM')
     await Promise.all(running.map((shop) => shop.exited))
@@ -125,3 +67,73 @@ test('four processes: payments killed while 500 orders arrive delays neither acc
     await dataDir.remove()
   }
 })
+
+type Where = { readonly urls: readonly string[]; readonly dataDir: string; readonly running: ShopProcess[] }
+
+async function startFourProcesses({ urls, dataDir, running }: Where) {
+  const start = async (only: readonly string[], env: Record<string, string> = {}) => {
+    const shop = await startShop(dataDir, {
+      args: ['--only', only.join(',')],
+      env: { DATABASE_URLS: urls.join(','), CONNECTIONS_MAX: '16', ...env },
+    })
+    running.push(shop)
+    return shop
+  }
+  const rest = await start(REST)
+  const restUrls = Object.fromEntries(
+    REST.map((name) => [`${name.replaceAll('-', '_').toUpperCase()}_URL`, rest.services]),
+  )
+  const orders = await start(['order-service'], restUrls)
+  const startPayments = () => start(['payment-service'], restUrls)
+  const payments = await startPayments()
+  const gateway = await start(['gateway'], { ...restUrls, ORDER_SERVICE_URL: orders.services })
+  return { gateway, payments, startPayments }
+}
+
+/** Customers on every shard, and what lets them order at a steady rate for a while. */
+async function customersOf({ gateway }: Shop, shards: number): Promise<(durationMs: number) => Promise<LoadReport>> {
+  const operator = await clientOf(gateway, 'operator')
+  const buyer = await clientOf(gateway)
+  const kite = { name: 'Kite', priceCents: 500, stock: 10_000 }
+  assert.equal((await operator('PUT', '/products/kite', kite)).status, 200)
+  const users = await Promise.all(
+    Array.from({ length: USERS }, async (_, index) => {
+      const created = await buyer('POST', '/users', { email: `apart-${index}@example.com`, name: 'Apart' })
+      return created.body.id as number
+    }),
+  )
+  assert.equal(new Set(users.map((user) => user % shards)).size, shards, 'customers on every shard')
+  const headers = { apikey: await keyOf(gateway), 'Content-Type': 'application/json' }
+  return (durationMs) =>
+    runLoad({
+      url: gateway.gateway,
+      arrivals: { kind: 'fixed', rate: RATE, durationMs },
+      request: (n) => {
+        const body = { userId: users[n % USERS], lines: [{ sku: 'kite', quantity: 1 }], cardToken: 'tok_visa' }
+        return { method: 'POST', path: '/orders', headers, body }
+      },
+    })
+}
+
+function assertNotSlower(alive: LoadReport, dead: LoadReport): void {
+  for (const quantile of ['p50', 'p95'] as const) {
+    const [normally, without] = [alive.latencyMs[quantile], dead.latencyMs[quantile]]
+    const message = `accepting: ${quantile} ${without} ms without payments, ${normally} ms with them`
+    assert.ok(without <= normally * SLOWDOWN_MAX, message)
+  }
+}
+
+/** What PostgreSQL says, over all shards; reservations are on the home shard. */
+function booksOf(urls: readonly string[]) {
+  const count = async (what: string, databases = urls) => {
+    const rows = await askEveryShard<{ count: string }>(databases, `SELECT count(*) FROM ${what}`)
+    return rows.flat().reduce((sum, row) => sum + Number(row.count), 0)
+  }
+  return {
+    shipped: () => count(`orders.orders WHERE status = 'shipped'`),
+    charges: () => count(`payment_provider.charge WHERE state = 'charged'`),
+    reservations: () => count('inventory.reservation', urls.slice(0, 1)),
+    mails: () => count('email.message'),
+    mailsTwice: () => count('(SELECT FROM email.message GROUP BY order_id, subject HAVING count(*) > 1) AS mail'),
+  }
+}
