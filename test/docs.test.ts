@@ -11,6 +11,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const PAGES = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: ROOT })].sort()
 
+const EXCERPT_LINES_MAX = 20
+
 type Package = {
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
@@ -32,10 +34,18 @@ test('every dependency has its reason in docs/dependencies.md, and nothing else 
   assert.deepEqual(rows, names)
 })
 
-test('the README shows the example as it is in examples/', () => {
-  const shown = [...read('README.md').matchAll(/<!-- from: (\S+) -->\n```ts\n([\s\S]*?)```/g)]
+test('the README shows passages of the example as they are, and of all no more than twenty lines', () => {
+  const shown = [...read('README.md').matchAll(/<!-- excerpt of: (\S+) -->\n```ts\n([\s\S]*?)```/g)]
   assert.ok(shown.length > 0, 'README.md shows no example')
-  for (const [, path, text] of shown) assert.equal(text, read(path ?? ''), `README.md and ${path} differ`)
+  for (const [, path = '', text = ''] of shown) {
+    assert.ok(text.split('\n').length - 1 <= EXCERPT_LINES_MAX, `README.md shows too much of ${path}`)
+    let rest = read(path)
+    for (const passage of text.split('// …\n')) {
+      const at = rest.indexOf(passage)
+      assert.ok(at >= 0, `README.md and ${path} differ, or are in another order:\n${passage}`)
+      rest = rest.slice(at + passage.length)
+    }
+  }
 })
 
 test('every link between pages leads somewhere', () => {

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { declaredErrors } from '../../src/core/index.ts'
+import { describeOptions } from '../../src/runtime/index.ts'
 import { LAYERS } from '../tidy/layers.ts'
 
 /**
@@ -13,6 +14,7 @@ export async function generatedTables(root: string): Promise<readonly GeneratedT
   return [
     { page: 'docs/errors.md', name: 'errors', text: await errorsTable(root) },
     { page: 'docs/limits.md', name: 'limits', text: await limitsTables(root) },
+    { page: 'docs/configuration.md', name: 'configuration', text: configurationTable() },
     { page: 'docs/architecture.md', name: 'imports', text: importsTable() },
   ]
 }
@@ -33,6 +35,13 @@ function importsTable(): string {
   return ['| folder | may import |', '|---|---|', ...rows, "| examples | the package's public entries only |"].join(
     '\n',
   )
+}
+
+function configurationTable(): string {
+  const rows = describeOptions().map(({ name, defaultValue, text }) => {
+    return `| \`${name}\` | ${defaultValue === '' ? '' : `\`${defaultValue}\``} | ${cell(text)} |`
+  })
+  return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
 }
 
 /** Importing an errors.ts registers its errors. */
