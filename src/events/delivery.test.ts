@@ -304,6 +304,24 @@ describe('delivery', () => {
     assert.deepEqual(serials(await settled(2), 4), [0])
   })
 
+  test('a call that hangs is parked and tried again under the same id, while the other keys of its batch commit', async () => {
+    const ids: string[] = []
+    await run([
+      onBatch(Tick, async (deliveries: readonly Delivery<Tick, void>[], { tx }) => record(deliveries, tx), {
+        call: ({ payload, id }) => {
+          if (payload.account !== 4 || ids.push(id) > 1) return Promise.resolve()
+          return new Promise<void>(() => {})
+        },
+      }),
+    ])
+    await write(cluster.home, ticksOf([2, 4, 6]))
+    const others = async () => (await effects(cluster.home)).filter((row) => row.account !== 4)
+    await until(async () => (await others()).length === 2, { timeoutMs: 6_000, what: 'effects of the other keys' })
+    assert.deepEqual(serials(await settled(3), 4), [0])
+    assert.equal(ids.length, 2)
+    assert.equal(ids[0], ids[1])
+  })
+
   test('a failure is kept whatever its text holds', async () => {
     const text = `${'\0'.repeat(3)}${'x'.repeat(3_999)}\u{1f600}`
     await run([

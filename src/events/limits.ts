@@ -73,8 +73,12 @@ export const POSITION_FLUSH_MS = 100
  */
 export const CALL_CONCURRENCY_MAX = 1_000
 
-/** Time one external call gets. */
-export const CALL_TIMEOUT_MS = 10_000
+/**
+ * Time one external call gets. All keys of its batch wait for it, so that one which hangs delays its group by no more
+ * than this per attempt; one that would have answered later is repeated under the same id, for the provider to answer
+ * from what it knows.
+ */
+export const CALL_TIMEOUT_MS = 2_000
 
 /**
  * Attempts of a parked event before it is a dead letter: with the pauses below, about four minutes, so that a provider
