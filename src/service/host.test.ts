@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { endpoints } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import { createCaller } from './caller.ts'
+import { failureFacts } from './channels.ts'
 import { createServiceHost, type ServiceHost } from './host.ts'
 import { problem, reply } from './reply.ts'
 import { handle, service } from './service.ts'
@@ -21,6 +22,9 @@ const breakDown = at.get('/broken', { replies: {} })
 const hang = at.get('/hanging', { replies: {} })
 const guarded = at.get('/guarded', { replies: { 204: null }, access: { consumers: ['operator'] } })
 const refused = at.get('/refused', { replies: {} })
+const misdirected = at.get('/misdirected', { replies: { 201: null } })
+const outOfRange = at.get('/out-of-range', { replies: {} })
+const answerless = at.get('/answerless', { replies: {} })
 const unspeakable = at.get('/unspeakable', { replies: { 200: z.unknown() } })
 
 /** No handler here touches the database. */
@@ -41,6 +45,9 @@ before(async () => {
       handle(hang, () => new Promise((resolve) => (release = () => resolve(problem(410, 'gone', { code: 'GONE' }))))),
       handle(guarded, async () => reply(204)),
       handle(refused, async () => problem(409, 'taken', { code: 'NOTE_TAKEN' })),
+      handle(misdirected, async () => ({ ...reply(201), headers: { 'x-first': '1', location: '/café/☃' } })),
+      handle(outOfRange, async () => ({ ...problem(409, 'odd', { code: 'ODD' }), status: 1_000 })),
+      handle(answerless, async () => undefined as never),
       handle(unspeakable, async () => reply(200, 1n)),
     ],
   })
@@ -112,6 +119,20 @@ test('a handler that throws, or answers what JSON cannot hold, tells the client 
     assert.equal(body.traceId, '4bf92f3577b34da6a3ce929d0e0e4736')
     assert.doesNotMatch(JSON.stringify(body), /secret|BigInt/)
   }
+})
+
+test('a handler that answers what HTTP cannot hold gets a 500 reported, and the process lives on', async () => {
+  const reported: string[] = []
+  const stop = failureFacts.subscribe(({ path, status }) => reported.push(`${path} ${status}`))
+  for (const path of ['/misdirected', '/out-of-range', '/answerless']) {
+    const answer = await send('GET', path)
+    assert.equal(answer.status, 500)
+    assert.equal((answer.body as { code: string }).code, 'SERVICE_INTERNAL')
+    assert.equal(answer.headers.get('location') ?? answer.headers.get('x-first'), null)
+  }
+  stop()
+  assert.deepEqual(reported, ['/misdirected 500', '/out-of-range 500', '/answerless 500'])
+  assert.equal((await send('GET', '/healthz')).status, 200)
 })
 
 test('a route for named consumers is closed to all others', async () => {

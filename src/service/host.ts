@@ -118,15 +118,36 @@ function runUntilDeadline(route: Route, request: RawRequest, deadlines: Deadline
   })
 }
 
+/** Never throws: whoever sends an answer has nobody left to tell. */
 function send(response: FastifyReply, answer: Reply | ProblemReply): void {
-  let text: string | undefined
   try {
-    text = answer.body === null ? undefined : JSON.stringify(answer.body)
+    write(response, answer)
   } catch (error) {
-    // The handler answered what JSON cannot hold: a cycle, or a bigint.
-    refuse(error, response.request, response)
-    return
+    // The handler answered what cannot be sent: a bigint in the body, a snowman in a header.
+    replaceAnswer(response, answer, error)
   }
+}
+
+function replaceAnswer(response: FastifyReply, answer: Reply | ProblemReply, error: unknown): void {
+  try {
+    const refusal = reportedProblem(error, response.request)
+    if (response.raw.headersSent) {
+      response.raw.destroy()
+      return
+    }
+    for (const name of [...Object.keys(answer.headers ?? {}), 'content-type', 'content-length']) {
+      response.removeHeader(name)
+      response.raw.removeHeader(name)
+    }
+    write(response, refusal)
+  } catch {
+    // Not even the problem can be sent: a connection that ends tells the client more than one that hangs.
+    response.raw.destroy()
+  }
+}
+
+function write(response: FastifyReply, answer: Reply | ProblemReply): void {
+  const text = answer.body === null ? undefined : JSON.stringify(answer.body)
   response.code(answer.status)
   if (answer.headers !== undefined) response.headers(answer.headers)
   if (text !== undefined) response.header('content-type', 'problem' in answer ? PROBLEM_TYPE : JSON_TYPE)
@@ -137,6 +158,10 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 function refuse(error: unknown, request: FastifyRequest, response: FastifyReply): void {
+  send(response, reportedProblem(error, request))
+}
+
+function reportedProblem(error: unknown, request: FastifyRequest): ProblemReply {
   const context = contextFrom(request.headers)
   const refusal = problemOf(error, context)
   if (refusal.status >= 500) {
@@ -144,7 +169,7 @@ function refuse(error: unknown, request: FastifyRequest, response: FastifyReply)
     const { traceparent } = context
     reportFailure({ method: request.method, path, status: refusal.status, traceparent, error })
   }
-  send(response, refusal)
+  return refusal
 }
 
 /** 405 where the path has other methods, else 404. Off the hot path, so a list of patterns will do. */

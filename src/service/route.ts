@@ -42,7 +42,7 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
     const { params, query, body } = parsed
     const { headers, context } = request
     const call = { params, query, body, headers, consumer, context, data: parts.data, services: parts.services }
-    return handler(call as RouteCall)
+    return checked(await handler(call as RouteCall))
   }
 
   async function run(request: RawRequest): Promise<Reply | ProblemReply> {
@@ -57,6 +57,13 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
     return result
   }
   return { endpoint, run }
+}
+
+/** What a handler answered, if HTTP can say it: a 1xx would leave the client waiting for the answer proper. */
+function checked(answer: Reply | ProblemReply | undefined): Reply | ProblemReply {
+  const status = answer?.status
+  if (answer !== undefined && Number.isInteger(status) && answer.status >= 200 && answer.status <= 599) return answer
+  throw new TypeError(`the handler answered status ${status}: 200 to 599 is possible`)
 }
 
 function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): ProblemReply {
