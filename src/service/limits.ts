@@ -39,3 +39,9 @@ export const RETRY_AFTER_SECONDS = 1
 
 /** Idempotency keys deleted by one statement: bounds its locks and its time. */
 export const PURGE_ROWS_MAX = 5_000
+
+/** Failures with one code that are logged in a second: enough to see what is wrong; the rest is counted. */
+export const LOG_LINES_PER_SECOND_MAX = 20
+
+/** Log that waits for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
+export const LOG_BYTES_MAX = 1_048_576
