@@ -3,7 +3,17 @@ import type { Socket } from 'node:net'
 import pg from 'pg'
 import { messageOf, STATEMENT_TIMEOUT_MS, systemClock } from '../core/index.ts'
 import { dataError } from './errors.ts'
-import { ACQUIRE_TIMEOUT_MS, ACQUIRE_WAITING_MAX, CONNECTION_IDLE_MS, PREPARED_TEXTS_MAX } from './limits.ts'
+import {
+  ACQUIRE_TIMEOUT_MS,
+  ACQUIRE_WAITING_MAX,
+  CONNECT_TIMEOUT_MS,
+  CONNECTION_END_MS,
+  CONNECTION_IDLE_MS,
+  CONNECTIONS_KEPT,
+  KEEP_ALIVE_PROBE_MS,
+  PREPARED_TEXTS_MAX,
+  QUERY_MARGIN_MS,
+} from './limits.ts'
 import { type ErrorPlace, isConnectionError, toDataError } from './sql-error.ts'
 
 /** Connections to one database: pooled, pipelined, bounded in number, in waiters and in waiting time. */
@@ -21,6 +31,8 @@ export type ConnectionOptions = {
   readonly max: number
   readonly applicationName: string
   readonly place: ErrorPlace
+  /** Time the server gets for one statement. Default STATEMENT_TIMEOUT_MS. */
+  readonly statementTimeoutMs?: number
 }
 
 export function openConnections(options: ConnectionOptions): Connections {
@@ -29,6 +41,7 @@ export function openConnections(options: ConnectionOptions): Connections {
   const pool = new pg.Pool({
     ...clientConfig(options),
     max: options.max,
+    min: Math.min(CONNECTIONS_KEPT, options.max),
     idleTimeoutMillis: CONNECTION_IDLE_MS,
     connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
     pipeline: true,
@@ -58,13 +71,22 @@ export function openConnections(options: ConnectionOptions): Connections {
   }
 }
 
-/** What every connection has in common, pooled or not. */
-export function clientConfig(options: Pick<ConnectionOptions, 'url' | 'applicationName'>): pg.ClientConfig {
+/**
+ * What every connection has in common, pooled or not: among it that nothing waits for ever on a peer that is gone. A
+ * pipelined connection is cut off by pg when a query's time is over.
+ */
+export function clientConfig(
+  options: Pick<ConnectionOptions, 'url' | 'applicationName' | 'statementTimeoutMs'>,
+): pg.ClientConfig {
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS
   return {
     connectionString: options.url,
     application_name: options.applicationName,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + QUERY_MARGIN_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_PROBE_MS,
     types: { getTypeParser: typeParser },
   }
 }
@@ -106,7 +128,14 @@ function exhausted(place: ErrorPlace, reason: string) {
   )
 }
 
-function destroy(client: pg.PoolClient): void {
+/** Ends a connection that is not pooled, by force when the other side does not take part. Never rejects. */
+export async function endClient(client: pg.Client): Promise<void> {
+  const cutOff = setTimeout(() => destroy(client), CONNECTION_END_MS)
+  await client.end().catch(() => undefined)
+  clearTimeout(cutOff)
+}
+
+function destroy(client: pg.ClientBase): void {
   // `end` waits for the queries under way; this is for when there is no more time.
   streamOf(client).destroy()
 }
@@ -129,7 +158,7 @@ export function sendTogether(client: pg.PoolClient): void {
   })
 }
 
-function streamOf(client: pg.PoolClient): Socket {
+function streamOf(client: pg.ClientBase): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream
 }
 

@@ -19,6 +19,21 @@ export const ACQUIRE_TIMEOUT_MS = 5_000
 export const CONNECT_TIMEOUT_MS = 5_000
 
 /**
+ * Time the server gets to answer a statement above the statement's own timeout, before the connection counts as broken.
+ * After a failover that drops packets TCP alone would wait a quarter of an hour.
+ */
+export const QUERY_MARGIN_MS = 2_000
+
+/** Silence after which an idle connection is probed: a peer that is gone is noticed some 10 s later. */
+export const KEEP_ALIVE_PROBE_MS = 10_000
+
+/** Time a connection gets to say goodbye before it is cut off. */
+export const CONNECTION_END_MS = 1_000
+
+/** Idle connections kept per shard, so that a burst after a pause does not wait for connections to be made. */
+export const CONNECTIONS_KEPT = 2
+
+/**
  * Inputs in one batched transaction when the operation names none: beyond it commits no longer dominate, latency does.
  */
 export const BATCH_MAX = 256
@@ -33,6 +48,12 @@ export const BATCHES_IN_FLIGHT_MAX = 1
  * Inputs of one operation that wait on one shard: about a second of work, after which refusing is kinder than queueing.
  */
 export const BATCH_QUEUE_MAX = 16_384
+
+/**
+ * Time an input may wait for its batch: a second of work fills the queue, so one that waited this long came before a
+ * stall. Well under SERVICE_DEADLINE_MS, after which its client has gone and would not learn of a late commit.
+ */
+export const BATCH_WAIT_MAX_MS = 5_000
 
 /** Attempts of a batch that fails for transient reasons (deadlock, lost connection before COMMIT). */
 export const BATCH_ATTEMPTS_MAX = 5

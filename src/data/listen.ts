@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { delay } from '../core/index.ts'
-import { clientConfig } from './connection.ts'
+import { clientConfig, endClient } from './connection.ts'
 import { LISTEN_RENEW_MS } from './limits.ts'
 import { type ErrorPlace, toDataError } from './sql-error.ts'
 
@@ -30,7 +30,7 @@ export async function listenOn(options: Listening): Promise<() => Promise<void>>
   const keeping = keep()
   return async () => {
     stop.abort()
-    await connection.client.end()
+    await endClient(connection.client)
     await keeping
   }
 
@@ -47,7 +47,7 @@ export async function listenOn(options: Listening): Promise<() => Promise<void>>
       if (stop.signal.aborted) return
       try {
         connection = await connect(options)
-        if (stop.signal.aborted) await connection.client.end()
+        if (stop.signal.aborted) await endClient(connection.client)
         else options.onNotify('')
         return
       } catch {
@@ -67,7 +67,7 @@ async function connect({ url, channel, onNotify, applicationName }: Listening): 
   try {
     await client.query(`LISTEN ${client.escapeIdentifier(channel)}`)
   } catch (error) {
-    await client.end()
+    await endClient(client)
     throw error
   }
   return { client, ended }

@@ -3,9 +3,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { messageOf, type Placement } from '../core/index.ts'
-import { clientConfig } from './connection.ts'
+import { clientConfig, endClient } from './connection.ts'
 import { dataError } from './errors.ts'
 import { MIGRATION_LOCK_TIMEOUT_MS, MIGRATION_STATEMENT_TIMEOUT_MS, MIGRATION_TURN_MS } from './limits.ts'
+import { isConnectionError } from './sql-error.ts'
 
 /** A folder of `0001_name.sql` files, applied in order of their names to every database of the placement. */
 export type MigrationSet = { readonly owner: string; readonly folder: URL; readonly placement: Placement }
@@ -83,8 +84,11 @@ async function migrateShard(
   onProgress: (line: string) => void,
 ): Promise<number> {
   const client = new pg.Client({
-    ...clientConfig({ url: target.url, applicationName: 'groundswell-migrate' }),
-    statement_timeout: MIGRATION_STATEMENT_TIMEOUT_MS,
+    ...clientConfig({
+      url: target.url,
+      applicationName: 'groundswell-migrate',
+      statementTimeoutMs: MIGRATION_STATEMENT_TIMEOUT_MS,
+    }),
     lock_timeout: MIGRATION_LOCK_TIMEOUT_MS,
   })
   // A connection that breaks also rejects the query under way; unheard, the event would end the process.
@@ -119,7 +123,7 @@ async function migrateShard(
     }
     return applied
   } finally {
-    await client.end()
+    await endClient(client)
   }
 }
 
@@ -154,7 +158,8 @@ async function applyMigration(client: pg.Client, target: MigrationTarget, migrat
     if (command !== 'COMMIT')
       throw new Error(`COMMIT was answered by ${command}: the file must not end its transaction`)
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined)
+    // A connection that is gone has rolled back, and would only make this wait as well.
+    if (!isConnectionError(error)) await client.query('ROLLBACK').catch(() => undefined)
     const line = lineOf(migration.sql, error)
     throw dataError(
       'DATA_MIGRATION_FAILED',

@@ -1,7 +1,14 @@
 import pg from 'pg'
 import { messageOf, type StopOptions, untilDeadline } from '../core/index.ts'
 import { BatchQueue } from './batch-write.ts'
-import { type ConnectionStats, type Connections, clientConfig, labelOf, openConnections } from './connection.ts'
+import {
+  type ConnectionStats,
+  type Connections,
+  clientConfig,
+  endClient,
+  labelOf,
+  openConnections,
+} from './connection.ts'
 import type { BatchWrite, Row, Shard, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
 import { breaksConnection, type ErrorPlace, toDataError } from './sql-error.ts'
@@ -69,7 +76,7 @@ export class PooledShard implements Shard {
     client.on('error', () => {})
     try {
       await client.connect()
-      await client.end()
+      await endClient(client)
       return undefined
     } catch (error) {
       return `shard ${this.index} (${this.label}) does not answer: ${messageOf(error)}`

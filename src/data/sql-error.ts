@@ -63,11 +63,14 @@ export function wasNeverSent(error: unknown): boolean {
   return error instanceof Error && /is not queryable$/.test(error.message)
 }
 
+const CONNECTION_MESSAGE =
+  /^Connection terminated|^Client (was closed|has encountered)|^timeout expired$|^Query read timeout$|^read ECONN/
+
 /** node:net errors carry a system code; pg has none for connections that end, only messages. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if ('syscall' in error || error instanceof AggregateError) return true
-  return /^Connection terminated|^Client (was closed|has encountered)|^timeout expired$|^read ECONN/.test(error.message)
+  return CONNECTION_MESSAGE.test(error.message)
 }
 
 function connectionLost(error: unknown, place: ErrorPlace) {
