@@ -15,12 +15,13 @@ export const delivered = facts<{
   oldestAtMs: number
 }>('events.delivered')
 
-/** An event was parked or failed again. `waiting` counts events that were parked behind it at the same time. */
+/** An event was parked or failed again: it will be tried again, or it is a dead letter. */
 export const parked = facts<{
   group: string
   topic: string
   id: string
   key: string
+  traceparent: string
   state: 'retrying' | 'dead'
   attempts: number
   error: string

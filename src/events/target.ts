@@ -246,8 +246,8 @@ export class Target {
     error: string
   }): void {
     const { event, state, attempts, error } = failure
-    const { id, key } = event.envelope
-    parked.publish({ group: this.scope.group, topic: event.topic, id, key, state, attempts, error })
+    const { id, key, traceparent } = event.envelope
+    parked.publish({ group: this.scope.group, topic: event.topic, id, key, traceparent, state, attempts, error })
   }
 
   private noteDelivered(items: readonly Item[], startedAtMs: number): void {

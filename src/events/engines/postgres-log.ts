@@ -4,7 +4,7 @@ import type { Segment } from '../segment.ts'
 
 /**
  * The event log in PostgreSQL: business transactions insert into the outbox, the sequencer moves committed rows into
- * the log and gives them their offsets. Source of the design: shared/reference A2, "drain instead of cursor".
+ * the log and gives them their offsets. Why it drains instead of keeping a cursor: docs/decisions/0006.
  */
 export type OutboxRow = { readonly topic: string; readonly events: number; readonly records: string }
 
