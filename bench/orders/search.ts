@@ -60,7 +60,7 @@ export function describeWindow(window: Window): string {
   ].join('  ')
 }
 
-/** Parts of a rate at which an arm is warmed up, and for how long: code is compiled and plans are made before it counts. */
+/** Parts of a rate at which an arm is warmed up, and for how long: what compiles and plans does so before it counts. */
 const WARM_UP_STEPS: readonly { readonly part: number; readonly seconds: number }[] = [
   { part: 0.2, seconds: 3 },
   { part: 0.5, seconds: 5 },

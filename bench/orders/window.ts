@@ -28,7 +28,7 @@ const BACKLOG_SECONDS_MAX = 1
 const DRAIN_TIMEOUT_MS = 120_000
 const DRAIN_POLL_MS = 250
 const QUIET_POLLS_AFTER_FAILURES = 20
-const CONNECTIONS_MAX = 2_000
+const CONNECTIONS_MAX = 4_000
 
 /** Runs one window. Throws when an accepted order is missing from the databases or does not come to its end. */
 export async function runWindow(arm: Arm, load: { rate: number; seconds: number }): Promise<Window> {
@@ -62,7 +62,7 @@ function judge({ rate, report, before, atEnd, elapsedMs, drainMs }: Measured): W
   const completed = atEnd === undefined || before === undefined ? report.succeeded : atEnd.final - before.final
   const backlog = atEnd === undefined ? 0 : Math.max(0, atEnd.placed - atEnd.final)
   const checks: readonly [boolean, string][] = [
-    [report.rateAchieved >= ACHIEVED_MIN * rate, `achieved ${Math.round(report.rateAchieved)}/s`],
+    [report.succeeded >= ACHIEVED_MIN * report.asked, `achieved ${Math.round(report.rateAchieved)}/s`],
     [report.failed <= FAILED_MAX * report.asked, `failed ${report.failed}: ${Object.keys(report.failures).join(', ')}`],
     [report.dropped === 0, `dropped ${report.dropped}`],
     [report.latencyMs.p99 <= P99_MS_MAX, `P99 ${Math.round(report.latencyMs.p99)} ms`],

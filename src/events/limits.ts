@@ -16,7 +16,7 @@ export const DRAIN_SEGMENTS_MAX = 1_000
  * Pause between two drains of a shard under load, so that a drain moves many segments; the first after a pause goes at
  * once.
  */
-export const DRAIN_LINGER_MS = 10
+export const DRAIN_LINGER_MS = 30
 
 /**
  * First pause between polls of the outbox; doubles while nothing is found. Writers in this process signal, others are
@@ -49,8 +49,12 @@ export const TAIL_EVENTS_MAX = 10_000
  */
 export const DELIVERY_EVENTS_MAX = 4_000
 
-/** Pause between two deliveries of a group on a shard under load, so that transactions are few and large. */
-export const DELIVERY_LINGER_MS = 20
+/**
+ * Pause between two deliveries of a group on a shard under load, so that transactions are few and large; the first after
+ * a pause goes at once. At 1,000 orders a second 60 instead of 20 halved the transactions, and the time to accept an
+ * order fell from 43 to 14 ms.
+ */
+export const DELIVERY_LINGER_MS = 60
 
 /**
  * Polling of the log by a group whose process sequences the shard: for a drain that was committed but whose answer got
