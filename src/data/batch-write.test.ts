@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, mock, test } from 'node:test'
 import { startTestCluster, type TestCluster, until } from '../testing/index.ts'
 import type { BatchWrite, Shard, Transaction } from './database.ts'
-import { BATCH_QUEUE_MAX } from './limits.ts'
+import { BATCH_QUEUE_MAX, BATCH_WAIT_MAX_MS } from './limits.ts'
 
 let running: TestCluster
 let shard: Shard
@@ -130,6 +130,56 @@ test('a batch is not repeated when the outcome of its COMMIT is unknown', async 
   )
   assert.deepEqual(codes, Array(5).fill('DATA_COMMIT_UNKNOWN'))
   assert.equal(runs, 1)
+})
+
+test('a batch that ran into the statement timeout is not tried in halves', async () => {
+  let runs = 0
+  const operation: BatchWrite<number, number> = {
+    name: 'sleep',
+    async run(tx, inputs) {
+      runs += 1
+      await tx.query('SET LOCAL statement_timeout = 50')
+      await tx.query('SELECT pg_sleep(20)')
+      return inputs
+    },
+  }
+  const outcomes = await Promise.allSettled(range(0, 50).map((id) => shard.write(operation, id)))
+  for (const outcome of outcomes) {
+    assert.ok(outcome.status === 'rejected')
+    assert.equal(outcome.reason.code, 'DATA_STATEMENT_TIMEOUT')
+    assert.equal(outcome.reason.retryable, true)
+  }
+  assert.equal(runs, 1)
+})
+
+test('an input that waited too long is refused before it runs; a later one is not', async () => {
+  const stalled = Promise.withResolvers<void>()
+  const operation = inserting(() => stalled.promise)
+  const now = performance.now.bind(performance)
+  const first = shard.write(operation, 6_000)
+  await until(() => operation.batches.length === 1)
+  const late = assert.rejects(shard.write(operation, 6_001), { code: 'DATA_OVERLOADED', retryable: true })
+  const clock = mock.method(performance, 'now', () => now() + BATCH_WAIT_MAX_MS + 1)
+  const inTime = shard.write(operation, 6_002)
+  stalled.resolve()
+  assert.equal(await first, 'item 6000')
+  await late
+  assert.equal(await inTime, 'item 6002')
+  clock.mock.restore()
+  assert.deepEqual(operation.batches, [1, 1])
+  assert.equal((await stored([6_000, 6_001, 6_002])).rows, 2)
+})
+
+test('a batch that breaks after its inputs grew late is not tried again', async () => {
+  const now = performance.now.bind(performance)
+  const clock = mock.method(performance, 'now', () => now())
+  const operation = inserting(async (tx) => {
+    clock.mock.mockImplementation(() => now() + BATCH_WAIT_MAX_MS + 1)
+    await tx.query(`DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$`)
+  })
+  await assert.rejects(shard.write(operation, 6_003), { code: 'DATA_CONFLICT' })
+  clock.mock.restore()
+  assert.deepEqual(operation.batches, [1])
 })
 
 test('a wrong number of outputs is refused and rolled back', async () => {

@@ -2,13 +2,21 @@ import { delay, GroundswellError, jittered } from '../core/index.ts'
 import { batchFacts } from './channels.ts'
 import type { BatchWrite, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
-import { BATCH_ATTEMPTS_MAX, BATCH_BACKOFF_MS, BATCH_MAX, BATCH_QUEUE_MAX, BATCHES_IN_FLIGHT_MAX } from './limits.ts'
+import {
+  BATCH_ATTEMPTS_MAX,
+  BATCH_BACKOFF_MS,
+  BATCH_MAX,
+  BATCH_QUEUE_MAX,
+  BATCH_WAIT_MAX_MS,
+  BATCHES_IN_FLIGHT_MAX,
+} from './limits.ts'
 import type { ErrorPlace } from './sql-error.ts'
 
 type RunTransaction = <T>(run: (tx: Transaction) => Promise<T>) => Promise<T>
 
 type Waiting<Input, Output> = {
   readonly input: Input
+  readonly sinceMs: number
   readonly resolve: (output: Output) => void
   readonly reject: (error: unknown) => void
 }
@@ -19,7 +27,8 @@ type Waiting<Input, Output> = {
  * under way goes at once.
  *
  * Each input: waiting → in a batch → answered, or (the batch failed) alone in ever smaller batches → answered or
- * rejected.
+ * rejected. None is begun once it has waited BATCH_WAIT_MAX_MS: after a stall the queue is full of inputs whose clients
+ * have gone, or were told that they failed.
  */
 export class BatchQueue<Input, Output> {
   readonly #operation: BatchWrite<Input, Output>
@@ -37,13 +46,10 @@ export class BatchQueue<Input, Output> {
 
   add(input: Input): Promise<Output> {
     if (this.#waiting.length >= BATCH_QUEUE_MAX) {
-      const where = `shard ${this.#place.shard} (${this.#place.label})`
-      return Promise.reject(
-        dataError('DATA_OVERLOADED', `${this.#operation.name} on ${where}: ${BATCH_QUEUE_MAX} already wait`),
-      )
+      return Promise.reject(this.#overloaded(`${BATCH_QUEUE_MAX} already wait`))
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ input, resolve, reject })
+      this.#waiting.push({ input, sinceMs: performance.now(), resolve, reject })
       this.#schedule()
     })
   }
@@ -59,6 +65,7 @@ export class BatchQueue<Input, Output> {
   }
 
   #next(): void {
+    this.#waiting = this.#withoutLate(this.#waiting)
     if (this.#waiting.length === 0) return
     const batch = this.#waiting.splice(0, this.#operation.batchMax ?? BATCH_MAX)
     this.#underWay += 1
@@ -80,12 +87,31 @@ export class BatchQueue<Input, Output> {
       this.#publish('failed', batch.length, startedAt)
       if (batch.length === 1 || isShared(error)) return rejectAll(batch, error)
       const middle = batch.length >> 1
-      await this.#run(batch.slice(0, middle))
-      await this.#run(batch.slice(middle))
+      await this.#runHalf(batch.slice(0, middle))
+      await this.#runHalf(batch.slice(middle))
     }
   }
 
-  /** Runs the batch, again after a pause while the reason is transient. */
+  async #runHalf(half: Waiting<Input, Output>[]): Promise<void> {
+    const inTime = this.#withoutLate(half)
+    if (inTime.length > 0) await this.#run(inTime)
+  }
+
+  /** Rejects the inputs that have waited too long. They came in order, so those are the first. */
+  #withoutLate(waiting: Waiting<Input, Output>[]): Waiting<Input, Output>[] {
+    if (!isLate(waiting)) return waiting
+    const firstInTime = waiting.findIndex((input) => !isLate([input]))
+    const late = firstInTime === -1 ? waiting : waiting.slice(0, firstInTime)
+    rejectAll(late, this.#overloaded(`an input waited for more than ${BATCH_WAIT_MAX_MS} ms`))
+    return waiting.slice(late.length)
+  }
+
+  #overloaded(reason: string): unknown {
+    const where = `shard ${this.#place.shard} (${this.#place.label})`
+    return dataError('DATA_OVERLOADED', `${this.#operation.name} on ${where}: ${reason}`)
+  }
+
+  /** Runs the batch, again after a pause while the reason is transient and somebody may still wait for it. */
   async #attempt(batch: readonly Waiting<Input, Output>[]): Promise<readonly Output[]> {
     const inputs = batch.map((waiting) => waiting.input)
     for (let attempt = 1; ; attempt++) {
@@ -94,6 +120,7 @@ export class BatchQueue<Input, Output> {
       } catch (error) {
         if (attempt >= BATCH_ATTEMPTS_MAX || !isTransient(error)) throw error
         await delay(jittered(BATCH_BACKOFF_MS * 2 ** (attempt - 1)))
+        if (isLate(batch)) throw error
       }
     }
   }
@@ -114,9 +141,10 @@ export class BatchQueue<Input, Output> {
 
 const TRANSIENT = new Set(['DATA_CONNECTION_LOST', 'DATA_CONFLICT', 'DATA_UNREACHABLE'])
 /**
- * After an unknown outcome nothing may be repeated; for lack of connections, smaller transactions only ask for more.
+ * After an unknown outcome nothing may be repeated; for lack of connections, smaller transactions only ask for more; a
+ * statement that took its whole time would, in halves, hold up the shard for minutes.
  */
-const FINAL = new Set(['DATA_COMMIT_UNKNOWN', 'DATA_POOL_EXHAUSTED', 'DATA_CLOSED'])
+const FINAL = new Set(['DATA_COMMIT_UNKNOWN', 'DATA_POOL_EXHAUSTED', 'DATA_CLOSED', 'DATA_STATEMENT_TIMEOUT'])
 /**
  * Classes of SQLSTATE that come from the statement or the server, not from an input: bad SQL (42), out of resources
  * (53).
@@ -134,6 +162,11 @@ function isShared(error: unknown): boolean {
   return (
     TRANSIENT.has(error.code) || FINAL.has(error.code) || STATEMENT_FAULT.test(String(error.details.sqlState ?? ''))
   )
+}
+
+/** Whether the first of these inputs, which is the oldest, has waited too long. */
+function isLate([first]: readonly { readonly sinceMs: number }[]): boolean {
+  return first !== undefined && performance.now() - first.sinceMs > BATCH_WAIT_MAX_MS
 }
 
 function rejectAll(batch: readonly { reject(error: unknown): void }[], error: unknown): void {

@@ -28,14 +28,17 @@ export type Transaction = Queryable & {
    * promise that it returns is awaited, and its rejection rolls back.
    */
   beforeCommit(run: () => unknown): void
-  /** Runs after a COMMIT that succeeded, in order of registration; must not throw. */
+  /**
+   * Runs after a COMMIT that succeeded, in order of registration. What it throws changes nothing any more: it is
+   * published as a fact.
+   */
   afterCommit(run: () => void): void
 }
 
 /**
  * A write that shares its transaction with others of its kind on the same shard: while one commit is under way,
  * arriving inputs wait and then go together. `run` gets 1..`batchMax` inputs and answers one output each, in order.
- * When a batch fails for a reason that is not transient, its inputs are run again in halves until the culprit is alone,
+ * When a batch fails for a reason that is not transient, nor a timeout, its inputs are run again in halves until the culprit is alone,
  * so that one bad input fails only itself; `run` must therefore have no effect outside its transaction.
  *
  * Declare it once, as a constant: inputs go together that were given with the same value.

@@ -10,13 +10,13 @@ export const dataError = defineErrors({
   DATA_CONNECTION_LOST: {
     status: 503,
     retryable: true,
-    remedy: 'The connection broke before the transaction could commit, so nothing was written. Try again.',
+    remedy: 'The connection broke before anything could commit, so nothing was written. Try again.',
   },
   DATA_COMMIT_UNKNOWN: {
     status: 500,
     retryable: false,
     remedy:
-      'The connection broke while COMMIT was under way: the write may or may not exist. Repeat it under the same idempotency key, or read first.',
+      'The connection broke during COMMIT, or during a write without a transaction: it may or may not exist. Repeat it under the same idempotency key, or read first.',
   },
   DATA_COMMIT_ROLLED_BACK: {
     status: 500,
@@ -33,7 +33,8 @@ export const dataError = defineErrors({
   DATA_OVERLOADED: {
     status: 503,
     retryable: true,
-    remedy: 'More batched writes wait than the queue holds. Try again with backoff; shed load before it gets here.',
+    remedy:
+      'More batched writes wait than the queue holds, or one waited too long; it was not begun. Try again with backoff; shed load before it gets here.',
   },
   DATA_CONFLICT: {
     status: 503,
