@@ -22,6 +22,10 @@ export type BatchFact = {
 /** A statement took longer than SLOW_QUERY_MS. Values are never published. */
 export type SlowQueryFact = { readonly shard: number; readonly text: string; readonly ms: number }
 
+/** What runs after a commit threw. The transaction stands. */
+export type HookFailureFact = { readonly shard: number; readonly error: unknown }
+
 export const transactionFacts = facts<TransactionFact>('data.transaction')
 export const batchFacts = facts<BatchFact>('data.batch')
+export const hookFailureFacts = facts<HookFailureFact>('data.after-commit.failure')
 export const slowQueryFacts = facts<SlowQueryFact>('data.query.slow')

@@ -2,6 +2,8 @@ export { bucketDirectoryStriped, bucketOf } from './bucket.ts'
 export {
   type BatchFact,
   batchFacts,
+  type HookFailureFact,
+  hookFailureFacts,
   type SlowQueryFact,
   slowQueryFacts,
   type TransactionFact,

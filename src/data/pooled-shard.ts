@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { messageOf, type StopOptions, untilDeadline } from '../core/index.ts'
+import { GroundswellError, messageOf, type StopOptions, untilDeadline } from '../core/index.ts'
 import { BatchQueue } from './batch-write.ts'
 import {
   type ConnectionStats,
@@ -11,7 +11,7 @@ import {
 } from './connection.ts'
 import type { BatchWrite, Row, Shard, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
-import { breaksConnection, type ErrorPlace, toDataError } from './sql-error.ts'
+import { breaksConnection, type ErrorPlace, toDataError, unknownOutcome, wasNeverSent } from './sql-error.ts'
 import { runStatement, runTransaction } from './transaction.ts'
 
 export type ShardOptions = {
@@ -54,7 +54,8 @@ export class PooledShard implements Shard {
         return rows as readonly unknown[] as readonly R[]
       } catch (error) {
         client.release(breaksConnection(error))
-        throw toDataError(error, this.place)
+        const known = toDataError(error, this.place)
+        throw mayHaveWritten(text, error) && isLost(known) ? unknownOutcome(this.place, error) : known
       }
     })
   }
@@ -118,4 +119,18 @@ export class PooledShard implements Shard {
       if (this.#accepted === 0) this.#becomeIdle?.()
     }
   }
+}
+
+const READS = /^\s*(SELECT|SHOW|VALUES|TABLE|EXPLAIN|WITH)\b/i
+const WRITES = /\b(INSERT|UPDATE|DELETE|MERGE|INTO|ANALYZE)\b/i
+
+/** Whether a statement whose connection broke may have committed: it was sent, and is not plainly a read. */
+function mayHaveWritten(text: string, error: unknown): boolean {
+  return (
+    !wasNeverSent(error) && (!READS.test(text) || WRITES.test(text.replace(/\bFOR\s+(NO\s+KEY\s+)?UPDATE\b/gi, '')))
+  )
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof GroundswellError && error.code === 'DATA_CONNECTION_LOST'
 }

@@ -73,6 +73,15 @@ export function isConnectionError(error: unknown): boolean {
   return CONNECTION_MESSAGE.test(error.message)
 }
 
+/** The connection broke once the server may have committed. */
+export function unknownOutcome(place: ErrorPlace, cause: unknown) {
+  return dataError(
+    'DATA_COMMIT_UNKNOWN',
+    `shard ${place.shard} (${place.label}): the connection broke during a commit; read, or repeat with the same key`,
+    { cause, details: { shard: place.shard } },
+  )
+}
+
 function connectionLost(error: unknown, place: ErrorPlace) {
   return dataError(
     'DATA_CONNECTION_LOST',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startTestCluster, type TestCluster, until } from '../testing/index.ts'
-import { transactionFacts } from './channels.ts'
+import { hookFailureFacts, transactionFacts } from './channels.ts'
 import type { Shard, Transaction } from './database.ts'
 
 let running: TestCluster
@@ -140,6 +140,40 @@ test('a connection that breaks during COMMIT leaves the outcome unknown, and say
   )
   await shard.query('SELECT pg_terminate_backend($1)', [pid])
   await rejected
+})
+
+test('a write without a transaction whose connection breaks may have happened, a read has not', async () => {
+  const severed = async (text: string, code: string) => {
+    const outcome = assert.rejects(shard.query(text), { code })
+    await until(
+      async () =>
+        (await shard.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1`, [text])).length >
+        0,
+      { what: 'the statement is under way' },
+    )
+    await outcome
+  }
+  await severed('INSERT INTO public.note SELECT 80 FROM pg_sleep(20)', 'DATA_COMMIT_UNKNOWN')
+  await severed('WITH gone AS (DELETE FROM public.note RETURNING 1) SELECT pg_sleep(20)', 'DATA_COMMIT_UNKNOWN')
+  await severed('SELECT pg_sleep(20)', 'DATA_CONNECTION_LOST')
+  await severed('SELECT 1, pg_sleep(20) FROM (VALUES (1)) AS one (id) FOR UPDATE', 'DATA_CONNECTION_LOST')
+})
+
+test('a hook that throws after the commit is published, and the transaction and the other hooks stand', async () => {
+  const failures: unknown[] = []
+  const stop = hookFailureFacts.subscribe(({ error }) => failures.push(error))
+  const failure = new Error('too late')
+  const called: number[] = []
+  const result = await shard.transaction(async (tx) => {
+    tx.afterCommit(() => {
+      throw failure
+    })
+    tx.afterCommit(() => void called.push(1))
+    await insert(tx, 90)
+    return 'done'
+  })
+  stop()
+  assert.deepEqual([result, called, failures, await exists(90)], ['done', [1], [failure], true])
 })
 
 test('a deadlock is a retryable conflict for one of the two', async () => {

@@ -1,11 +1,18 @@
 import type pg from 'pg'
 import { encodeParameter } from './array-literal.ts'
-import { slowQueryFacts, transactionFacts } from './channels.ts'
+import { hookFailureFacts, slowQueryFacts, transactionFacts } from './channels.ts'
 import { type Connections, sendTogether, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
 import { SLOW_QUERY_MS } from './limits.ts'
-import { breaksConnection, type ErrorPlace, sqlStateOf, toDataError, wasNeverSent } from './sql-error.ts'
+import {
+  breaksConnection,
+  type ErrorPlace,
+  sqlStateOf,
+  toDataError,
+  unknownOutcome,
+  wasNeverSent,
+} from './sql-error.ts'
 
 /**
  * Transactions on a pipelined connection. BEGIN travels with the first query and COMMIT with the last, so that a
@@ -34,8 +41,17 @@ export async function runTransaction<T>(
     client.release(session.isReusable ? undefined : true)
     publish(outcome, { place, startedAt, session })
   }
-  for (const runAfter of session.committedHooks) runAfter()
+  for (const runAfter of session.committedHooks) runCommitted(runAfter, place)
   return result
+}
+
+/** What committed must not look failed, or somebody would do it again. */
+function runCommitted(runAfter: () => void, place: ErrorPlace): void {
+  try {
+    runAfter()
+  } catch (error) {
+    hookFailureFacts.publish({ shard: place.shard, error })
+  }
 }
 
 function publish(
@@ -170,11 +186,7 @@ class TransactionSession implements Transaction {
     if (this.#failure?.isFromServer) return this.#failure.error
     this.isReusable = !breaksConnection(error)
     if (this.isReusable || wasNeverSent(error)) return toDataError(error, this.#place)
-    return dataError(
-      'DATA_COMMIT_UNKNOWN',
-      `shard ${this.shard} (${this.#place.label}): the connection broke during COMMIT; read, or repeat with the same key`,
-      { cause: error, details: { shard: this.shard } },
-    )
+    return unknownOutcome(this.#place, error)
   }
 
   async #rollback(): Promise<void> {
