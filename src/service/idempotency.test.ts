@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { GroundswellError } from '../core/index.ts'
+import type { Cluster, Shard } from '../data/index.ts'
 import { startTestCluster, type TestCluster } from '../testing/index.ts'
 import {
   claimIdempotencyKeys,
@@ -10,6 +11,7 @@ import {
   purgeIdempotencyKeys,
   serviceMigrations,
 } from './idempotency.ts'
+import { PURGE_ROWS_MAX, PURGE_STATEMENTS_MAX } from './limits.ts'
 
 let databases: TestCluster
 
@@ -80,6 +82,43 @@ test('keys past their time are purged, on every shard', async () => {
   assert.equal(await purgeIdempotencyKeys(databases.cluster, 3_600_000), 0)
   assert.ok((await purgeIdempotencyKeys(databases.cluster, 0)) >= 1)
   assert.deepEqual(await claimAll(claim('old', 2)), [{ outcome: 'claimed' }])
+})
+
+test('a shard that fails does not keep the others from being purged, and is named', async () => {
+  await claimAll(claim('other-shard', 1))
+  const { cluster } = databases
+  const failure = new Error('shard 1 is away')
+  const broken = { query: () => Promise.reject(failure) } as unknown as Shard
+  const partly = { ...cluster, shards: [broken, cluster.forBucket(2)] } as unknown as Cluster
+  await assert.rejects(purgeIdempotencyKeys(partly, 0), (error: AggregateError) => {
+    assert.deepEqual(error.errors, [failure])
+    assert.match(error.message, /1 of 2 shards .*shard 1 is away/)
+    return true
+  })
+  assert.deepEqual(await claimAll(claim('other-shard', 2)), [{ outcome: 'claimed' }])
+})
+
+test('a round of purging ends, whatever comes in meanwhile', async () => {
+  let statements = 0
+  const endless = {
+    query: async () => {
+      statements += 1
+      return Array(PURGE_ROWS_MAX).fill({})
+    },
+  } as unknown as Shard
+  const cluster = { shards: [endless] } as unknown as Cluster
+  assert.equal(await purgeIdempotencyKeys(cluster, 0), PURGE_ROWS_MAX * PURGE_STATEMENTS_MAX)
+  assert.equal(statements, PURGE_STATEMENTS_MAX)
+})
+
+test('the purge can find old keys without reading all', async () => {
+  await databases.cluster.forBucket(2).transaction(async (tx) => {
+    await tx.query('SET LOCAL enable_seqscan = off')
+    const plan = await tx.query(
+      `EXPLAIN SELECT ctid FROM groundswell.idempotency_key WHERE created_at < now() - interval '1 day' LIMIT 5000`,
+    )
+    assert.match(JSON.stringify(plan), /idempotency_key_created_at/)
+  })
 })
 
 test('a fingerprint tells bodies apart, whatever the order of their members', () => {

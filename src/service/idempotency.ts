@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Cluster, MigrationSet, Transaction } from '../data/index.ts'
+import { messageOf } from '../core/index.ts'
+import type { Cluster, MigrationSet, Shard, Transaction } from '../data/index.ts'
 import { serviceError } from './errors.ts'
-import { PURGE_ROWS_MAX } from './limits.ts'
+import { PURGE_ROWS_MAX, PURGE_STATEMENTS_MAX } from './limits.ts'
 
 /**
  * Idempotency keys: a client that repeats a write under its key gets the first answer again, and the write happens
@@ -61,13 +62,26 @@ export async function claimIdempotencyKeys(
   })
 }
 
-/** Deletes keys older than `olderThanMs` on every shard, a bounded number a statement. Returns how many. */
+/**
+ * Deletes keys older than `olderThanMs` on every shard, a bounded number a statement and a bounded number in all; the
+ * next call goes on. Returns how many. One shard that fails does not keep the others from theirs: then an
+ * AggregateError of all failures is thrown, once all are done.
+ */
 export async function purgeIdempotencyKeys(cluster: Cluster, olderThanMs: number): Promise<number> {
+  const outcomes = await Promise.allSettled(cluster.shards.map((shard) => purgeShard(shard, olderThanMs)))
+  const deleted = outcomes.reduce((sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : 0), 0)
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  if (failures.length === 0) return deleted
+  const reasons = failures.map(messageOf).join('; ')
+  throw new AggregateError(failures, `${failures.length} of ${outcomes.length} shards were not purged: ${reasons}`)
+}
+
+async function purgeShard(shard: Shard, olderThanMs: number): Promise<number> {
   let deleted = 0
-  for (const shard of cluster.shards) {
-    for (let rows = PURGE_ROWS_MAX; rows === PURGE_ROWS_MAX; deleted += rows) {
-      rows = (await shard.query(PURGE, [olderThanMs, PURGE_ROWS_MAX])).length
-    }
+  for (let statement = 0; statement < PURGE_STATEMENTS_MAX; statement++) {
+    const rows = await shard.query(PURGE, [olderThanMs, PURGE_ROWS_MAX])
+    deleted += rows.length
+    if (rows.length < PURGE_ROWS_MAX) break
   }
   return deleted
 }

@@ -40,6 +40,9 @@ export const RETRY_AFTER_SECONDS = 1
 /** Idempotency keys deleted by one statement: bounds its locks and its time. */
 export const PURGE_ROWS_MAX = 5_000
 
+/** Such statements for one shard in one round: ten million keys, more than a shard takes in an hour; then the next. */
+export const PURGE_STATEMENTS_MAX = 2_000
+
 /** Failures with one code that are logged in a second: enough to see what is wrong; the rest is counted. */
 export const LOG_LINES_PER_SECOND_MAX = 20
 
