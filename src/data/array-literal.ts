@@ -4,7 +4,10 @@
  * Source: PostgreSQL 18, "Arrays", array input and output syntax.
  */
 
-/** A value that the driver need not encode: `{1,2,NULL}` for an array of numbers, text, booleans or null; others as they are. */
+/**
+ * A value that the driver need not encode: `{1,2,NULL}` for an array of numbers, text, booleans or null; others as they
+ * are.
+ */
 export function encodeParameter(value: unknown): unknown {
   if (!Array.isArray(value)) return value
   return arrayLiteral(value) ?? value

@@ -38,8 +38,9 @@ export type Transaction = Queryable & {
 /**
  * A write that shares its transaction with others of its kind on the same shard: while one commit is under way,
  * arriving inputs wait and then go together. `run` gets 1..`batchMax` inputs and answers one output each, in order.
- * When a batch fails for a reason that is not transient, nor a timeout, its inputs are run again in halves until the culprit is alone,
- * so that one bad input fails only itself; `run` must therefore have no effect outside its transaction.
+ * When a batch fails for a reason that is not transient, nor a timeout, its inputs are run again in halves until the
+ * culprit is alone, so that one bad input fails only itself; `run` must therefore have no effect outside its
+ * transaction. An input that has waited too long is refused by DATA_OVERLOADED and not run.
  *
  * Declare it once, as a constant: inputs go together that were given with the same value.
  */
@@ -52,7 +53,11 @@ export type BatchWrite<Input, Output> = {
   readonly run: (tx: Transaction, inputs: readonly Input[]) => Promise<readonly Output[]>
 }
 
-/** One database of the cluster. */
+/**
+ * One database of the cluster. `query` commits each statement by itself. When the connection breaks,
+ * DATA_CONNECTION_LOST says that nothing was written and DATA_COMMIT_UNKNOWN that something may have been; a statement
+ * that begins with SELECT counts as a read, so call functions that write in a transaction.
+ */
 export type Shard = Queryable & {
   readonly index: number
   /** Database name without credentials, for people: `127.0.0.1:5433/shard_1`. */
