@@ -23,11 +23,15 @@ export type ShopProcess = {
 export type SpawnOptions = {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Who to run as, when that is not who runs the tests. */
+  readonly account?: { readonly uid: number; readonly gid: number }
+  /** The checkout to run and the Node to run it with; ours if absent. */
+  readonly checkout?: { readonly folder: string; readonly node: string }
 }
 
 const ROOT = new URL('..', import.meta.url).pathname
-const CLI = join(ROOT, 'bin', 'groundswell.js')
-const APP = join(ROOT, 'examples', 'shop', 'app.ts')
+const CLI = join('bin', 'groundswell.js')
+const APP = join('examples', 'shop', 'app.ts')
 const READY_TIMEOUT_MS = 90_000
 
 /** Runs the command line and resolves with what it printed and its exit code. */
@@ -44,9 +48,11 @@ export async function run(args: readonly string[], env: Readonly<Record<string, 
 /** Starts the shop (or the part that `--only` in `args` names) and resolves when it says that it is ready. */
 export async function startShop(dataDir: string, options: SpawnOptions = {}): Promise<ShopProcess> {
   const env = { GATEWAY_PORT: '0', ADMIN_PORT: '0', CONSOLE_PORT: '0', PORT: '0', DATA_DIR: dataDir, ...options.env }
-  const child = spawn(process.execPath, [CLI, 'start', APP, ...(options.args ?? [])], {
-    cwd: ROOT,
+  const { checkout = { folder: ROOT, node: process.execPath }, args = [] } = options
+  const child = spawn(checkout.node, [CLI, 'start', APP, ...args], {
+    cwd: checkout.folder,
     env: { ...process.env, ...env },
+    ...options.account,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
