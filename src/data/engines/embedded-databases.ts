@@ -25,16 +25,22 @@ export async function inspectServer(access: ServerAccess): Promise<string | unde
   }
 }
 
+type CreateOptions = {
+  readonly shards: number
+  readonly dataDir: string
+  /** Where the password of `access` is from, for messages. */
+  readonly passwordFile: string
+  readonly onProgress: (line: string) => void
+}
+
 /**
  * Creates the databases `shard_0` … when they are missing. `shard_0` comes last: where it exists, all were created, and
- * their number must be the one asked for. Throws DATA_SHARDS_MISMATCH before anything is changed.
+ * their number must be the one asked for. Throws DATA_SHARDS_MISMATCH before anything is changed, and
+ * DATA_ENGINE_FAILED when the server refuses us.
  */
-export async function createDatabases(
-  access: ServerAccess,
-  options: { readonly shards: number; readonly dataDir: string; readonly onProgress: (line: string) => void },
-): Promise<void> {
+export async function createDatabases(access: ServerAccess, options: CreateOptions): Promise<void> {
   const wanted = Array.from({ length: options.shards }, (_, index) => `shard_${index}`)
-  await withClient(access, async (client) => {
+  await withClientOrReason(access, options, async (client) => {
     const { rows } = await client.query<{ name: string }>(
       `SELECT datname AS name FROM pg_database WHERE datname ~ '^shard_[0-9]+$'`,
     )
@@ -54,6 +60,26 @@ export async function createDatabases(
     }
   })
 }
+
+/** What the server refuses, as an error that says what to do. */
+async function withClientOrReason(
+  access: ServerAccess,
+  { dataDir, passwordFile }: CreateOptions,
+  work: (client: pg.Client) => Promise<void>,
+): Promise<void> {
+  try {
+    await withClient(access, work)
+  } catch (cause) {
+    if (!(cause instanceof pg.DatabaseError)) throw cause
+    const reason = REFUSED.test(cause.code ?? '')
+      ? `refuses the password in ${passwordFile}: restore that file, or set DATA_DIR to another folder`
+      : `failed: ${cause.message} (SQLSTATE ${cause.code}); its log is ${dataDir}.log`
+    throw dataError('DATA_ENGINE_FAILED', `the PostgreSQL of ${dataDir} ${reason}`, { cause })
+  }
+}
+
+/** Invalid password, invalid authorization. */
+const REFUSED = /^28/
 
 async function withClient<T>(access: ServerAccess, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: urlOf(access, 'postgres'), connectionTimeoutMillis: 5_000 })

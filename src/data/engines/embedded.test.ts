@@ -91,6 +91,25 @@ test('a port asked for that is in use is refused; a remembered one that is in us
   blocker.close()
 })
 
+test('a password file that does not fit, and none at all, are refused in words, and nothing is left running', async () => {
+  const file = `${dataDir}.password`
+  const password = await readFile(file, 'utf8')
+  await writeFile(file, 'another\n')
+  await assert.rejects(startEmbeddedPostgres({ dataDir, shards: 2 }), {
+    code: 'DATA_ENGINE_FAILED',
+    message: /refuses the password in .*postgres\.password: restore that file/,
+  })
+  await rm(file)
+  await assert.rejects(startEmbeddedPostgres({ dataDir, shards: 2 }), {
+    code: 'DATA_ENGINE_FAILED',
+    message: /postgres\.password is missing/,
+  })
+  await writeFile(file, password, { mode: 0o600 })
+  const again = await startEmbeddedPostgres({ dataDir, shards: 2 })
+  assert.equal(again.adopted, false)
+  await again.stop(soon())
+})
+
 test('a server that an owner killed with SIGKILL left behind is taken over, with what was committed', async () => {
   const owner = spawn(process.execPath, ['--input-type=module', '--eval', OWNER], {
     stdio: ['ignore', 'pipe', 'inherit'],

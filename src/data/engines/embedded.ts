@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile }
 import { createServer } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { delay, messageOf, type StopOptions, systemClock } from '../../core/index.ts'
+import { delay, messageOf, newId, type StopOptions, systemClock } from '../../core/index.ts'
 import { dataError } from '../errors.ts'
 import { ENGINE_LOG_BYTES_MAX, ENGINE_START_MS } from '../limits.ts'
 import { isAlive, type Lock, lockFile, readIfPresent } from './data-dir.ts'
@@ -78,7 +78,12 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const password = await initialise(site)
     running = (await adopt(site, { password, port: options.port })) ?? (await launch(site, options.port))
     const access = { port: running.port, password }
-    await createDatabases(access, { shards: options.shards, dataDir, onProgress: site.progress })
+    await createDatabases(access, {
+      shards: options.shards,
+      dataDir,
+      passwordFile: site.passwordFile,
+      onProgress: site.progress,
+    })
     const urls = Array.from({ length: options.shards }, (_, index) => urlOf(access, `shard_${index}`))
     return handle(running, { urls, lock })
   } catch (error) {
@@ -126,7 +131,12 @@ async function initialise(site: Site): Promise<string> {
   const version = await readIfPresent(join(site.dataDir, 'PG_VERSION'))
   if (version !== undefined) {
     await assertVersion(site, version.trim())
-    return (await readFile(site.passwordFile, 'utf8')).trim()
+    const password = await readIfPresent(site.passwordFile)
+    if (password !== undefined) return password.trim()
+    throw dataError(
+      'DATA_ENGINE_FAILED',
+      `${site.passwordFile} is missing, the password of the databases in ${site.dataDir}: restore it, or set DATA_DIR to another folder`,
+    )
   }
   const present = await readdir(site.dataDir)
   if (present.length > 0) {
@@ -145,8 +155,9 @@ async function initialise(site: Site): Promise<string> {
 }
 
 async function initdb(site: Site): Promise<void> {
-  const draft = `${site.dataDir}.new`
-  await rm(draft, { recursive: true, force: true })
+  await removeDrafts(site.dataDir)
+  // A name of its own: the initdb of a process that was killed may still be writing into its draft.
+  const draft = `${site.dataDir}.new-${newId()}`
   await mkdir(draft, { mode: 0o700 })
   await site.user.own(draft)
   const command = site.user.command(site.binaries.initdb, [
@@ -159,15 +170,39 @@ async function initdb(site: Site): Promise<void> {
     '--locale=C',
     '--no-instructions',
   ])
-  try {
-    await run(command.file, [...command.args], { ...command.ids, env: serverEnvironment(), cwd: '/' })
-  } catch (cause) {
-    const output = (cause as { stderr?: string }).stderr?.trim()
-    throw dataError('DATA_ENGINE_FAILED', `initdb could not fill ${site.dataDir}: ${output || messageOf(cause)}`, {
-      cause,
-    })
+  const problem = await runDetached(command)
+  if (problem !== undefined) {
+    await rm(draft, { recursive: true, force: true })
+    throw dataError('DATA_ENGINE_FAILED', `initdb could not fill ${site.dataDir}: ${problem}`)
   }
   await rename(draft, site.dataDir)
+}
+
+async function removeDrafts(dataDir: string): Promise<void> {
+  const parent = dirname(dataDir)
+  const drafts = (await readdir(parent)).filter((name) => name.startsWith(`${basename(dataDir)}.new`))
+  for (const draft of drafts) await rm(join(parent, draft), { recursive: true, force: true, maxRetries: 5 })
+}
+
+/** Runs a program in a session of its own, where a Ctrl-C does not reach it. Answers what went wrong, if anything. */
+function runDetached(command: ReturnType<ServerUser['command']>): Promise<string | undefined> {
+  const child = spawn(command.file, [...command.args], {
+    ...command.ids,
+    env: serverEnvironment(),
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let output = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(messageOf(error)))
+    child.once('close', (code, signal) => {
+      resolve(code === 0 ? undefined : output.trim() || (signal ?? `exit code ${code}`))
+    })
+  })
 }
 
 async function assertVersion(site: Site, found: string): Promise<void> {
@@ -215,18 +250,20 @@ async function launch(site: Site, wantedPort: number | undefined): Promise<Runni
   await keepLogAside(site.logFile)
   for (let attempt = 1; ; attempt++) {
     const port = wantedPort ?? (await rememberedPort(site.portFile))
-    if (!(await isFree(port))) {
-      if (wantedPort === undefined && attempt < PORT_ATTEMPTS_MAX) {
-        await rm(site.portFile, { force: true })
-        continue
+    const mayMove = wantedPort === undefined && attempt < PORT_ATTEMPTS_MAX
+    const refusal = await refusalOf(port)
+    if (refusal === undefined) {
+      await writeFile(site.portFile, `${port}\n`)
+      try {
+        return await spawnServer(site, port)
+      } catch (error) {
+        // Somebody may have taken the port since it was tried.
+        if (!mayMove || (await refusalOf(port)) === undefined) throw error
       }
-      throw dataError(
-        'DATA_PORT_IN_USE',
-        `port ${port} for PostgreSQL is in use: stop what listens there, or choose another`,
-      )
+    } else if (!mayMove) {
+      throw dataError('DATA_PORT_IN_USE', refusal)
     }
-    await writeFile(site.portFile, `${port}\n`)
-    return spawnServer(site, port)
+    await rm(site.portFile, { force: true })
   }
 }
 
@@ -293,12 +330,15 @@ async function rememberedPort(path: string): Promise<number> {
   return remembered > 0 ? remembered : listenOnce(0)
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Why PostgreSQL cannot listen on the port, if it cannot. */
+async function refusalOf(port: number): Promise<string | undefined> {
   try {
     await listenOnce(port)
-    return true
-  } catch {
-    return false
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      ? `port ${port} for PostgreSQL is in use: stop what listens there, or choose another with POSTGRES_PORT`
+      : `PostgreSQL cannot listen on port ${port} (${messageOf(error)}): choose another with POSTGRES_PORT`
   }
 }
 
