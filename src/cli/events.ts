@@ -8,13 +8,20 @@ import {
   outboxDepth,
   redrive,
 } from '../runtime/index.ts'
+import { cliError } from './errors.ts'
 import { DEAD_LETTERS_SHOWN, ERROR_CHARACTERS_SHOWN } from './limits.ts'
 import { print, printJson, table } from './output.ts'
 
 /** `groundswell events lag`: how far each group is behind, and what waits for the sequencer. */
-export function showLag(options: { readonly json?: boolean; readonly byShard?: boolean }): Promise<number> {
+export function showLag(options: {
+  readonly json?: boolean
+  readonly byShard?: boolean
+  readonly group?: string
+}): Promise<number> {
   return withCluster(async (cluster) => {
-    const [groups, outbox] = await Promise.all([lag(cluster), outboxDepth(cluster)])
+    const [all, outbox] = await Promise.all([lag(cluster), outboxDepth(cluster)])
+    assertGroupKnown(options.group, all)
+    const groups = all.filter(({ group }) => options.group === undefined || group === options.group)
     if (options.json) {
       printJson({ groups, outbox })
       return
@@ -33,6 +40,7 @@ export function showDeadLetters(options: {
   readonly limit?: number
 }): Promise<number> {
   return withCluster(async (cluster) => {
+    if (options.group !== undefined) assertGroupKnown(options.group, await lag(cluster))
     const limit = options.limit ?? DEAD_LETTERS_SHOWN
     const letters = await deadLetters(cluster, {
       limit,
@@ -51,6 +59,7 @@ export function redriveDeadLetters(options: {
   readonly id?: string
 }): Promise<number> {
   return withCluster(async (cluster) => {
+    if (options.group !== undefined) assertGroupKnown(options.group, await lag(cluster))
     const redriven: Record<string, number> = {}
     for await (const group of groupsToRedrive(cluster, options.group)) {
       const count = await redrive(cluster, { group, ...(options.id === undefined ? {} : { id: options.id }) })
@@ -82,6 +91,14 @@ async function* groupsToRedrive(cluster: OpenCluster, group: string | undefined)
       yield name
     }
   }
+}
+
+/** A group is known once it has run. Throws CLI_GROUP_UNKNOWN: a misspelt name would look like no trouble. */
+function assertGroupKnown(group: string | undefined, lags: readonly Lag[]): void {
+  const known = [...new Set(lags.map((one) => one.group))]
+  if (group === undefined || known.includes(group)) return
+  const list = known.length === 0 ? 'none has run yet' : `there is: ${known.join(', ')}`
+  throw cliError('CLI_GROUP_UNKNOWN', `there is no consumer group "${group}"; ${list}`)
 }
 
 async function withCluster(run: (cluster: OpenCluster) => Promise<void>): Promise<number> {
