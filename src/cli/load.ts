@@ -26,15 +26,13 @@ export type LoadArguments = {
 export async function load(path: string, given: LoadArguments): Promise<number> {
   const { gateway, admin } = readOptions(process.env)
   const scenario = await loadScenario(pathToFileURL(resolve(path)))
-  const abort = new AbortController()
-  void stopRequested(note).then(() => abort.abort())
   const { report, conclusion } = await runScenario(scenario, {
     url: given.url ?? `http://127.0.0.1:${gateway.port}`,
     adminUrl: given.adminUrl ?? `http://127.0.0.1:${admin.port}`,
     settings: given.set ?? {},
     shape: shapeOf(given),
     log: (line) => note(CLEAR_LINE + line),
-    signal: abort.signal,
+    signal: stopRequested(note),
     onProgress: progressPrinter(),
     ...(given.seed === undefined ? {} : { seed: given.seed }),
     ...(given.connections === undefined ? {} : { connectionsMax: given.connections }),

@@ -96,10 +96,34 @@ test('machines read where keys live as JSON', async () => {
   assert.equal(parsed.keys[1]?.key, 'ada@example.com')
 })
 
-test('an operating error is one line with its code and one with the remedy, without a stack', async () => {
+test('an operating error is one line with its code and what to do, without a stack', async () => {
   const { code, stderr } = await groundswell(['events', 'lag'])
   assert.equal(code, 1)
-  assert.match(stderr, /^error RUNTIME_NOT_RUNNING: .*\n {2}Start the application first.*\n$/)
+  assert.match(stderr, /^error RUNTIME_NOT_RUNNING: nothing runs on .*: start the application, or .*\n$/)
+})
+
+test('an application that is not there is refused, also when a file of another name ends the same way', async () => {
+  await writeFile(join(folder, 'p.ts'), 'export default {}\n')
+  const missing = await groundswell(['start', 'app.ts'])
+  assert.match(missing.stderr, /^error RUNTIME_APP_INVALID: there is no file .*app\.ts: .*\n$/)
+  assert.equal(missing.code, 1)
+  const empty = await groundswell(['start', 'p.ts'])
+  assert.match(empty.stderr, /^error RUNTIME_APP_INVALID: p\.ts has no application as its default export.*\n$/)
+  await writeFile(join(folder, 'broken.ts'), "throw new Error('it has 2 problems:\\n- one\\n- two')\n")
+  const broken = await groundswell(['start', 'broken.ts'])
+  assert.match(broken.stderr, /^error RUNTIME_APP_INVALID: .*broken\.ts does not load: it has 2 problems: one; two\n$/)
+})
+
+test('the help of start names every variable of the environment with its default', async () => {
+  const { stdout } = await groundswell(['start', '--help'])
+  for (const line of [
+    /^ {2}GATEWAY_PORT .*\(default: 8000\)$/m,
+    /^ {2}DATABASE_URLS .*one URL per shard/m,
+    /^ {2}<NAME>_URL /m,
+  ]) {
+    assert.match(stdout, line)
+  }
+  assert.match((await groundswell(['help', 'start'])).stdout, /^ {2}CONNECTIONS_MAX /m)
 })
 
 test('databases that do not answer are an error, not a reason to guess', async () => {

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { describeFailure, note } from './output.ts'
 import { createProgram } from './program.ts'
+import { requestStop } from './signals.ts'
 
 /** Exit codes: 0 done, 1 an operating error, 2 the command line makes no sense. */
 const FAILED = 1
@@ -8,16 +9,21 @@ const USAGE = 2
 
 /** Runs one command and ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`groundswell … | head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : FAILED))
+  // A reader that has seen enough (`groundswell … | head`) is no error, and a terminal that was closed is not ours.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (!requestStop()) process.exit(error.code === 'EPIPE' ? 0 : FAILED)
+    })
+  }
   await endProcess(await run(args))
 }
 
 async function run(args: readonly string[]): Promise<number> {
   let code = 0
-  const program = createProgram((exitCode) => {
+  const exit = (exitCode: number) => {
     code = exitCode
-  })
+  }
+  const program = createProgram(exit, await environmentFor(args))
   try {
     await program.parseAsync(args, { from: 'user' })
     return code
@@ -27,6 +33,12 @@ async function run(args: readonly string[]): Promise<number> {
     note(describeFailure(error))
     return FAILED
   }
+}
+
+/** The variables that the runtime reads, for `start --help`: only that waits for the runtime to load. */
+async function environmentFor(args: readonly string[]): Promise<readonly string[]> {
+  const isAsked = args.includes('start') && args.some((word) => ['-h', '--help', 'help'].includes(word))
+  return isAsked ? (await import('./environment.ts')).environmentLines() : []
 }
 
 /**

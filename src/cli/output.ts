@@ -1,4 +1,4 @@
-import { declaredErrors, GroundswellError, messageOf } from '../core/index.ts'
+import { GroundswellError, messageOf } from '../core/index.ts'
 
 /**
  * What commands print: results on stdout, everything about how it is going on stderr, so that a pipe gets results only.
@@ -30,15 +30,20 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 }
 
 /**
- * An operating error in one line, `error CODE: message`, and what to do about it in the next. Anything else is a
- * defect of ours, and then the stack is what helps.
+ * An operating error in one line, `error CODE: message`: the message says what to do as well. Anything else is a defect
+ * of ours, and then the stack is what helps.
  */
 export function describeFailure(error: unknown): string {
-  if (error instanceof GroundswellError) {
-    const remedy = declaredErrors().get(error.code)?.remedy
-    return `error ${error.code}: ${error.message}${remedy === undefined ? '' : `\n  ${remedy}`}`
-  }
+  if (error instanceof GroundswellError) return `error ${error.code}: ${oneLine(error.message)}`
   const failures = error instanceof AggregateError ? error.errors : []
   if (failures.length > 0) return failures.map(describeFailure).join('\n')
   return `error UNEXPECTED: ${error instanceof Error && error.stack ? error.stack : messageOf(error)}`
+}
+
+/** Lists and the ends of logs, which have lines of their own, in one. */
+function oneLine(text: string): string {
+  return text
+    .replace(/:\s*\n\s*(- )?/g, ': ')
+    .replace(/\s*\n\s*(- )?/g, '; ')
+    .trim()
 }

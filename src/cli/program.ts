@@ -5,9 +5,10 @@ import { DEAD_LETTERS_SHOWN } from './limits.ts'
 
 /**
  * The command line: what there is, with an example each. What commands do is in a file each, imported when it runs, so
- * that `--help` answers at once. `exit` gets the exit code of the command that ran.
+ * that `--help` answers at once. `exit` gets the exit code of the command that ran; `environment` are the lines of
+ * `start --help` about the environment.
  */
-export function createProgram(exit: (code: number) => void): Command {
+export function createProgram(exit: Exit, environment: readonly string[]): Command {
   const program = new Command('groundswell')
     .description('Runs an application of services: as one process on a laptop, or as a fleet.')
     .version(packageVersion(), '-V, --version')
@@ -15,7 +16,7 @@ export function createProgram(exit: (code: number) => void): Command {
     .showHelpAfterError('(--help shows an example)')
     .enablePositionalOptions()
     .exitOverride()
-  addStart(program, exit)
+  addStart(program, exit, environment)
   addShards(program, exit)
   addEvents(program, exit)
   addLoad(program, exit)
@@ -25,9 +26,10 @@ export function createProgram(exit: (code: number) => void): Command {
 
 type Exit = (code: number) => void
 
+const JSON_READY = ['--json', 'when ready, print one line of JSON with the addresses'] as const
 const JSON_OUTPUT = ['--json', 'print JSON for machines'] as const
 
-function addStart(program: Command, exit: Exit): void {
+function addStart(program: Command, exit: Exit, environment: readonly string[]): void {
   program
     .command('start')
     .summary('start an application')
@@ -40,16 +42,16 @@ function addStart(program: Command, exit: Exit): void {
       'run only these services, or gateway, or console (names,separated,by,commas)',
       parse.names,
     )
+    .option(...JSON_READY)
     .addHelpText(
       'after',
       examples(
         'groundswell start examples/shop/app.ts',
         'groundswell start examples/shop/app.ts --only order-service,gateway',
-        'Ports, folders and databases come from the environment: GATEWAY_PORT, ADMIN_PORT, CONSOLE_PORT, PORT, DATA_DIR,',
-        'SHARDS, DATABASE_URLS, <NAME>_URL.',
+        ...environment,
       ),
     )
-    .action(async (app: string, options: { only?: readonly string[] }) => {
+    .action(async (app: string, options: import('./start.ts').StartArguments) => {
       const { start } = await import('./start.ts')
       exit(await start(app, options))
     })
@@ -57,10 +59,11 @@ function addStart(program: Command, exit: Exit): void {
     .command('database')
     .summary('start the embedded PostgreSQL alone')
     .description('Starts the embedded PostgreSQL alone, for services that run apart on one machine.')
+    .option(...JSON_READY)
     .addHelpText('after', examples('groundswell database', 'SHARDS=8 DATA_DIR=.eight groundswell database'))
-    .action(async () => {
+    .action(async (options: { json?: boolean }) => {
       const { database } = await import('./database.ts')
-      exit(await database())
+      exit(await database(options))
     })
 }
 
@@ -98,10 +101,11 @@ function addEvents(program: Command, exit: Exit): void {
     .command('lag')
     .summary('show how far consumers are behind')
     .description('Shows how many events each consumer group has still to process, and for how long the oldest waits.')
+    .option('--group <name>', 'only of this consumer group')
     .option('--by-shard', 'a line for each shard')
     .option(...JSON_OUTPUT)
     .addHelpText('after', examples('groundswell events lag', 'groundswell events lag --by-shard'))
-    .action(async (options: { json?: boolean; byShard?: boolean }) => {
+    .action(async (options: { json?: boolean; byShard?: boolean; group?: string }) => {
       const { showLag } = await import('./events.ts')
       exit(await showLag(options))
     })

@@ -29,22 +29,37 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
- * Resolves at the first signal to stop, and keeps the process alive until then: a server in a process of its own does
+ * Aborts at the first signal to stop, and keeps the process alive until then: a server in a process of its own does
  * not. Later signals are answered with a line, and the third ends the process with 1.
  */
-export function stopRequested(log: (line: string) => void): Promise<void> {
+export function stopRequested(log: (line: string) => void): AbortSignal {
   const meaningOf = createSignalPolicy()
+  const stop = new AbortController()
   const alive = setInterval(() => undefined, TIMER_MS_MAX)
-  return new Promise((resolve) => {
-    const received = () => {
-      const meaning = meaningOf(performance.now())
-      if (meaning === 'stop') {
-        clearInterval(alive)
-        resolve()
-      }
-      if (meaning === 'again') log('still finishing what was accepted; once more ends it at once')
-      if (meaning === 'abort') process.exit(1)
+  const received = () => {
+    const meaning = meaningOf(performance.now())
+    if (meaning === 'stop') {
+      clearInterval(alive)
+      stop.abort(new Error('asked to stop'))
     }
-    for (const signal of STOP_SIGNALS) process.on(signal, received)
+    if (meaning === 'again') log('still finishing what was accepted; once more ends it at once')
+    if (meaning === 'abort') process.exit(1)
+  }
+  for (const signal of STOP_SIGNALS) process.on(signal, received)
+  return stop.signal
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/**
+ * Asks a command that drains to stop, as a signal would: whoever read its output has gone. Answers whether one runs.
+ */
+export function requestStop(): boolean {
+  return process.listenerCount('SIGHUP') > 0 && process.emit('SIGHUP')
 }

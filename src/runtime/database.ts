@@ -1,7 +1,13 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, type StopOptions, systemClock } from '../core/index.ts'
-import { lockDataDir, type OpenCluster, openCluster, startEmbeddedPostgres } from '../data/index.ts'
+import { messageOf, STOP_GRACE_MS, type StopOptions, systemClock } from '../core/index.ts'
+import {
+  type EmbeddedPostgres,
+  lockDataDir,
+  type OpenCluster,
+  openCluster,
+  startEmbeddedPostgres,
+} from '../data/index.ts'
 import { runtimeError } from './errors.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 
@@ -15,39 +21,52 @@ const CONNECTION_FILE = 'connection.json'
 export type Databases = {
   readonly urls: readonly string[]
   readonly source: 'DATABASE_URLS' | 'embedded'
-  /** Settles when the embedded server ends without having been asked to. */
+  /** Settles when the embedded server ends, with how it did. */
   readonly exited: Promise<string>
+  /** For RUNTIME_DATABASE_GONE. */
+  whyGone(reason: string): string
   stop(options: StopOptions): Promise<void>
 }
 
 /** Starts or finds the databases of a process that runs services. */
 export async function startDatabases(options: RuntimeOptions, log: (line: string) => void): Promise<Databases> {
   if (options.databaseUrls !== undefined) {
-    return { urls: options.databaseUrls, source: 'DATABASE_URLS', exited: new Promise(() => {}), stop: async () => {} }
+    return {
+      urls: options.databaseUrls,
+      source: 'DATABASE_URLS',
+      exited: new Promise(() => {}),
+      whyGone: String,
+      stop: async () => {},
+    }
   }
   await mkdir(options.dataDir, { recursive: true })
   const lock = await lockDataDir(options.dataDir)
+  const file = join(options.dataDir, CONNECTION_FILE)
+  let server: EmbeddedPostgres | undefined
+  const stop = async (stopOptions: StopOptions) => {
+    await rm(file, { force: true })
+    await server?.stop(stopOptions)
+    await lock.release()
+  }
   try {
-    const server = await startEmbeddedPostgres({
-      dataDir: join(options.dataDir, 'postgres'),
+    const dataDir = join(options.dataDir, 'postgres')
+    server = await startEmbeddedPostgres({
+      dataDir,
       shards: options.shards,
       port: options.postgresPort || undefined,
       onProgress: log,
     })
-    const file = join(options.dataDir, CONNECTION_FILE)
     await writeFile(file, JSON.stringify({ pid: process.pid, urls: server.urls }), { mode: 0o600 })
     return {
       urls: server.urls,
       source: 'embedded',
       exited: server.exited,
-      async stop(stopOptions) {
-        await rm(file, { force: true })
-        await server.stop(stopOptions)
-        await lock.release()
-      },
+      whyGone: (reason) =>
+        `the embedded PostgreSQL ended by itself (${reason}): ${dataDir}.log says why; start again, nothing accepted is lost`,
+      stop,
     }
   } catch (error) {
-    await lock.release()
+    await stop({ deadlineAtMs: systemClock.now() + STOP_GRACE_MS })
     throw error
   }
 }
@@ -75,17 +94,34 @@ async function runningUrls(dataDir: string): Promise<readonly string[]> {
     process.kill(connection.pid, 0)
     return connection.urls
   } catch (error) {
-    throw runtimeError('RUNTIME_NOT_RUNNING', `nothing runs on the data folder ${dataDir} (${messageOf(error)})`, {
-      cause: error,
-    })
+    const { code = '' } = error as NodeJS.ErrnoException
+    // No file, or the process that wrote it is gone; anything else is worth a word.
+    const why = ['ENOENT', 'ESRCH'].includes(code) ? '' : ` (${messageOf(error)})`
+    throw runtimeError(
+      'RUNTIME_NOT_RUNNING',
+      `nothing runs on the data folder ${dataDir}${why}: start the application, or set DATABASE_URLS or DATA_DIR`,
+      { cause: error },
+    )
   }
 }
 
-/** Runs the embedded PostgreSQL alone, for services apart on a laptop. */
-export async function startDatabase(env: NodeJS.ProcessEnv, log: (line: string) => void): Promise<Databases> {
+export type DatabaseOptions = {
+  readonly env: NodeJS.ProcessEnv
+  readonly log: (line: string) => void
+  readonly signal?: AbortSignal
+}
+
+/** Runs the embedded PostgreSQL alone, for services apart on a laptop. A signal interrupts its start. */
+export async function startDatabase({ env, log, signal }: DatabaseOptions): Promise<Databases> {
   const options = readOptions(env)
   if (options.databaseUrls !== undefined) {
-    throw runtimeError('RUNTIME_OPTIONS_INVALID', 'DATABASE_URLS is set: there is no embedded database to start')
+    throw runtimeError('RUNTIME_OPTIONS_INVALID', 'DATABASE_URLS is set, so there is no embedded database to start')
   }
-  return startDatabases(options, log)
+  const databases = await startDatabases(options, (line) => {
+    signal?.throwIfAborted()
+    log(line)
+  })
+  if (signal?.aborted !== true) return databases
+  await databases.stop({ deadlineAtMs: systemClock.now() + STOP_GRACE_MS })
+  throw signal.reason
 }

@@ -21,6 +21,18 @@ export const runtimeError = defineErrors({
     retryable: false,
     remedy: 'Stop what listens there, or choose another port with the variable that the message names.',
   },
+  RUNTIME_ADDRESS_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'An address to listen on is not of this machine, does not resolve, or is not allowed to this user; the message names the variable to change.',
+  },
+  RUNTIME_STOP_FAILED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'A part did not stop as it should; the others were stopped all the same. The message names it and says why.',
+  },
   RUNTIME_NOT_RUNNING: {
     status: 503,
     retryable: true,

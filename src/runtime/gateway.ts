@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { App, Lifecycle } from '../core/index.ts'
+import type { App } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import {
   type AdminInfo,
@@ -15,6 +15,8 @@ import {
 import type { ServiceHost } from '../service/index.ts'
 import { gatewaySeedOf } from './gateway-routes.ts'
 import type { RuntimeOptions } from './options.ts'
+import { listenOn, originAt, wantedOf } from './ports.ts'
+import type { StartedParts } from './started-parts.ts'
 
 /** Kong's last open release: clients of the Admin API read what it can do from its version. */
 const KONG_VERSION = '3.9.1'
@@ -23,12 +25,12 @@ export type RunningGateway = {
   readonly addresses: { readonly gateway: string; readonly admin: string }
   /** The key of a consumer, if it has one. */
   readonly keyOf: (consumer: string) => string | undefined
-  readonly stop: Lifecycle['stop']
 }
 
 export type GatewayParts = {
   readonly app: App
   readonly settings: RuntimeOptions
+  readonly started: StartedParts
   readonly cluster: OpenCluster
   /** Services of this process by name: the gateway calls these without a network hop. */
   readonly hosts: ReadonlyMap<string, ServiceHost>
@@ -36,8 +38,9 @@ export type GatewayParts = {
 
 /**
  * Starts the configuration store, the Admin API and the gateway, with the application's services and routes in place.
+ * Each is among the `started` parts as soon as it has something to stop.
  */
-export async function startGateway({ app, settings, cluster, hosts }: GatewayParts): Promise<RunningGateway> {
+export async function startGateway({ app, settings, started, cluster, hosts }: GatewayParts): Promise<RunningGateway> {
   const store = createConfigStore({ cluster, plugins: installedPlugins })
   const gateway = createGateway({ config: store, resolve: resolver(app, settings, hosts), version: KONG_VERSION })
   const info: AdminInfo = {
@@ -47,31 +50,24 @@ export async function startGateway({ app, settings, cluster, hosts }: GatewayPar
     connections: () => connectionCounts(gateway),
   }
   const admin = createAdminApi({ store, plugins: installedPlugins, info, token: settings.admin.token })
-  const stop: Lifecycle['stop'] = async (options) => {
-    await gateway.close(options)
-    await admin.close(options)
-    await store.stop(options)
-  }
-  try {
-    await store.start()
-    await store.seed(gatewaySeedOf(app))
-    const adminPort = (await admin.listen(settings.admin)).port
-    const gatewayPort = (await gateway.listen(settings.gateway)).port
-    return {
-      addresses: {
-        gateway: `http://${printable(settings.gateway.host)}:${gatewayPort}`,
-        admin: `http://${printable(settings.admin.host)}:${adminPort}`,
-      },
-      keyOf(username) {
-        const { consumers, keyAuthCredentials } = store.snapshot()
-        const id = consumers.find((consumer) => consumer.username === username)?.id
-        return keyAuthCredentials.find((credential) => credential.consumer?.id === id)?.key
-      },
-      stop,
-    }
-  } catch (error) {
-    await stop({ deadlineAtMs: 0 })
-    throw error
+  started.push('gateway configuration', (options) => store.stop(options))
+  await store.start()
+  await store.seed(gatewaySeedOf(app))
+  const wanted = wantedOf(settings)
+  started.push('Admin API', (options) => admin.close(options))
+  const adminPort = await listenOn(wanted.admin, admin.listen)
+  started.push('gateway', (options) => gateway.close(options))
+  const gatewayPort = await listenOn(wanted.gateway, (address) => gateway.listen(address))
+  return {
+    addresses: {
+      gateway: originAt(settings.gateway.host, gatewayPort),
+      admin: originAt(settings.admin.host, adminPort),
+    },
+    keyOf(username) {
+      const { consumers, keyAuthCredentials } = store.snapshot()
+      const id = consumers.find((consumer) => consumer.username === username)?.id
+      return keyAuthCredentials.find((credential) => credential.consumer?.id === id)?.key
+    },
   }
 }
 
@@ -98,9 +94,4 @@ function connectionCounts(gateway: Gateway): ReturnType<AdminInfo['connections']
     waiting: Math.max(0, connectionsActive - requestsActive),
     requests: requestsTotal,
   }
-}
-
-/** The name people use for an address that means every interface, or this machine. */
-export function printable(host: string): string {
-  return ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host) ? 'localhost' : host
 }

@@ -1,19 +1,33 @@
 import type { Lifecycle } from '../core/index.ts'
-import type { OpenCluster } from '../data/index.ts'
-import { purgeIdempotencyKeys } from '../service/index.ts'
-import { HOUSEKEEPING_INTERVAL_MS, IDEMPOTENCY_KEPT_MS } from './limits.ts'
+import { housekeepingFailed } from './channels.ts'
+import { HOUSEKEEPING_DELAY_MS, HOUSEKEEPING_INTERVAL_MS } from './limits.ts'
+
+export type HousekeepingTimes = { readonly delayMs: number; readonly intervalMs: number }
 
 /**
- * Deletes idempotency keys past their time, every hour. Returns how to stop. A failed round is tried again in the next.
+ * Runs a task shortly after the start, so that a process that is often restarted does it too, and then every hour. A
+ * round that fails is published and tried again in the next; rounds never overlap. Returns how to stop.
  */
-export function keepIdempotencyKeysFresh(cluster: OpenCluster): Lifecycle['stop'] {
+export function keepHouse(
+  name: string,
+  task: () => Promise<unknown>,
+  times: HousekeepingTimes = { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs: HOUSEKEEPING_INTERVAL_MS },
+): Lifecycle['stop'] {
   let round: Promise<unknown> = Promise.resolve()
-  const timer = setInterval(() => {
-    round = purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS).catch(() => undefined)
-  }, HOUSEKEEPING_INTERVAL_MS)
-  timer.unref()
+  let timer: NodeJS.Timeout
+  let isStopped = false
+  const runAfter = (delayMs: number) => {
+    timer = setTimeout(() => {
+      round = task()
+        .catch((error: unknown) => housekeepingFailed.publish({ task: name, error }))
+        .then(() => isStopped || runAfter(times.intervalMs))
+    }, delayMs)
+    timer.unref()
+  }
+  runAfter(times.delayMs)
   return async () => {
-    clearInterval(timer)
+    isStopped = true
+    clearTimeout(timer)
     await round
   }
 }

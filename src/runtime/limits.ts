@@ -1,5 +1,20 @@
 /** Time between rounds of housekeeping. An hour: what it deletes is kept for a day, so lateness costs little. */
 export const HOUSEKEEPING_INTERVAL_MS = 3_600_000
 
+/** Time from the start to the first round of housekeeping: out of the way of the first requests. */
+export const HOUSEKEEPING_DELAY_MS = 30_000
+
 /** Time an idempotency key is remembered: a day covers every client's retries, as with other payment interfaces. */
 export const IDEMPOTENCY_KEPT_MS = 86_400_000
+
+/** Time over which failures of one kind are counted after the first: a flood of them is two lines, not a full disk. */
+export const FAILURE_WINDOW_MS = 10_000
+
+/** Kinds of failures told apart within that time. Codes and paths are few; this bounds the memory if they are not. */
+export const FAILURE_KINDS_MAX = 500
+
+/** Longest text of a slow statement in the log: enough to recognise it. */
+export const STATEMENT_CHARACTERS_SHOWN = 300
+
+/** Failures that wait for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
+export const FAILURE_LOG_BYTES_MAX = 262_144

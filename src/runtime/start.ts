@@ -1,24 +1,26 @@
 import { hostname } from 'node:os'
-import {
-  type App,
-  assertLimits,
-  type Lifecycle,
-  newId,
-  type ServiceDeclaration,
-  STOP_GRACE_MS,
-  systemClock,
-} from '../core/index.ts'
+import { type App, assertLimits, newId, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations } from '../gateway/index.ts'
-import { type Caller, createCaller, createServiceHost, type ServiceHost, serviceMigrations } from '../service/index.ts'
+import {
+  type Caller,
+  createCaller,
+  createServiceHost,
+  purgeIdempotencyKeys,
+  type ServiceHost,
+  serviceMigrations,
+} from '../service/index.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
-import { printable, startGateway } from './gateway.ts'
-import { keepIdempotencyKeysFresh } from './housekeeping.ts'
+import { logFailures } from './failures.ts'
+import { startGateway } from './gateway.ts'
+import { keepHouse } from './housekeeping.ts'
+import { IDEMPOTENCY_KEPT_MS } from './limits.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
-import { assertPortsFree, type WantedPort } from './ports.ts'
+import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
+import { StartedParts } from './started-parts.ts'
 import { type Topology, topologyOf } from './topology.ts'
 
 export type StartOptions = {
@@ -27,13 +29,18 @@ export type StartOptions = {
   readonly only?: readonly string[]
   /** Receives lines about progress, for people. */
   readonly log: (line: string) => void
+  /** Interrupts a start at its next step: what was started is stopped again, and the signal's reason is thrown. */
+  readonly signal?: AbortSignal
 }
 
 export type RunningApp = {
   readonly addresses: Addresses
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
-  /** Drains from the top down: gateway, services, events, databases. Idempotent. */
+  /**
+   * Drains from the top down: gateway, services, events, databases. Throws RUNTIME_STOP_FAILED when a part did not
+   * stop, after all others have. Idempotent.
+   */
   stop(): Promise<void>
   /** Rejects when a part that everything needs ends by itself (RUNTIME_DATABASE_GONE). */
   readonly failed: Promise<never>
@@ -48,15 +55,24 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
   const settings = readOptions(options.env)
   const topology = topologyOf(app, options.only)
   if (topology.apart && settings.databaseUrls === undefined) {
-    throw runtimeError('RUNTIME_DATABASE_NEEDED', '--only runs a part of the application, and DATABASE_URLS is not set')
+    throw runtimeError(
+      'RUNTIME_DATABASE_NEEDED',
+      '--only runs a part of the application, and parts share databases: run `groundswell database`, or use servers of your own, and set DATABASE_URLS',
+    )
   }
   await assertPortsFree(wantedPorts(topology, settings))
-  const started = new Stack()
+  const started = new StartedParts()
+  // A signal is obeyed wherever there is progress: each line says that one step is whole and another begins.
+  const log = (line: string) => {
+    options.signal?.throwIfAborted()
+    options.log(line)
+  }
   try {
-    return await startParts({ app, settings, topology, started, log: options.log })
+    const running = await startParts({ app, settings, topology, started, log })
+    options.signal?.throwIfAborted()
+    return running
   } catch (error) {
-    await started.stop()
-    throw error
+    throw await stopAfter(error, started)
   }
 }
 
@@ -64,95 +80,86 @@ type Parts = {
   readonly app: App
   readonly settings: RuntimeOptions
   readonly topology: Topology
-  readonly started: Stack
+  readonly started: StartedParts
   readonly log: (line: string) => void
 }
 
 async function startParts({ app, settings, topology, started, log }: Parts): Promise<RunningApp> {
+  started.push('the log of failures', logFailures())
   const databases = await startDatabases(settings, log)
-  started.push((options) => databases.stop(options))
+  started.push('databases', (options) => databases.stop(options))
   const cluster = await openCluster({
     urls: databases.urls,
     connectionsMax: settings.connectionsMax,
     applicationName: 'groundswell',
   })
-  started.push((options) => cluster.close(options))
+  started.push('connections', (options) => cluster.close(options))
+  log('applying migrations')
   await cluster.migrate(migrationsOf(app), log)
   await cluster.loadDirectory()
-  started.push(keepIdempotencyKeysFresh(cluster))
+  const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
+  started.push('housekeeping', keepHouse('idempotency keys', purge))
 
+  log('starting services')
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
   const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes' })
-  started.push((options) => host.close(options))
+  started.push('services', (options) => host.close(options))
   for (const service of topology.services) hosts.set(service.name, host)
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
   if (topology.apart && topology.services.length > 0) {
-    addresses.services = `http://${settings.services.host}:${(await host.listen(settings.services)).port}`
+    addresses.services = originAt(settings.services.host, await listenOn(wantedOf(settings).services, host.listen))
   }
   await seed(topology.services, cluster, caller)
+  log('starting the delivery of events')
   const events = await startEvents({
     cluster,
     groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
     owner: `${hostname()}:${process.pid}:${newId().slice(-12)}`,
     sequence: topology.services.length > 0,
   })
-  started.push((options) => events.stop(options))
+  started.push('events', (options) => events.stop(options))
+  log('opening ports')
   if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
-  const gateway = topology.gateway ? await startGateway({ app, settings, cluster, hosts }) : undefined
-  if (gateway !== undefined) {
-    started.push((options) => gateway.stop(options))
-    Object.assign(addresses, gateway.addresses)
-  }
+  const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
+  Object.assign(addresses, gateway?.addresses)
+  let isGone = false
   return {
     addresses,
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
-    stop: () => started.stop(),
+    async stop() {
+      // Without the databases no part can finish its work: that they are gone says it all.
+      await started.stop().catch((error: unknown) => isGone || Promise.reject(error))
+    },
     failed: databases.exited.then((reason) => {
       if (started.isStopping) return new Promise<never>(() => {})
-      throw runtimeError('RUNTIME_DATABASE_GONE', `the embedded PostgreSQL ended by itself: ${reason}`)
+      isGone = true
+      throw runtimeError('RUNTIME_DATABASE_GONE', databases.whyGone(reason))
     }),
   }
 }
 
-/** What was started, stopped in reverse order, once. */
-class Stack {
-  private readonly stops: Lifecycle['stop'][] = []
-  private stopping: Promise<void> | undefined
-
-  push(stop: Lifecycle['stop']): void {
-    this.stops.push(stop)
-  }
-
-  get isStopping(): boolean {
-    return this.stopping !== undefined
-  }
-
-  stop(): Promise<void> {
-    this.stopping ??= this.unwind()
-    return this.stopping
-  }
-
-  private async unwind(): Promise<void> {
-    const options = { deadlineAtMs: systemClock.now() + STOP_GRACE_MS }
-    const errors: unknown[] = []
-    for (const stop of this.stops.reverse()) await stop(options).catch((error: unknown) => errors.push(error))
-    if (errors.length > 0) throw new AggregateError(errors)
+/** Stops what was started; returns the error that made it necessary, with that of the stop when there is one. */
+async function stopAfter(error: unknown, started: StartedParts): Promise<unknown> {
+  try {
+    await started.stop()
+    return error
+  } catch (stopError) {
+    return new AggregateError([error, stopError])
   }
 }
 
 async function startConsole(parts: {
   app: App
   settings: RuntimeOptions
-  started: Stack
+  started: StartedParts
   cluster: OpenCluster
   caller: Caller
 }): Promise<string> {
   const { app, settings, started, cluster, caller } = parts
   const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes' })
-  started.push((options) => host.close(options))
-  const { port } = await host.listen(settings.console)
-  return `http://${printable(settings.console.host)}:${port}`
+  started.push('console', (options) => host.close(options))
+  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
 }
 
 function migrationsOf(app: App): readonly MigrationSet[] {
@@ -176,10 +183,10 @@ function consumes(service: ServiceDeclaration): boolean {
 }
 
 function wantedPorts(topology: Topology, settings: RuntimeOptions): WantedPort[] {
-  const wanted: WantedPort[] = []
-  if (topology.gateway)
-    wanted.push({ variable: 'GATEWAY_PORT', ...settings.gateway }, { variable: 'ADMIN_PORT', ...settings.admin })
-  if (topology.console) wanted.push({ variable: 'CONSOLE_PORT', ...settings.console })
-  if (topology.apart && topology.services.length > 0) wanted.push({ variable: 'PORT', ...settings.services })
-  return wanted
+  const { gateway, admin, console, services } = wantedOf(settings)
+  return [
+    ...(topology.gateway ? [gateway, admin] : []),
+    ...(topology.console ? [console] : []),
+    ...(topology.apart && topology.services.length > 0 ? [services] : []),
+  ]
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type App, messageOf, type ServiceDeclaration } from '../core/index.ts'
@@ -41,27 +41,31 @@ export async function loadApp(path: string): Promise<App> {
   const module = (await importFile(file)) as { default?: Partial<App> }
   const value = module.default
   if (typeof value?.name !== 'string' || !Array.isArray(value.services)) {
-    throw runtimeError('RUNTIME_APP_INVALID', `${path} has no application as its default export`)
+    throw runtimeError(
+      'RUNTIME_APP_INVALID',
+      `${path} has no application as its default export: it needs export default app("name", { … })`,
+    )
   }
   return value as App
 }
 
 async function importFile(file: string): Promise<unknown> {
+  if (!(await isFile(file))) {
+    throw runtimeError('RUNTIME_APP_INVALID', `there is no file ${file}: name one that exports an application`)
+  }
   try {
     return await import(pathToFileURL(file).href)
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && !(await exists(file))
-    throw runtimeError(
-      'RUNTIME_APP_INVALID',
-      missing ? `there is no file ${file}` : `${file} does not load: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
+    throw runtimeError('RUNTIME_APP_INVALID', `${file} does not load: ${messageOf(error)}`, { cause: error })
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  const names = await readdir(resolve(file, '..')).catch(() => [])
-  return names.some((name) => file.endsWith(name))
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw error
+  }
 }

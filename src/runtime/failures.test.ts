@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parked, workFailed } from '../events/index.ts'
+import { configProblem, requestFailed } from '../gateway/index.ts'
+import { housekeepingFailed } from './channels.ts'
+import { runtimeError } from './errors.ts'
+import { type LogEntry, limitRepeats, logFailures, readableLine } from './failures.ts'
+import { FAILURE_KINDS_MAX } from './limits.ts'
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+
+function deadLetter(id: string): void {
+  const event = { group: 'email-service', topic: 'order.placed', id, key: '7', attempts: 8, error: 'mail server away' }
+  parked.publish({ ...event, traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, state: 'dead' })
+}
+
+test('failures of every folder are logged, with the trace id and the code where there is one', async () => {
+  const entries: LogEntry[] = []
+  const stop = logFailures((entry) => entries.push(entry))
+  requestFailed.publish({ requestId: 'r1', error: new TypeError('defect') })
+  requestFailed.publish({ requestId: 'r2', error: runtimeError('RUNTIME_NOT_RUNNING', 'away') })
+  requestFailed.publish({ requestId: 'r3', error: undefined })
+  deadLetter('a')
+  workFailed.publish({ shard: 2, part: 'sequencer', error: new Error('broke'), retryInMs: 250.7 })
+  configProblem.publish({ message: 'plugin jwt is not installed' })
+  housekeepingFailed.publish({ task: 'idempotency keys', error: new Error('late') })
+  await stop({ deadlineAtMs: 0 })
+  deadLetter('after the stop')
+  assert.deepEqual(
+    entries.map(({ level, message }) => `${level}: ${message}`),
+    [
+      'error: the gateway failed on a request',
+      'warn: the gateway failed on a request',
+      'error: the gateway failed on a request',
+      'error: an event is a dead letter',
+      'warn: event work failed and is repeated',
+      'warn: the gateway cannot use a part of its configuration',
+      'warn: housekeeping failed and is tried again',
+    ],
+  )
+  assert.equal(entries[0]?.fields.requestId, 'r1')
+  assert.ok(entries[0]?.error instanceof TypeError)
+  assert.deepEqual([entries[1]?.fields.code, entries[1]?.error], ['RUNTIME_NOT_RUNNING', undefined])
+  assert.deepEqual([entries[3]?.fields.traceId, entries[3]?.fields.reason], [TRACE, 'mail server away'])
+})
+
+test('a flood of one kind is a line and a count, and hides no other kind', async () => {
+  const entries: LogEntry[] = []
+  const stop = logFailures((entry) => entries.push(entry))
+  for (let index = 0; index < 1_000; index++) deadLetter(String(index))
+  configProblem.publish({ message: 'plugin jwt is not installed' })
+  assert.equal(entries.length, 2)
+  await stop({ deadlineAtMs: 0 })
+  const last = entries.at(-1)
+  assert.equal(last?.message, 'an event is a dead letter (999 more like it)')
+  assert.equal(last?.fields.id, '999')
+})
+
+test('after a flush lines are written at once again, and kinds without end take bounded memory', () => {
+  const messages: string[] = []
+  const limited = limitRepeats(({ message }) => messages.push(message))
+  const entry = (kind: string): LogEntry => ({ level: 'warn', message: kind, kind, fields: {} })
+  for (let index = 0; index < FAILURE_KINDS_MAX * 3; index++) limited.write(entry(`kind ${index}`))
+  assert.equal(messages.length, FAILURE_KINDS_MAX + 1)
+  limited.flush()
+  assert.match(messages.at(-1) ?? '', /\(999 more like it\)/)
+  limited.write(entry('kind 0'))
+  assert.equal(messages.at(-1), 'kind 0')
+  limited.flush()
+  assert.equal(messages.at(-1), 'kind 0')
+})
+
+test('on a terminal a failure is a line that people read', () => {
+  const fields = { shard: 1, part: 'sequencer', reason: 'the connection broke' }
+  const line = readableLine({ level: 'warn', message: 'event work failed', kind: '', fields })
+  assert.match(line, /^\d\d:\d\d:\d\d warn {2}event work failed: the connection broke \(shard=1 part=sequencer\)$/)
+})
