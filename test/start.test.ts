@@ -19,9 +19,6 @@ const STREAMS = 100
 /** What the first start of a fresh clone may take; usually it is a quarter of that. */
 const FIRST_READY_SECONDS_MAX = 20
 
-/** The end of an error: what happened is one line; what to do about it stands below, indented. */
-const ONE_LINE = '\n {2}.*\n'
-
 /** What a process printed about how long its start took. */
 function readySeconds(shop: ShopProcess): number {
   return Number(/^ready in (\d+\.\d) s\./m.exec(shop.output())?.[1])
@@ -103,7 +100,7 @@ test('a data folder in use is refused in one line, and its owner goes on', async
       CONSOLE_PORT: '0',
     })
     assert.equal(second.code, 1)
-    assert.match(second.stderr, new RegExp(`^error DATA_DIR_LOCKED: .*${owner.child.pid}.*${ONE_LINE}$`))
+    assert.match(second.stderr, new RegExp(`^error DATA_DIR_LOCKED: .*${owner.child.pid}.*\\n$`))
     assert.equal((await fetch(`${owner.gateway}/products`)).status, 200)
     owner.signal('SIGTERM')
     assert.equal(await owner.exited, 0)
@@ -125,7 +122,7 @@ test('a busy port is refused in one line before anything is written', async () =
       CONSOLE_PORT: '0',
     })
     assert.equal(result.code, 1)
-    assert.match(result.stderr, new RegExp(`^error RUNTIME_PORT_BUSY: .*${port}.*ADMIN_PORT.*${ONE_LINE}$`))
+    assert.match(result.stderr, new RegExp(`^error RUNTIME_PORT_BUSY: .*${port}.*ADMIN_PORT.*\\n$`))
     assert.deepEqual(await readdir(dataDir.path), [])
   } finally {
     holder.close()
