@@ -114,6 +114,13 @@ test('an application that is not there is refused, also when a file of another n
   assert.match(broken.stderr, /^error RUNTIME_APP_INVALID: .*broken\.ts does not load: it has 2 problems: one; two\n$/)
 })
 
+test('an Admin API that would be open to everyone is refused before anything is started', async () => {
+  await writeFile(join(folder, 'empty.ts'), "export default { name: 'e', services: [], gateway: { consumers: [] } }\n")
+  const { code, stdout, stderr } = await groundswell(['start', 'empty.ts'], { ADMIN_HOST: '0.0.0.0' })
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^error RUNTIME_OPTIONS_INVALID: ADMIN_HOST is "0\.0\.0\.0", .*set ADMIN_TOKEN too.*\n$/)
+})
+
 test('the help of start names every variable of the environment with its default', async () => {
   const { stdout } = await groundswell(['start', '--help'])
   for (const line of [

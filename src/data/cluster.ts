@@ -125,7 +125,7 @@ class PooledCluster implements OpenCluster {
   async verify(timeoutMs: number): Promise<void> {
     const answers = await Promise.all(this.shards.map((shard) => shard.ping(timeoutMs)))
     const failures = answers.filter((answer) => answer !== undefined)
-    if (failures.length > 0) throw dataError('DATA_UNREACHABLE', failures.join('; '))
+    if (failures.length > 0) throw dataError('DATA_UNREACHABLE', `${failures.join('; ')}: start it, or correct its URL`)
     await verifyShards(this.shards)
   }
 

@@ -49,7 +49,7 @@ async function claimEach([shard, ...others]: readonly Shard[], claim: Claim): Pr
   await shard?.transaction(async (tx) => {
     const [lock] = await tx.query<{ free: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS free', [CLAIM_LOCK])
     if (lock?.free !== true)
-      throw mismatch(`shard ${shard.index} (${shard.label}) is the database of another shard, too`)
+      throw mismatch(`shard ${shard.index} (${shard.label}) is the database of another shard, too: correct its URL`)
     await becomeShard(tx, claim)
     await claimEach(others, claim)
   })
@@ -74,13 +74,15 @@ function refuseStrangers(shards: readonly Shard[], identities: readonly (Identit
       throw mismatch(`${where} is empty, but the cluster of shard 0 has been in use: restore it, or correct the URL`)
     }
     if (identity.shards !== shards.length) {
-      throw mismatch(`${where} belongs to a cluster of ${identity.shards} shards, but ${shards.length} were given`)
+      throw mismatch(
+        `${where} belongs to a cluster of ${identity.shards} shards, but ${shards.length} were given: give the URLs of all`,
+      )
     }
     if (identity.shard !== index) {
       throw mismatch(`${where} is shard ${identity.shard} of its cluster: give the URLs in the order of the shards`)
     }
     if (identity.cluster_id !== clusterId)
-      throw mismatch(`${where} belongs to another cluster than the shards before it`)
+      throw mismatch(`${where} belongs to another cluster than the shards before it: correct its URL`)
   }
 }
 

@@ -136,7 +136,7 @@ async function takeTurn(client: pg.Client, target: MigrationTarget): Promise<voi
     const where = `shard ${target.index} (${target.label})`
     throw dataError(
       'DATA_MIGRATION_FAILED',
-      `${where}: another process has been migrating it for ${MIGRATION_TURN_MS} ms`,
+      `${where}: another process has been migrating it for ${MIGRATION_TURN_MS} ms: start again when it is done`,
       {
         cause: error,
       },

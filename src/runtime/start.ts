@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { type App, assertLimits, newId, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
-import { gatewayMigrations } from '../gateway/index.ts'
+import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
 import {
   type Caller,
   createCaller,
@@ -60,6 +60,7 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
       '--only runs a part of the application, and parts share databases: run `groundswell database`, or use servers of your own, and set DATABASE_URLS',
     )
   }
+  assertAdminGuarded(topology, settings)
   await assertPortsFree(wantedPorts(topology, settings))
   const started = new StartedParts()
   // A signal is obeyed wherever there is progress: each line says that one step is whole and another begins.
@@ -180,6 +181,15 @@ async function seed(services: readonly ServiceDeclaration[], cluster: OpenCluste
 
 function consumes(service: ServiceDeclaration): boolean {
   return service.consumers.length > 0
+}
+
+/** The Admin API refuses this as well, but only once everything else has been started. */
+function assertAdminGuarded(topology: Topology, { admin }: RuntimeOptions): void {
+  if (!topology.gateway || admin.token !== undefined || isLoopbackName(admin.host)) return
+  throw runtimeError(
+    'RUNTIME_OPTIONS_INVALID',
+    `ADMIN_HOST is "${admin.host}", which would open the Admin API to others: set ADMIN_TOKEN too, or leave ADMIN_HOST at 127.0.0.1`,
+  )
 }
 
 function wantedPorts(topology: Topology, settings: RuntimeOptions): WantedPort[] {

@@ -173,7 +173,7 @@ async function initdb(site: Site): Promise<void> {
   const problem = await runDetached(command)
   if (problem !== undefined) {
     await rm(draft, { recursive: true, force: true })
-    throw dataError('DATA_ENGINE_FAILED', `initdb could not fill ${site.dataDir}: ${problem}`)
+    throw dataError('DATA_ENGINE_FAILED', `initdb could not make the databases in ${site.dataDir}: ${problem}`)
   }
   await rename(draft, site.dataDir)
 }

@@ -132,7 +132,7 @@ export async function assertSequenceUncached(shard: Queryable, label: string): P
   if (row?.cache === 1) return
   throw eventsError(
     'EVENTS_OUTBOX_SEQUENCE_CACHED',
-    `${label}: the outbox sequence caches ${row?.cache} values per connection`,
+    `${label}: the outbox sequence caches ${row?.cache} values per connection, which breaks the order of events: run ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 1`,
   )
 }
 

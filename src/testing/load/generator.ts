@@ -282,7 +282,11 @@ function reach(hostname: string, port: number): Promise<string> {
     })
     socket.once('error', (cause) => {
       reject(
-        loadError('LOAD_TARGET_UNREACHABLE', `nothing answers at ${hostname}:${port}: ${messageOf(cause)}`, { cause }),
+        loadError(
+          'LOAD_TARGET_UNREACHABLE',
+          `nothing answers at ${hostname}:${port} (${messageOf(cause)}): start the application, or give its --url`,
+          { cause },
+        ),
       )
     })
   })

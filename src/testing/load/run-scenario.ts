@@ -60,7 +60,10 @@ export async function loadScenario(file: URL): Promise<Scenario<unknown>> {
     },
   )
   if (typeof value?.name !== 'string' || typeof value.prepare !== 'function' || typeof value.request !== 'function') {
-    throw loadError('LOAD_SCENARIO_INVALID', `${file.pathname} has no scenario as its default export`)
+    throw loadError(
+      'LOAD_SCENARIO_INVALID',
+      `${file.pathname} has no scenario as its default export: { name, prepare, request }`,
+    )
   }
   return value as Scenario<unknown>
 }
@@ -69,12 +72,13 @@ function arrivalsOf<State>(scenario: Scenario<State>, options: ScenarioOptions):
   const { shape: given = {}, settings = {} } = options
   const own = typeof scenario.shape === 'function' ? scenario.shape(settings) : (scenario.shape ?? {})
   if (given.rate !== undefined && given.burst !== undefined) {
-    throw loadError('LOAD_OPTIONS_INVALID', 'a rate and a burst exclude each other')
+    throw loadError('LOAD_OPTIONS_INVALID', 'a rate and a burst exclude each other: give one of them')
   }
   const burst = given.rate === undefined ? (given.burst ?? own.burst) : undefined
   if (burst !== undefined) return { kind: 'burst', count: burst }
   const rate = given.rate ?? own.rate
-  if (rate === undefined) throw loadError('LOAD_OPTIONS_INVALID', `scenario ${scenario.name} needs a rate`)
+  if (rate === undefined)
+    throw loadError('LOAD_OPTIONS_INVALID', `scenario ${scenario.name} needs a rate: give --rate or --burst`)
   const durationMs = given.durationMs ?? own.durationMs ?? DURATION_MS_DEFAULT
   const kind = given.arrivals ?? own.arrivals ?? 'fixed'
   return kind === 'fixed' ? { kind, rate, durationMs } : { kind, rate, durationMs, seed: options.seed ?? 1 }
@@ -91,7 +95,7 @@ async function prepare<State>(scenario: Scenario<State>, setup: ScenarioSetup): 
     if (cause instanceof GroundswellError) throw cause
     const unreachable = cause instanceof TypeError && cause.cause !== undefined
     if (unreachable) {
-      const why = `${setup.url} or ${setup.adminUrl} does not answer: ${messageOf(cause.cause)}`
+      const why = `${setup.url} or ${setup.adminUrl} does not answer: ${messageOf(cause.cause)}; start the application, or give --url and --admin-url`
       throw loadError('LOAD_TARGET_UNREACHABLE', why, { cause })
     }
     throw loadError('LOAD_PREPARE_FAILED', `scenario ${scenario.name}: ${messageOf(cause)}`, { cause })
