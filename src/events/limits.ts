@@ -50,9 +50,9 @@ export const TAIL_EVENTS_MAX = 10_000
 export const DELIVERY_EVENTS_MAX = 4_000
 
 /**
- * Pause between two deliveries of a group on a shard under load, so that transactions are few and large; the first after
- * a pause goes at once. At 1,000 orders a second 60 instead of 20 halved the transactions, and the time to accept an
- * order fell from 43 to 14 ms.
+ * Pause between two deliveries of a group on a shard under load, so that transactions are few and large; the first
+ * after a pause goes at once. At 1,000 orders a second 60 instead of 20 halved the transactions, and the time to accept
+ * an order fell from 43 to 14 ms.
  */
 export const DELIVERY_LINGER_MS = 60
 
