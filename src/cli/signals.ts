@@ -29,19 +29,16 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
- * Aborts at the first signal to stop, and keeps the process alive until then: a server in a process of its own does
- * not. Later signals are answered with a line, and the third ends the process with 1.
+ * Aborts at the first signal to stop. Keeps the process alive, also while it drains: a server in a process of its own
+ * does not. Commands end explicitly. Later signals are answered with a line, and the third ends the process with 1.
  */
 export function stopRequested(log: (line: string) => void): AbortSignal {
   const meaningOf = createSignalPolicy()
   const stop = new AbortController()
-  const alive = setInterval(() => undefined, TIMER_MS_MAX)
+  setInterval(() => undefined, TIMER_MS_MAX)
   const received = () => {
     const meaning = meaningOf(performance.now())
-    if (meaning === 'stop') {
-      clearInterval(alive)
-      stop.abort(new Error('asked to stop'))
-    }
+    if (meaning === 'stop') stop.abort(new Error('asked to stop'))
     if (meaning === 'again') log('still finishing what was accepted; once more ends it at once')
     if (meaning === 'abort') process.exit(1)
   }

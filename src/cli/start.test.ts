@@ -122,6 +122,20 @@ test('a reader of the output that goes away stops it in order', async () => {
   assert.deepEqual(await leftBehind(join(folder, 'data')), [])
 })
 
+test('after kill -9 the next start takes the PostgreSQL over, and stops it in order', async () => {
+  const killed = groundswell(['database'])
+  await killed.says(/^ready/m)
+  killed.child.kill('SIGKILL')
+  await killed.exited
+  const next = groundswell(['database'])
+  await next.says(/^ready/m)
+  assert.match(next.output().stderr, /^taking over the PostgreSQL/)
+  next.child.kill('SIGTERM')
+  assert.equal(await next.exited, 0)
+  assert.match(next.output().stderr, /\nstopped\n$/)
+  assert.deepEqual(await leftBehind(join(folder, 'data')), [])
+})
+
 test('processes that start at once on empty databases migrate them once, and all run', async () => {
   const server = await startEmbeddedPostgres({ dataDir: join(folder, 'shared', 'postgres'), shards: 2 })
   try {

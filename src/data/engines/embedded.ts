@@ -97,7 +97,8 @@ function handle(running: Running, { urls, lock }: { urls: readonly string[]; loc
   let stopping: Promise<void> | undefined
   const stop = async (options: StopOptions) => {
     await stopPostmaster(running.pid, options)
-    await running.exited
+    // That of a stranger is noticed late, by a timer that keeps no process alive; it is gone by now in any case.
+    if (!running.adopted) await running.exited
     await lock.release()
   }
   return {
