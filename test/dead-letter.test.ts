@@ -18,7 +18,7 @@ let buyer: Awaited<ReturnType<typeof clientOf>>
 
 before(async () => {
   dataDir = await temporaryDataDir()
-  shop = await startShop(dataDir.path)
+  shop = await startShop(dataDir.path, { env: { EVENTS_ATTEMPTS_MAX: '4' } })
   buyer = await clientOf(shop)
 })
 

@@ -43,6 +43,15 @@ const Environment = z.object({
         .optional(),
     )
     .describe('PostgreSQL servers of yours instead of the embedded one: one URL per shard, separated by commas.'),
+  EVENTS_ATTEMPTS_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'Attempts of an event that keeps failing before it is a dead letter; 15, about four minutes, when not set.',
+    ),
   CONNECTIONS_MAX: z.coerce
     .number()
     .int()
@@ -61,6 +70,8 @@ export type RuntimeOptions = {
   readonly shards: number
   readonly postgresPort: number
   readonly databaseUrls: readonly string[] | undefined
+  /** Undefined leaves it to events. */
+  readonly eventsAttemptsMax: number | undefined
   readonly connectionsMax: number
   /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
   readonly originOf: (service: string) => string
@@ -88,6 +99,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     shards: value.SHARDS,
     postgresPort: value.POSTGRES_PORT,
     databaseUrls: value.DATABASE_URLS,
+    eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
     connectionsMax: value.CONNECTIONS_MAX,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }

@@ -118,6 +118,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
     groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
     owner: `${hostname()}:${process.pid}:${newId().slice(-12)}`,
     sequence: topology.services.length > 0,
+    ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })
   started.push('events', (options) => events.stop(options))
   log('opening ports')
