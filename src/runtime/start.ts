@@ -121,6 +121,8 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })
   started.push('events', (options) => events.stop(options))
+  // Closing is idempotent: services refuse what is new before delivery ends, not after.
+  started.push('services', (options) => host.close(options))
   log('opening ports')
   if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
   const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
