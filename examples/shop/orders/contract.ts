@@ -93,7 +93,8 @@ const PlacedOrder = z.object({
 export type OrderPlaced = z.infer<typeof PlacedOrder>
 export const OrderPlaced = event('order.placed', 1, PlacedOrder, byUser)
 
-const ConfirmedOrder = z.object({ orderId: z.string(), userId: UserId })
+/** Paid and reserved: all that it takes to ship it. */
+const ConfirmedOrder = z.object({ orderId: z.string(), userId: UserId, name: z.string() })
 export type OrderConfirmed = z.infer<typeof ConfirmedOrder>
 export const OrderConfirmed = event('order.confirmed', 1, ConfirmedOrder, byUser)
 

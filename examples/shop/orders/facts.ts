@@ -1,7 +1,6 @@
 import { bucketOf, emit, type Transaction } from 'groundswell'
 import { joinByIndex } from '../index-joins.ts'
-import { OrderConfirmed, OrderRejected, type OrderStatus, type PricedLine, type RejectionReason } from './contract.ts'
-import { readCustomers } from './projection.ts'
+import { OrderConfirmed, OrderRejected, type PricedLine, type RejectionReason } from './contract.ts'
 
 /**
  * What other services report about orders, and what follows from it. The order service is the process manager:
@@ -37,17 +36,14 @@ export async function applyFacts(tx: Transaction, facts: readonly Fact[]): Promi
     news.map(({ shippedAtMs }) => shippedAtMs ?? null),
   ])
   const traces = new Map(news.map(({ orderId, traceparent }) => [orderId, { traceparent }]))
-  const traceOf = (orderId: string) => traces.get(orderId) ?? { traceparent: '' }
-  for (const { orderId, userId, status } of moved) {
-    if (status === 'confirmed') emit(tx, OrderConfirmed, { orderId, userId }, traceOf(orderId))
-  }
-  const rejected = moved.filter(({ status }) => status === 'rejected')
-  if (rejected.length === 0) return
-  const customers = await readCustomers(tx, rejected)
-  for (const { orderId, userId, reason, lines, totalCents } of rejected) {
-    const { email = '', name = '' } = customers.get(userId) ?? {}
-    const priced = JSON.parse(lines) as PricedLine[]
-    emit(tx, OrderRejected, { orderId, userId, email, name, reason, lines: priced, totalCents }, traceOf(orderId))
+  for (const { orderId, userId, status, email, name, reason, lines, totalCents } of moved) {
+    const trace = traces.get(orderId) ?? { traceparent: '' }
+    if (status === 'confirmed') {
+      emit(tx, OrderConfirmed, { orderId, userId, name }, trace)
+    } else {
+      const priced = JSON.parse(lines) as PricedLine[]
+      emit(tx, OrderRejected, { orderId, userId, email, name, reason, lines: priced, totalCents }, trace)
+    }
   }
 }
 
@@ -81,7 +77,10 @@ export function foldFacts(facts: readonly Fact[]): readonly OrderNews[] {
 type MovedOrder = {
   readonly orderId: string
   readonly userId: number
-  readonly status: OrderStatus
+  readonly status: 'confirmed' | 'rejected'
+  readonly email: string
+  readonly name: string
+  /** These three only of rejected orders. */
   readonly reason: RejectionReason
   readonly lines: string
   readonly totalCents: number
@@ -118,7 +117,9 @@ const APPLY = `
     ) AS f
     WHERE o.bucket = f.bucket AND o.order_id = f.order_id
     RETURNING o.order_id, o.user_id, o.status, o.reason, o.total_cents, o.moved,
-      CASE WHEN o.status = 'rejected' THEN o.lines END AS lines
+      CASE WHEN o.status = 'rejected' THEN o.lines END AS lines, o.bucket
   )
-  SELECT order_id AS "orderId", user_id AS "userId", status, reason, lines, total_cents AS "totalCents"
-  FROM noted WHERE moved AND status IN ('confirmed', 'rejected')`
+  SELECT order_id AS "orderId", noted.user_id AS "userId", email, name, status, reason, lines,
+    total_cents AS "totalCents"
+  FROM noted LEFT JOIN orders.customer AS c ON c.bucket = noted.bucket AND c.user_id = noted.user_id
+  WHERE moved AND status IN ('confirmed', 'rejected')`
