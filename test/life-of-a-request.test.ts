@@ -70,7 +70,8 @@ test('one order goes through the steps of the architecture page in their order, 
   const traced = (
     await askEveryShard<{ topic: string; shard: number }>(
       urls,
-      `SELECT DISTINCT topic FROM groundswell.log_segment, jsonb_array_elements(records::jsonb) AS record
+      `SELECT DISTINCT topic FROM groundswell.log_segment JOIN groundswell.segment ON segment.id = log_segment.segment,
+         jsonb_array_elements(records::jsonb) AS record
        WHERE record->>4 LIKE '%' || $1 || '%'`,
       [TRACE],
     )

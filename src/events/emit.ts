@@ -5,6 +5,7 @@ import { eventsError } from './errors.ts'
 import { EMITTED_EVENTS_MAX, SEGMENT_CHARS_MAX } from './limits.ts'
 import { encodeRecord } from './segment.ts'
 import { outboxWritten } from './signals.ts'
+import { writtenSegments } from './written.ts'
 
 /**
  * Writes an event as part of the transaction: it exists if and only if the transaction commits. Rows are inserted once,
@@ -41,7 +42,7 @@ export function emit<Payload>(
     occurredAtMs: systemClock.now(),
     payload,
   })
-  emitted(tx).add(type.name, record)
+  emitted(tx).add(type.name, id, record)
   return id
 }
 
@@ -49,16 +50,21 @@ const EMITTED = Symbol('events emitted by a transaction')
 
 function emitted(tx: Transaction): EmittedEvents {
   return tx.attach(EMITTED, () => {
-    const events = new EmittedEvents(() => tx.beforeCommit(() => insertOutbox(tx, events.take())))
+    const events = new EmittedEvents(() => tx.beforeCommit(() => write(tx, events.take())))
     tx.afterCommit(() => outboxWritten(tx.shard))
     return events
   })
 }
 
+function write(tx: Transaction, rows: readonly OutboxRow[]): void {
+  insertOutbox(tx, rows)
+  writtenSegments.add(tx.shard, rows)
+}
+
 /** The events of one transaction, joined into segments as they come. */
 class EmittedEvents {
   private rows: OutboxRow[] = []
-  private readonly open = new Map<string, { events: number; records: string }>()
+  private readonly open = new Map<string, { id: string; events: number; records: string }>()
   private readonly onFirst: () => void
   private count = 0
 
@@ -67,17 +73,17 @@ class EmittedEvents {
     this.onFirst = onFirst
   }
 
-  add(topic: string, record: string): void {
+  add(topic: string, id: string, record: string): void {
     if (++this.count > EMITTED_EVENTS_MAX) {
       throw eventsError('EVENTS_TOO_MANY', `one transaction emitted more than ${EMITTED_EVENTS_MAX} events`)
     }
     if (this.open.size === 0) this.onFirst()
     const segment = this.open.get(topic)
     if (segment === undefined) {
-      this.open.set(topic, { events: 1, records: record })
+      this.open.set(topic, { id, events: 1, records: record })
     } else if (segment.records.length + record.length > SEGMENT_CHARS_MAX) {
-      this.rows.push({ topic, events: segment.events, records: `[${segment.records}]` })
-      this.open.set(topic, { events: 1, records: record })
+      this.rows.push({ topic, ...segment, records: `[${segment.records}]` })
+      this.open.set(topic, { id, events: 1, records: record })
     } else {
       segment.events += 1
       segment.records += `,${record}`
@@ -87,7 +93,7 @@ class EmittedEvents {
   /** All segments in the order of writing within each topic; starts afresh. */
   take(): readonly OutboxRow[] {
     const rows = this.rows
-    for (const [topic, { events, records }] of this.open) rows.push({ topic, events, records: `[${records}]` })
+    for (const [topic, segment] of this.open) rows.push({ topic, ...segment, records: `[${segment.records}]` })
     this.rows = []
     this.open.clear()
     return rows

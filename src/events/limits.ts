@@ -6,6 +6,9 @@
  */
 export const SEGMENT_CHARS_MAX = 32_000
 
+/** Text of a shard's segments kept until they are in its log, in UTF-16 units: a second of a busy shop. */
+export const WRITTEN_CHARS_MAX = 1_000_000
+
 /** Events of one transaction: beyond it the transaction holds its locks longer than its neighbours should wait. */
 export const EMITTED_EVENTS_MAX = 20_000
 

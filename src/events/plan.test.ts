@@ -106,7 +106,7 @@ describe('a segment', () => {
   test('is read back as it was written, without a line break in between', () => {
     const records = `[${record({ text: 'line\nbreak' })},${record({ n: 2 })}]`
     assert.ok(!records.includes('\n'))
-    const [first, second] = decodeSegment({ topic: 'test.tick', lastOffset: 10, events: 2, records })
+    const [first, second] = decodeSegment({ id: 'first', topic: 'test.tick', lastOffset: 10, events: 2, records })
     assert.deepEqual(first, {
       topic: 'test.tick',
       offset: 9,
@@ -126,9 +126,12 @@ describe('a segment', () => {
 
   test('that is not what the writer makes is an error that names it', () => {
     const broken = { code: 'EVENTS_LOG_UNREADABLE', message: /segment 10 of test.tick/ }
-    assert.throws(() => decodeSegment({ topic: 'test.tick', lastOffset: 10, events: 2, records: '[[' }), broken)
     assert.throws(
-      () => decodeSegment({ topic: 'test.tick', lastOffset: 10, events: 2, records: `[${record(1)}]` }),
+      () => decodeSegment({ id: 'first', topic: 'test.tick', lastOffset: 10, events: 2, records: '[[' }),
+      broken,
+    )
+    assert.throws(
+      () => decodeSegment({ id: 'first', topic: 'test.tick', lastOffset: 10, events: 2, records: `[${record(1)}]` }),
       broken,
     )
   })

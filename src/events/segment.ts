@@ -7,6 +7,8 @@ import { eventsError } from './errors.ts'
  * `[[id, version, bucket, key, traceparent, occurredAtMs, payload], …]`.
  */
 export type Segment = {
+  /** Of its first event. */
+  readonly id: string
   readonly topic: string
   readonly lastOffset: number
   /** How many events, 1 or more: they hold the offsets up to `lastOffset`. */

@@ -14,6 +14,7 @@ import {
 import { backoffMs } from './pause.ts'
 import type { Segment } from './segment.ts'
 import { Gate } from './signals.ts'
+import { writtenSegments } from './written.ts'
 
 export type SequencerOptions = {
   readonly shard: Shard
@@ -107,7 +108,12 @@ export class Sequencer {
       segmentsMax: DRAIN_SEGMENTS_MAX,
       leaseMs: LEASE_MS,
       notify,
+      written: writtenSegments.of(shard.index),
     })
+    writtenSegments.forget(
+      shard.index,
+      segments.map(({ id }) => id),
+    )
     if (segments.length < DRAIN_SEGMENTS_MAX) this.floor.emptied(ended)
     if (segments.length === 0) {
       await this.noticeLate()

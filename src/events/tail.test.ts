@@ -90,5 +90,11 @@ function segment(first: number, events: number): Segment {
     occurredAtMs: 0,
     payload: {},
   })
-  return { topic: TOPIC, lastOffset: first + events - 1, events, records: `[${Array(events).fill(record).join(',')}]` }
+  return {
+    id: `${first}`,
+    topic: TOPIC,
+    lastOffset: first + events - 1,
+    events,
+    records: `[${Array(events).fill(record).join(',')}]`,
+  }
 }

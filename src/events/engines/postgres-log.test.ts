@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { newId } from '../../core/index.ts'
 import { systemMigrations } from '../../data/index.ts'
 import { startTestCluster, until } from '../../testing/index.ts'
 import { eventLogContract } from '../contract.ts'
 import { eventsMigrations, startEvents } from '../index.ts'
 import { holdLeases } from './postgres-leases.ts'
-import { drainOutbox, insertOutbox, LOG_CHANNEL, OutboxFloor } from './postgres-log.ts'
+import { drainOutbox, insertOutbox, LOG_CHANNEL, OutboxFloor, readLog } from './postgres-log.ts'
 
 const start = (shards: number) => startTestCluster({ shards, migrations: [systemMigrations, eventsMigrations] })
 
@@ -23,7 +24,7 @@ describe('the outbox in PostgreSQL', () => {
     home().transaction(async (tx) =>
       insertOutbox(
         tx,
-        records.map((one) => ({ topic: 'test.row', events: 1, records: one })),
+        records.map((one) => ({ id: newId(), topic: 'test.row', events: 1, records: one })),
       ),
     )
   const depth = async () => (await home().query('SELECT FROM groundswell.outbox')).length
@@ -31,7 +32,7 @@ describe('the outbox in PostgreSQL', () => {
     (await holdLeases(home(), owner, { names: ['sequencer'], leaseMs: 60_000 }))[0]?.epoch
   const expire = () => home().query(`UPDATE groundswell.lease SET expires_at = '-infinity'`)
   const drain = (owner: string, epoch: number, floor = 0) =>
-    drainOutbox(home(), { owner, epoch, floor, segmentsMax: 100, leaseMs: 60_000, notify: false })
+    drainOutbox(home(), { owner, epoch, floor, segmentsMax: 100, leaseMs: 60_000, notify: false, written: new Map() })
 
   test('a start is refused when the outbox sequence caches positions', async () => {
     await home().query('ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 10')
@@ -79,6 +80,30 @@ describe('the outbox in PostgreSQL', () => {
     assert.equal((await drain('new', epoch + 1)).length, 1)
   })
 
+  test('a drain reads back only the segments that this process does not know', async () => {
+    await expire()
+    const epoch = (await hold('reader')) ?? 0
+    const [own, other] = [newId(), newId()]
+    await home().transaction(async (tx) =>
+      insertOutbox(tx, [
+        { id: own, topic: 'test.row', events: 1, records: '["own"]' },
+        { id: other, topic: 'test.row', events: 1, records: '["other"]' },
+      ]),
+    )
+    const written = new Map([[own, '["as written"]']])
+    const limits = { floor: 0, segmentsMax: 100, leaseMs: 60_000, notify: false }
+    const segments = await drainOutbox(home(), { owner: 'reader', epoch, written, ...limits })
+    assert.deepEqual(
+      segments.map(({ id, records }) => [id, records]),
+      [
+        [own, '["as written"]'],
+        [other, '["other"]'],
+      ],
+    )
+    const [logged] = await readLog(home(), new Map([['test.row', segments[0]?.lastOffset ?? 0]]), 1)
+    assert.equal(logged?.records, '["own"]')
+  })
+
   test('a drain tells other processes only when asked to', async () => {
     await expire()
     const epoch = (await hold('teller')) ?? 0
@@ -86,7 +111,8 @@ describe('the outbox in PostgreSQL', () => {
     const unlisten = await testCluster.cluster.listen(0, LOG_CHANNEL, (payload) => heard.push(payload))
     const move = async (notify: boolean) => {
       await write('[7]')
-      await drainOutbox(home(), { owner: 'teller', epoch, floor: 0, segmentsMax: 100, leaseMs: 60_000, notify })
+      const limits = { floor: 0, segmentsMax: 100, leaseMs: 60_000, written: new Map() }
+      await drainOutbox(home(), { owner: 'teller', epoch, notify, ...limits })
     }
     await move(false)
     await move(true)
@@ -109,7 +135,7 @@ describe('the outbox in PostgreSQL', () => {
     const open = Promise.withResolvers<void>()
     const inserted = Promise.withResolvers<void>()
     const late = home().transaction(async (tx) => {
-      insertOutbox(tx, [{ topic: 'test.row', events: 1, records: '[5]' }])
+      insertOutbox(tx, [{ id: newId(), topic: 'test.row', events: 1, records: '[5]' }])
       await tx.query('SELECT 1')
       inserted.resolve()
       await open.promise

@@ -6,7 +6,13 @@ import type { Segment } from '../segment.ts'
  * The event log in PostgreSQL: business transactions insert into the outbox, the sequencer moves committed rows into
  * the log and gives them their offsets. Why it drains instead of keeping a cursor: docs/decisions/0006.
  */
-export type OutboxRow = { readonly topic: string; readonly events: number; readonly records: string }
+export type OutboxRow = {
+  /** Of the first event. */
+  readonly id: string
+  readonly topic: string
+  readonly events: number
+  readonly records: string
+}
 
 export type Drain = {
   readonly owner: string
@@ -17,6 +23,8 @@ export type Drain = {
   readonly leaseMs: number
   /** Whether to tell other processes. */
   readonly notify: boolean
+  /** Records by segment that need not be read back, since this process wrote them. */
+  readonly written: ReadonlyMap<string, string>
 }
 
 /** Other processes listen here for "the log of this shard has grown". */
@@ -25,18 +33,24 @@ export const LOG_CHANNEL = 'groundswell_log'
 // Records hold no line break, being JSON, so that joining them by one spares both sides the escaping of an array
 // literal.
 const INSERT_OUTBOX = `
-INSERT INTO groundswell.outbox (topic, events, records)
-SELECT e.topic, e.events, e.records
-FROM ROWS FROM (unnest($1::text[]), unnest($2::int[]), string_to_table($3, E'\\n'))
-  WITH ORDINALITY AS e(topic, events, records, n)
-ORDER BY e.n`
+WITH e AS MATERIALIZED (
+  SELECT * FROM ROWS FROM (unnest($1::uuid[]), unnest($2::text[]), unnest($3::int[]), string_to_table($4, E'\\n'))
+    WITH ORDINALITY AS e(id, topic, events, records, n)
+), stored AS (
+  INSERT INTO groundswell.segment (id, records) SELECT id, records FROM e
+)
+INSERT INTO groundswell.outbox (topic, events, segment) SELECT topic, events, id FROM e ORDER BY n`
 
 /**
  * Adds rows to the outbox in their order. Not awaited, so that COMMIT travels with it: should it fail, so does COMMIT.
  */
 export function insertOutbox(tx: Transaction, rows: readonly OutboxRow[]): void {
-  const records = rows.map((row) => row.records).join('\n')
-  void tx.query(INSERT_OUTBOX, [rows.map((row) => row.topic), rows.map((row) => row.events), records])
+  void tx.query(INSERT_OUTBOX, [
+    rows.map((row) => row.id),
+    rows.map((row) => row.topic),
+    rows.map((row) => row.events),
+    rows.map((row) => row.records).join('\n'),
+  ])
 }
 
 // One statement, hence one transaction. The lease is updated, not read, so that a process that takes it over waits for
@@ -53,7 +67,7 @@ WITH due AS MATERIALIZED (
 ), taken AS (
   DELETE FROM groundswell.outbox
   WHERE ctid = ANY (ARRAY(SELECT row_id FROM due WHERE EXISTS (SELECT FROM lease)))
-  RETURNING pos, topic, events, records, written_at
+  RETURNING pos, topic, events, segment, written_at
 ), ranked AS (
   SELECT *, sum(events) OVER (PARTITION BY topic ORDER BY pos DESC) AS from_end FROM taken
 ), head AS (
@@ -62,25 +76,32 @@ WITH due AS MATERIALIZED (
   ON CONFLICT (topic) DO UPDATE SET next_offset = h.next_offset + excluded.next_offset
   RETURNING topic, next_offset
 )
-INSERT INTO groundswell.log_segment (topic, last_offset, events, records, written_at)
-SELECT r.topic, h.next_offset - r.from_end + r.events - 1, r.events, r.records, r.written_at
+INSERT INTO groundswell.log_segment AS l (topic, last_offset, events, segment, written_at)
+SELECT r.topic, h.next_offset - r.from_end + r.events - 1, r.events, r.segment, r.written_at
 FROM ranked AS r JOIN head AS h USING (topic)
 ORDER BY r.topic, r.from_end DESC
-RETURNING topic, last_offset AS "lastOffset", events, records`
+RETURNING topic, last_offset AS "lastOffset", events, segment AS id,
+  CASE WHEN segment <> ALL ($7::uuid[]) THEN (SELECT records FROM groundswell.segment AS s WHERE s.id = l.segment) END
+    AS records`
 
 /**
  * Moves the oldest committed outbox rows to the log, in the order of their positions, and returns them. Returns none
  * when nothing is there or when the lease has gone to another epoch. Exactly once: a row is deleted and appended
  * together.
  */
-export function drainOutbox(shard: Queryable, drain: Drain): Promise<readonly Segment[]> {
-  const { owner, epoch, floor, segmentsMax, leaseMs, notify } = drain
-  return shard.query<Segment>(DRAIN, [owner, epoch, floor, segmentsMax, leaseMs, notify])
+export async function drainOutbox(shard: Queryable, drain: Drain): Promise<readonly Segment[]> {
+  const { owner, epoch, floor, segmentsMax, leaseMs, notify, written } = drain
+  const known = [...written.keys()]
+  const rows = await shard.query<Omit<Segment, 'records'> & { readonly id: string; readonly records: string | null }>(
+    DRAIN,
+    [owner, epoch, floor, segmentsMax, leaseMs, notify, known],
+  )
+  return rows.map((row) => ({ ...row, records: row.records ?? written.get(row.id) ?? '' }))
 }
 
 // `before` ends the read at enough events; what is cut off is not even fetched from where large texts are kept.
 const READ = `
-SELECT s.topic, s.last_offset AS "lastOffset", s.events, s.records
+SELECT s.topic, s.last_offset AS "lastOffset", s.events, s.segment AS id, t.records
 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS wanted(topic, next_offset, n)
 CROSS JOIN LATERAL (
   SELECT l.*, sum(l.events) OVER (ORDER BY l.last_offset) - l.events AS before
@@ -88,6 +109,7 @@ CROSS JOIN LATERAL (
   WHERE l.topic = wanted.topic AND l.last_offset >= wanted.next_offset
   ORDER BY l.last_offset LIMIT $3
 ) AS s
+JOIN groundswell.segment AS t ON t.id = s.segment
 WHERE s.before < $3
 ORDER BY wanted.n, s.last_offset`
 
