@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { encodeParameter } from './array-literal.ts'
+import { encodeParameters } from './array-parameter.ts'
 import { hookFailureFacts, slowQueryFacts, transactionFacts } from './channels.ts'
 import { type Connections, sendTogether, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
@@ -72,7 +72,7 @@ export async function runStatement(
   const startedAt = performance.now()
   const name = statementName(text)
   sendTogether(client)
-  const encoded = values?.map(encodeParameter)
+  const encoded = values === undefined ? undefined : encodeParameters(text, values)
   const result = await client.query({ text, values: encoded as unknown[], ...(name === undefined ? {} : { name }) })
   const ms = performance.now() - startedAt
   if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })

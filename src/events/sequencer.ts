@@ -3,7 +3,9 @@ import type { Shard } from '../data/index.ts'
 import { appended, workFailed } from './channels.ts'
 import { drainOutbox, notifyReaders, OutboxFloor, readSettledHeads } from './engines/postgres-log.ts'
 import {
-  DRAIN_LINGER_MS,
+  DRAIN_LINGER_MS_EACH,
+  DRAIN_LINGER_MS_MAX,
+  DRAIN_LINGER_MS_MIN,
   DRAIN_POLL_MS_MAX,
   DRAIN_POLL_MS_MIN,
   DRAIN_SEGMENTS_MAX,
@@ -32,7 +34,7 @@ export type SequencerOptions = {
 /**
  * Moves one shard's outbox to its log for as long as this process holds the lease of one epoch.
  *   polling:  every 5 ms, doubling to 250 ms while nothing comes; a signal from a writer ends the wait
- *   draining: at most one drain every DRAIN_LINGER_MS, at once again while drains come back full
+ *   draining: at most one drain every DRAIN_LINGER_MS_MIN, later after large ones, at once again while drains come back full
  *   failed:   the database is away; again after a pause, for as long as it takes, from the heads that the log has then
  *   stopped:  by `stop()`, when the lease has gone or the process ends; until it notices, an older epoch drains nothing
  */
@@ -76,7 +78,7 @@ export class Sequencer {
         if (count === DRAIN_SEGMENTS_MAX) continue
         if (count > 0) {
           pollMs = DRAIN_POLL_MS_MIN
-          await delay(Math.max(0, startedAtMs + DRAIN_LINGER_MS - performance.now()))
+          await delay(Math.max(0, startedAtMs + lingerMsAfter(count) - performance.now()))
         } else {
           pollMs = Math.min(DRAIN_POLL_MS_MAX, pollMs * 2)
         }
@@ -148,4 +150,9 @@ export class Sequencer {
     this.unnoticed = false
     if (this.options.others()) await notifyReaders(this.options.shard)
   }
+}
+
+/** Pause between the beginning of a drain that moved `segments` and that of the next. */
+function lingerMsAfter(segments: number): number {
+  return Math.min(DRAIN_LINGER_MS_MAX, Math.max(DRAIN_LINGER_MS_MIN, segments * DRAIN_LINGER_MS_EACH))
 }

@@ -6,7 +6,8 @@ import { readLog } from './engines/postgres-log.ts'
 import { eventsError } from './errors.ts'
 import {
   DELIVERY_EVENTS_MAX,
-  DELIVERY_LINGER_MS,
+  DELIVERY_LINGER_MS_MAX,
+  DELIVERY_LINGER_MS_MIN,
   PARKED_KEYS_MAX,
   PARKED_REFRESH_MS,
   POSITION_FLUSH_MS,
@@ -191,7 +192,7 @@ export class GroupWorker {
     if (unknown.size > 0 && events.length < max) await this.readFromLog(unknown, max - events.length, events)
     this.distrustsTail = false
     this.batchSize = events.length
-    this.lingerUntilMs = events.length > 0 && events.length < max ? performance.now() + DELIVERY_LINGER_MS : 0
+    this.lingerUntilMs = performance.now() + lingerMsAfter(events.length, max)
     return events
   }
 
@@ -261,6 +262,12 @@ export class GroupWorker {
     const { source, group } = this.options
     workFailed.publish({ shard: source.index, part: `group:${group.name}`, error, retryInMs })
   }
+}
+
+/** Pause between the beginning of this delivery and that of the next. */
+function lingerMsAfter(events: number, max: number): number {
+  if (events === 0 || events === max) return 0
+  return Math.min(DELIVERY_LINGER_MS_MAX, Math.max(DELIVERY_LINGER_MS_MIN, events))
 }
 
 function countParked({ targets }: Knowledge): number {
