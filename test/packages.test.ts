@@ -13,6 +13,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 
 type Manifest = {
   readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
   readonly allowScripts: Readonly<Record<string, boolean>>
 }
@@ -29,7 +30,8 @@ const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) a
 test('what runs imports only declared dependencies', () => {
   const undeclared = readSources(ROOT).flatMap((source) => {
     const forTests = isTest(source.path) || /^(?:test|bench)\//.test(source.path)
-    const declared = { ...manifest.dependencies, ...(forTests ? manifest.devDependencies : {}) }
+    const { dependencies, peerDependencies, devDependencies } = manifest
+    const declared = { ...dependencies, ...peerDependencies, ...(forTests ? devDependencies : {}) }
     return importsOf(source)
       .filter(({ specifier }) => /^[^./]/.test(specifier) && !/^(?:node:|groundswell(?:\/|$))/.test(specifier))
       .filter(({ specifier }) => declared[packageOf(specifier)] === undefined)
