@@ -33,6 +33,8 @@ async function startProxy(): Promise<{ url: string; loseAll(): void; stop(): voi
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = new URL(target)
+  // Through the proxy, not through the server's socket.
+  url.searchParams.delete('host')
   url.hostname = '127.0.0.1'
   url.port = String((server.address() as { port: number }).port)
   return {

@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { encodeParameters } from './array-parameter.ts'
 import { hookFailureFacts, slowQueryFacts, transactionFacts } from './channels.ts'
 import { type Connections, sendTogether, statementName } from './connection.ts'
@@ -73,10 +73,32 @@ export async function runStatement(
   const name = statementName(text)
   sendTogether(client)
   const encoded = values === undefined ? undefined : encodeParameters(text, values)
-  const result = await client.query({ text, values: encoded as unknown[], ...(name === undefined ? {} : { name }) })
+  const result = await submit(client, { text, name, values: encoded })
   const ms = performance.now() - startedAt
   if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })
   return result.rows
+}
+
+/**
+ * `client.query` without what it does for a config object: it copies that by property descriptors, which makes slow
+ * objects, and builds a stack trace per query.
+ */
+function submit(
+  client: pg.PoolClient,
+  { text, name, values }: { text: string; name: string | undefined; values: readonly unknown[] | undefined },
+): Promise<pg.QueryResult> {
+  const query: NamedQuery = new pg.Query(text, values as unknown[] | undefined)
+  if (name !== undefined) query.name = name
+  return new Promise((resolve, reject) => {
+    query.callback = (error, result) => (error ? reject(error) : resolve(result))
+    client.query(query)
+  })
+}
+
+/** The members of pg's Query that its types leave out. */
+type NamedQuery = pg.Query & {
+  name?: string
+  callback?: (error: Error | null | undefined, result: pg.QueryResult) => void
 }
 
 class TransactionSession implements Transaction {

@@ -2,8 +2,9 @@ import { type EventType, newId, systemClock } from '../core/index.ts'
 import { bucketOf, type Transaction } from '../data/index.ts'
 import { insertOutbox, type OutboxRow } from './engines/postgres-log.ts'
 import { eventsError } from './errors.ts'
+import { holdsJsonOnly } from './json-type.ts'
 import { EMITTED_EVENTS_MAX, SEGMENT_CHARS_MAX } from './limits.ts'
-import { encodeRecord } from './segment.ts'
+import { type EmittedEvent, encodeRecord } from './segment.ts'
 import { outboxWritten } from './signals.ts'
 import { writtenSegments } from './written.ts'
 
@@ -33,16 +34,10 @@ export function emit<Payload>(
   }
   const bucket = bucketOf(key)
   const id = newId(bucket)
-  const record = encodeRecord({
-    id,
-    version: type.version,
-    bucket,
-    key: String(key),
-    traceparent: context.traceparent,
-    occurredAtMs: systemClock.now(),
-    payload,
-  })
-  emitted(tx).add(type.name, id, record)
+  const { traceparent } = context
+  const envelope = { id, version: type.version, bucket, key: String(key), traceparent, occurredAtMs: systemClock.now() }
+  const record = encodeRecord({ ...envelope, payload })
+  emitted(tx).add(record, { envelope: { ...envelope, type: type.name, payload: checked.data }, type })
   return id
 }
 
@@ -56,15 +51,18 @@ function emitted(tx: Transaction): EmittedEvents {
   })
 }
 
-function write(tx: Transaction, rows: readonly OutboxRow[]): void {
+function write(tx: Transaction, rows: readonly EmittedSegment[]): void {
   insertOutbox(tx, rows)
   writtenSegments.add(tx.shard, rows)
 }
 
+type EmittedSegment = OutboxRow & { readonly emitted: readonly EmittedEvent[] | undefined }
+type OpenSegment = { readonly id: string; records: string; readonly emitted: EmittedEvent[] }
+
 /** The events of one transaction, joined into segments as they come. */
 class EmittedEvents {
-  private rows: OutboxRow[] = []
-  private readonly open = new Map<string, { id: string; events: number; records: string }>()
+  private segments: EmittedSegment[] = []
+  private readonly open = new Map<string, OpenSegment>()
   private readonly onFirst: () => void
   private count = 0
 
@@ -73,29 +71,39 @@ class EmittedEvents {
     this.onFirst = onFirst
   }
 
-  add(topic: string, id: string, record: string): void {
+  add(record: string, event: EmittedEvent): void {
     if (++this.count > EMITTED_EVENTS_MAX) {
       throw eventsError('EVENTS_TOO_MANY', `one transaction emitted more than ${EMITTED_EVENTS_MAX} events`)
     }
     if (this.open.size === 0) this.onFirst()
+    const topic = event.type.name
     const segment = this.open.get(topic)
-    if (segment === undefined) {
-      this.open.set(topic, { id, events: 1, records: record })
-    } else if (segment.records.length + record.length > SEGMENT_CHARS_MAX) {
-      this.rows.push({ topic, ...segment, records: `[${segment.records}]` })
-      this.open.set(topic, { id, events: 1, records: record })
-    } else {
-      segment.events += 1
+    if (segment !== undefined && segment.records.length + record.length <= SEGMENT_CHARS_MAX) {
+      segment.emitted.push(event)
       segment.records += `,${record}`
+      return
     }
+    if (segment !== undefined) this.segments.push(closed(topic, segment))
+    this.open.set(topic, { id: event.envelope.id, records: record, emitted: [event] })
   }
 
   /** All segments in the order of writing within each topic; starts afresh. */
-  take(): readonly OutboxRow[] {
-    const rows = this.rows
-    for (const [topic, segment] of this.open) rows.push({ topic, ...segment, records: `[${segment.records}]` })
-    this.rows = []
+  take(): readonly EmittedSegment[] {
+    const segments = this.segments
+    for (const [topic, segment] of this.open) segments.push(closed(topic, segment))
+    this.segments = []
     this.open.clear()
-    return rows
+    return segments
+  }
+}
+
+function closed(topic: string, { id, records, emitted }: OpenSegment): EmittedSegment {
+  const isReadBackAsEmitted = emitted.every(({ type }) => holdsJsonOnly(type))
+  return {
+    id,
+    topic,
+    events: emitted.length,
+    records: `[${records}]`,
+    emitted: isReadBackAsEmitted ? emitted : undefined,
   }
 }

@@ -1,9 +1,15 @@
 import { WRITTEN_CHARS_MAX } from './limits.ts'
+import type { EmittedEvent } from './segment.ts'
 
-type Written = { readonly id: string; readonly records: string }
+export type Written = {
+  readonly id: string
+  readonly records: string
+  /** Undefined when reading an event back gives something else than was emitted. */
+  readonly emitted?: readonly EmittedEvent[] | undefined
+}
 
 /**
- * Texts of segments that transactions of this process are writing or have written, by shard, until its sequencer takes
+ * Segments that transactions of this process are writing or have written, by shard, until its sequencer takes
  * them into the log: it need not read back what is here. A hint only: some may be missing, which are then read, and
  * some may never be taken, because they were rolled back or another process sequences; the oldest are let go.
  */
@@ -17,8 +23,8 @@ export class WrittenSegments {
   }
 
   /** Those of a shard as they are now. */
-  of(shard: number): ReadonlyMap<string, string> {
-    return new Map(this.shards.get(shard)?.records)
+  of(shard: number): ReadonlyMap<string, Written> {
+    return new Map(this.shards.get(shard)?.segments)
   }
 
   forget(shard: number, ids: readonly string[]): void {
@@ -27,18 +33,18 @@ export class WrittenSegments {
 }
 
 class ShardSegments {
-  readonly records = new Map<string, string>()
+  readonly segments = new Map<string, Written>()
   private chars = 0
 
-  add({ id, records }: Written): void {
-    this.records.set(id, records)
-    this.chars += records.length
-    while (this.chars > WRITTEN_CHARS_MAX) this.forget(this.records.keys().next().value ?? '')
+  add(segment: Written): void {
+    this.segments.set(segment.id, segment)
+    this.chars += segment.records.length
+    while (this.chars > WRITTEN_CHARS_MAX) this.forget(this.segments.keys().next().value ?? '')
   }
 
   forget(id: string): void {
-    this.chars -= this.records.get(id)?.length ?? 0
-    this.records.delete(id)
+    this.chars -= this.segments.get(id)?.records.length ?? 0
+    this.segments.delete(id)
   }
 }
 

@@ -1,15 +1,22 @@
 import pg from 'pg'
 import { dataError } from '../errors.ts'
 
-export type ServerAccess = { readonly port: number; readonly password: string }
+export type ServerAccess = {
+  readonly port: number
+  readonly password: string
+  /** Folder of the server's Unix domain socket, if it has one: half the kernel's work of a TCP connection. */
+  readonly socketDir?: string | undefined
+}
 
 /**
  * Not `groundswell`: unqualified names would then land in the schema of that name, since it comes first in search_path.
  */
 export const SERVER_USER = 'postgres'
 
-export function urlOf(access: ServerAccess, database: string): string {
-  return `postgres://${SERVER_USER}:${access.password}@127.0.0.1:${access.port}/${database}`
+/** `?host=` as libpq and pg read it: it wins over the name before the port, which is for people. */
+export function urlOf({ port, password, socketDir }: ServerAccess, database: string): string {
+  const url = `postgres://${SERVER_USER}:${password}@127.0.0.1:${port}/${database}`
+  return socketDir === undefined ? url : `${url}?host=${encodeURIComponent(socketDir)}`
 }
 
 /** The data folder of the server that answers on the port, or undefined when none does or it refuses the password. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ test('a first start makes the databases, on loopback behind a password; later st
     listen_addresses: '127.0.0.1',
     server_encoding: 'UTF8',
     synchronous_commit: 'on',
-    unix_socket_directories: '',
+    unix_socket_directories: join(await realpath(folder), 'postgres'),
     wal_level: 'logical',
   })
   const wrong = new URL(first.urls[0] ?? '')

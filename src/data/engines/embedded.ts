@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -77,7 +78,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const site = await prepareSite(dataDir, options.onProgress ?? (() => {}))
     const password = await initialise(site)
     running = (await adopt(site, { password, port: options.port })) ?? (await launch(site, options.port))
-    const access = { port: running.port, password }
+    const access = { port: running.port, password, socketDir: socketDirOf(dataDir, running.port) }
     await createDatabases(access, {
       shards: options.shards,
       dataDir,
@@ -91,6 +92,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     await lock.release()
     throw error
   }
+}
+
+/** A server that an earlier version started has none. */
+function socketDirOf(dataDir: string, port: number): string | undefined {
+  return existsSync(join(dataDir, `.s.PGSQL.${port}`)) ? dataDir : undefined
 }
 
 function handle(running: Running, { urls, lock }: { urls: readonly string[]; lock: Lock }): EmbeddedPostgres {

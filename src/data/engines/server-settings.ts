@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os'
+import { join } from 'node:path'
 import { ENGINE_BUFFERS_BYTES_MAX } from '../limits.ts'
 
 const MIB = 1_048_576
@@ -12,8 +13,7 @@ export function serverSettings(options: { readonly dataDir: string; readonly por
   const settings: Readonly<Record<string, string>> = {
     listen_addresses: '127.0.0.1',
     port: String(options.port),
-    // Everybody goes through TCP and a password; a socket's path also has a length limit that deep folders exceed.
-    unix_socket_directories: '',
+    unix_socket_directories: fitsSocket(options.dataDir) ? options.dataDir : '',
     max_connections: '120',
     // Durability: an acknowledged commit survives the crash of any process and of the machine.
     fsync: 'on',
@@ -37,6 +37,10 @@ export function serverSettings(options: { readonly dataDir: string; readonly por
     autovacuum_naptime: '15s',
     autovacuum_vacuum_cost_limit: '2000',
     autovacuum_vacuum_scale_factor: '0.05',
+    // Rows here are found by index whatever the statistics say. Sampling every table that grew by a tenth was a tenth
+    // of PostgreSQL's work in a fresh shop under load.
+    autovacuum_analyze_scale_factor: '0.5',
+    autovacuum_analyze_threshold: '5000',
     idle_in_transaction_session_timeout: '60s',
     timezone: 'UTC',
     log_timezone: 'UTC',
@@ -47,4 +51,12 @@ export function serverSettings(options: { readonly dataDir: string; readonly por
     log_lock_waits: 'on',
   }
   return ['-D', options.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+}
+
+/**
+ * Whether the server's socket can lie in this folder, where only its owner gets at it. A socket's path has at most 107
+ * bytes on Linux and 103 elsewhere; without a socket there is TCP.
+ */
+export function fitsSocket(dataDir: string): boolean {
+  return Buffer.byteLength(join(dataDir, '.s.PGSQL.65535')) <= 103
 }

@@ -90,7 +90,7 @@ describe('the outbox in PostgreSQL', () => {
         { id: other, topic: 'test.row', events: 1, records: '["other"]' },
       ]),
     )
-    const written = new Map([[own, '["as written"]']])
+    const written = new Map([[own, { id: own, records: '["as written"]' }]])
     const limits = { floor: 0, segmentsMax: 100, leaseMs: 60_000, notify: false }
     const segments = await drainOutbox(home(), { owner: 'reader', epoch, written, ...limits })
     assert.deepEqual(

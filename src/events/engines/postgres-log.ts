@@ -1,6 +1,7 @@
 import type { Queryable, Transaction } from '../../data/index.ts'
 import { eventsError } from '../errors.ts'
 import type { Segment } from '../segment.ts'
+import type { Written } from '../written.ts'
 
 /**
  * The event log in PostgreSQL: business transactions insert into the outbox, the sequencer moves committed rows into
@@ -23,8 +24,8 @@ export type Drain = {
   readonly leaseMs: number
   /** Whether to tell other processes. */
   readonly notify: boolean
-  /** Records by segment that need not be read back, since this process wrote them. */
-  readonly written: ReadonlyMap<string, string>
+  /** Segments by id that need not be read back, since this process wrote them. */
+  readonly written: ReadonlyMap<string, Written>
 }
 
 /** Other processes listen here for "the log of this shard has grown". */
@@ -96,7 +97,10 @@ export async function drainOutbox(shard: Queryable, drain: Drain): Promise<reado
     DRAIN,
     [owner, epoch, floor, segmentsMax, leaseMs, notify, known],
   )
-  return rows.map((row) => ({ ...row, records: row.records ?? written.get(row.id) ?? '' }))
+  return rows.map((row) => {
+    const { records = '', emitted } = written.get(row.id) ?? {}
+    return { ...row, records: row.records ?? records, emitted }
+  })
 }
 
 // `before` ends the read at enough events; what is cut off is not even fetched from where large texts are kept.

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { COUNTED_IDENTIFIERS_MAX, IDENTIFIER_CHARS_MAX } from '../limits.ts'
 
 /** Windows of a rate limit: periods of the calendar in UTC, shortest first. */
@@ -73,5 +73,5 @@ export class WindowCounts {
 /** An identifier of bounded length. */
 export function boundedIdentifier(identifier: string): string {
   if (identifier.length <= IDENTIFIER_CHARS_MAX) return identifier
-  return createHash('sha256').update(identifier).digest('base64url')
+  return hash('sha256', identifier, 'base64url')
 }
