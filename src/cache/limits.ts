@@ -12,9 +12,6 @@ export const FENCED_TAGS_MAX = 100_000
 /** Memory of the first level, in bytes as estimated from the text of the values: an eighth of a small container. */
 export const MEMORY_BYTES_MAX = 64 * 1_048_576
 
-/** Entries of the first level, so that very small values do not fill the heap with bookkeeping. */
-export const MEMORY_ENTRIES_MAX = 100_000
-
 /** Longest value that is kept, in characters of its JSON: what is larger belongs elsewhere and would stall the loop. */
 export const VALUE_CHARS_MAX = 1_048_576
 

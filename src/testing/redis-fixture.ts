@@ -11,6 +11,9 @@ export type RedisServer = {
   readonly url: string
   /** Ends it at once, as a crash does: what was not saved is lost. */
   kill(): Promise<void>
+  /** Stops it from answering, its connections open, until it is resumed. */
+  pause(): void
+  resume(): void
   /** Starts it again on the same port, with what was saved. */
   restart(): Promise<void>
   /** Ends it for good and removes its folder. */
@@ -41,6 +44,8 @@ export async function startRedisServer(): Promise<RedisServer> {
   return {
     url: `redis://127.0.0.1:${port}`,
     kill,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async restart() {
       await kill()
       child = await start()

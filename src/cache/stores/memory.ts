@@ -1,16 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import { cacheEvicted } from '../channels.ts'
-import { MEMORY_BYTES_MAX, MEMORY_ENTRIES_MAX } from '../limits.ts'
+import { MEMORY_BYTES_MAX } from '../limits.ts'
 import type { Held, Store } from '../store.ts'
 
 /** Memory of an entry beside its value: key, bookkeeping, horizons. Measured with small values, rounded up. */
-const ENTRY_OVERHEAD_BYTES = 512
+const ENTRY_OVERHEAD_BYTES = 768
 
 /** Memory of a parsed value per character of its JSON. Measured with objects of short strings, rounded up. */
 const BYTES_PER_CHAR = 4
 
 /**
- * The first level: in this process, bounded in bytes and in entries, the least recently used goes first. `peek` answers
+ * The first level: in this process, bounded in bytes, the least recently used goes first. `peek` answers
  * without a promise, since a hit is the most frequent thing a cache does.
  */
 export class MemoryStore implements Store {
@@ -19,8 +19,9 @@ export class MemoryStore implements Store {
 
   constructor({ bytesMax = MEMORY_BYTES_MAX }: { readonly bytesMax?: number } = {}) {
     this.#entries = new LRUCache({
-      max: MEMORY_ENTRIES_MAX,
       maxSize: bytesMax,
+      // Exact times: reading the clock costs less than the timer by which it would be remembered.
+      ttlResolution: 0,
       sizeCalculation: (entry, key) => ENTRY_OVERHEAD_BYTES + key.length * 2 + entry.sizeChars * BYTES_PER_CHAR,
       dispose: (_entry, key, reason) => {
         if (reason !== 'evict' || !cacheEvicted.hasSubscribers) return

@@ -16,6 +16,9 @@ type Client = ReturnType<typeof createClient>
 
 const RECONNECT_MS = 50
 
+/** What PTTL answers for a key that is not there: it expired between the two commands. */
+const EXPIRED = -2
+
 /**
  * The second level on Redis, for all processes. What is in it is data and no authority: a Redis that comes back with
  * what it knew yesterday serves nothing old, since fences are elsewhere. Rejects at once while there is no connection,
@@ -50,8 +53,9 @@ export class RedisStore implements Store {
     const client = this.#ready()
     const name = this.#name(key)
     const [text, ttlMs] = await Promise.all([client.get(name), client.pTTL(name)])
-    if (typeof text !== 'string' || ttlMs <= 0) return undefined
-    const entry = decodeEntry(text)
+    if (text === null || ttlMs === EXPIRED) return undefined
+    // What has no end to its life is not of ours.
+    const entry = ttlMs < 0 ? undefined : decodeEntry(text)
     return entry === undefined ? 'unreadable' : { entry, ttlMs }
   }
 
