@@ -3,8 +3,8 @@ import { Fences } from './fences.ts'
 
 /**
  * A small world in which every order of events can be tried: one database, two processes with a first level each and a
- * second level between them. Fences and entries are the real ones, all else is as small as it can be. Process 0 writes and
- * raises its own fences; process 1 learns of what it wrote by following.
+ * second level between them. Fences and entries are the real ones, all else is as small as it can be. Process 0 writes
+ * and raises its own fences; process 1 learns of what it wrote by following.
  */
 export type Rules = {
   /** When a load asks how far the database is. Correct: before it reads. */
