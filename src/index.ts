@@ -2,6 +2,8 @@
  * The public API: everything an application imports. Where the application runs is not in here; the runner and the
  * command line decide that by configuration.
  */
+export type { Cache, CacheDeclaration, Caches, LoadOptions } from './cache/index.ts'
+export { cache, defaultCache, longTermCache } from './cache/index.ts'
 export type {
   Access,
   App,
@@ -30,12 +32,13 @@ export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transact
 export { bucketOf } from './data/index.ts'
 export type { ConsumerContext, Delivery } from './events/index.ts'
 export { emit, on, onBatch } from './events/index.ts'
-export type { Caller, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
+export type { Caller, LoadReader, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
 export {
   claimIdempotencyKeys,
   fingerprintOf,
   handle,
   idempotencyKeyOf,
+  invalidate,
   problem,
   reply,
   service,

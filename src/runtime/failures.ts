@@ -1,8 +1,10 @@
 import pino from 'pino'
+import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf, systemClock, traceIdOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
 import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
+import { followFailed } from '../service/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { FAILURE_KINDS_MAX, FAILURE_LOG_BYTES_MAX, FAILURE_WINDOW_MS, STATEMENT_CHARACTERS_SHOWN } from './limits.ts'
 
@@ -29,7 +31,7 @@ export function logFailures(write: WriteEntry = stderrWriter()): Lifecycle['stop
   const limited = limitRepeats(write)
   const timer = setInterval(limited.flush, FAILURE_WINDOW_MS)
   timer.unref()
-  const unsubscribes = subscribeAll(limited.write)
+  const unsubscribes = [...subscribeAll(limited.write), ...subscribeToCache(limited.write)]
   return async () => {
     clearInterval(timer)
     for (const unsubscribe of unsubscribes) unsubscribe()
@@ -122,6 +124,30 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         level: 'warn',
         kind: `housekeeping ${task}`,
         fields: { task, ...causeOf(error) },
+      }),
+    ),
+  ]
+}
+
+function subscribeToCache(write: WriteEntry): readonly (() => void)[] {
+  return [
+    levelChanged.subscribe(({ level, state, error }) =>
+      write({
+        level: 'warn',
+        message: `the cache ${state === 'down' ? 'goes on without' : 'is whole again, it has'} ${level}`,
+        kind: `cache ${level} ${state}`,
+        fields: error === undefined ? {} : causeOf(error),
+      }),
+    ),
+    followFailed.subscribe(({ shard, error }) =>
+      write({
+        ...planned(
+          'invalidations could not be read; while that lasts, nothing of the shard is served from caches',
+          error,
+        ),
+        level: 'warn',
+        kind: `cache-follow ${shard} ${codeOf(error)}`,
+        fields: { shard, ...causeOf(error) },
       }),
     ),
   ]

@@ -4,6 +4,9 @@ export const HOUSEKEEPING_INTERVAL_MS = 3_600_000
 /** Time from the start to the first round of housekeeping: out of the way of the first requests. */
 export const HOUSEKEEPING_DELAY_MS = 30_000
 
+/** Time between purges of overtaken invalidations: often, since a process that starts reads all that are left. */
+export const INVALIDATIONS_PURGE_INTERVAL_MS = 300_000
+
 /** Time an idempotency key is remembered: a day covers every client's retries, as with other payment interfaces. */
 export const IDEMPOTENCY_KEPT_MS = 86_400_000
 

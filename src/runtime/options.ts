@@ -43,6 +43,17 @@ const Environment = z.object({
         .optional(),
     )
     .describe('PostgreSQL servers of yours instead of the embedded one: one URL per shard, separated by commas.'),
+  CACHE_URL: z
+    .string()
+    .refine((url) => !url.startsWith('memcached:'), 'memcached:// is not there yet, use redis://')
+    .refine(
+      (url) => /^(rediss?|memcached):$/.test(URL.parse(url)?.protocol ?? ''),
+      'must be a redis:// or rediss:// URL',
+    )
+    .optional()
+    .describe(
+      'Redis as the level of the cache that processes share: redis://host:6379/0. Each has only its own without.',
+    ),
   EVENTS_ATTEMPTS_MAX: z.coerce
     .number()
     .int()
@@ -70,6 +81,8 @@ export type RuntimeOptions = {
   readonly shards: number
   readonly postgresPort: number
   readonly databaseUrls: readonly string[] | undefined
+  /** The level of the cache that processes share; undefined when there is none. */
+  readonly cacheUrl: string | undefined
   /** Undefined leaves it to events. */
   readonly eventsAttemptsMax: number | undefined
   readonly connectionsMax: number
@@ -99,6 +112,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     shards: value.SHARDS,
     postgresPort: value.POSTGRES_PORT,
     databaseUrls: value.DATABASE_URLS,
+    cacheUrl: value.CACHE_URL,
     eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
     connectionsMax: value.CONNECTIONS_MAX,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,

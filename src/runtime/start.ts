@@ -4,12 +4,15 @@ import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } fr
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
 import {
+  type Caching,
   type Caller,
   createCaller,
   createServiceHost,
   purgeIdempotencyKeys,
+  purgeInvalidations,
   type ServiceHost,
   serviceMigrations,
+  startCaching,
 } from '../service/index.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
@@ -17,7 +20,7 @@ import { runtimeError } from './errors.ts'
 import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
 import { keepHouse } from './housekeeping.ts'
-import { IDEMPOTENCY_KEPT_MS } from './limits.ts'
+import { HOUSEKEEPING_DELAY_MS, IDEMPOTENCY_KEPT_MS, INVALIDATIONS_PURGE_INTERVAL_MS } from './limits.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
@@ -100,11 +103,17 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   await cluster.loadDirectory()
   const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
   started.push('housekeeping', keepHouse('idempotency keys', purge))
+  started.push(
+    'housekeeping',
+    keepHouse('invalidations', () => purgeInvalidations(cluster), INVALIDATIONS_TIMES),
+  )
+  const caching = await startCaching({ cluster, ...secondLevelOf(app, settings) })
+  started.push('caches', (options) => caching.stop(options))
 
   log('starting services')
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
-  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes' })
+  const host = await createServiceHost({ services: topology.services, cluster, caller, caching, routes: 'routes' })
   started.push('services', (options) => host.close(options))
   for (const service of topology.services) hosts.set(service.name, host)
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
@@ -124,7 +133,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller, caching })
   const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
   Object.assign(addresses, gateway?.addresses)
   let isGone = false
@@ -159,11 +168,18 @@ async function startConsole(parts: {
   started: StartedParts
   cluster: OpenCluster
   caller: Caller
+  caching: Caching
 }): Promise<string> {
-  const { app, settings, started, cluster, caller } = parts
-  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes' })
+  const { app, settings, started, cluster, caller, caching } = parts
+  const host = await createServiceHost({ services: app.services, cluster, caller, caching, routes: 'consoleRoutes' })
   started.push('console', (options) => host.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
+}
+
+const INVALIDATIONS_TIMES = { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs: INVALIDATIONS_PURGE_INTERVAL_MS }
+
+function secondLevelOf(app: App, { cacheUrl }: RuntimeOptions) {
+  return cacheUrl === undefined ? {} : { second: { url: cacheUrl, prefix: `groundswell:${app.name}` } }
 }
 
 function migrationsOf(app: App): readonly MigrationSet[] {

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { endpoints, type GroundswellError, newContext, remainingMs } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
+import type { Caching } from './caching/caching.ts'
 import { createCaller } from './caller.ts'
 import { createServiceHost, type ServiceHost } from './host.ts'
 import { problem, reply } from './reply.ts'
@@ -36,7 +37,7 @@ const stock = service('stock-service', {
 
 async function withHost(run: (host: ServiceHost) => Promise<void>): Promise<void> {
   const caller = createCaller({ locals: new Map(), origin: () => undefined })
-  const host = await createServiceHost({ services: [stock], cluster: {} as Cluster, caller })
+  const host = await createServiceHost({ services: [stock], cluster: {} as Cluster, caller, caching: {} as Caching })
   try {
     await run(host)
   } finally {

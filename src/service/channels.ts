@@ -22,3 +22,6 @@ export type FailureFact = {
 
 export const requestFacts = facts<RequestFact>('service.request')
 export const failureFacts = facts<FailureFact>('service.failure')
+
+/** Invalidations of a shard could not be read. If that lasts, nothing read from it is served from caches. */
+export const followFailed = facts<{ readonly shard: number; readonly error: unknown }>('service.cache-follow-failed')

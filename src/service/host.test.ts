@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { z } from 'zod'
 import { endpoints } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
+import type { Caching } from './caching/caching.ts'
 import { createCaller } from './caller.ts'
 import { failureFacts } from './channels.ts'
 import { createServiceHost, type ServiceHost } from './host.ts'
@@ -27,8 +28,9 @@ const outOfRange = at.get('/out-of-range', { replies: {} })
 const answerless = at.get('/answerless', { replies: {} })
 const unspeakable = at.get('/unspeakable', { replies: { 200: z.unknown() } })
 
-/** No handler here touches the database. */
+/** No handler here touches the database, nor a cache. */
 const noCluster = {} as Cluster
+const noCaching = {} as Caching
 let host: ServiceHost
 let origin: string
 let release: () => void = () => {}
@@ -52,7 +54,7 @@ before(async () => {
     ],
   })
   const caller = createCaller({ locals: new Map(), origin: () => undefined })
-  host = await createServiceHost({ services: [notes], cluster: noCluster, caller })
+  host = await createServiceHost({ services: [notes], cluster: noCluster, caller, caching: noCaching })
   origin = `http://127.0.0.1:${(await host.listen({ host: '127.0.0.1', port: 0 })).port}`
 })
 
@@ -168,7 +170,7 @@ test('a host that closes answers what is under way first', async () => {
     ],
   })
   const caller = createCaller({ locals: new Map(), origin: () => undefined })
-  const other = await createServiceHost({ services: [declaration], cluster: noCluster, caller })
+  const other = await createServiceHost({ services: [declaration], cluster: noCluster, caller, caching: noCaching })
   const { port } = await other.listen({ host: '127.0.0.1', port: 0 })
   const status = new Promise<number | undefined>((resolve, reject) => {
     const outgoing = request({ port, host: '127.0.0.1', path: '/slow' }, (response) => {

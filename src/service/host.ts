@@ -15,6 +15,7 @@ import {
   untilDeadline,
 } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
+import type { Caching } from './caching/caching.ts'
 import type { Caller } from './caller.ts'
 import { Deadlines } from './deadlines.ts'
 import { serviceError } from './errors.ts'
@@ -27,6 +28,7 @@ export type ServiceHostOptions = {
   readonly services: readonly ServiceDeclaration[]
   readonly cluster: Cluster
   readonly caller: Caller
+  readonly caching: Pick<Caching, 'caches' | 'seeing'>
   /** Which routes to serve. Default `routes`. */
   readonly routes?: 'routes' | 'consoleRoutes'
 }
@@ -46,7 +48,7 @@ export type ServiceHost = {
 /** Makes the services' routes ready to be called. Starts no server: see `listen`. */
 export async function createServiceHost(options: ServiceHostOptions): Promise<ServiceHost> {
   const kind = options.routes ?? 'routes'
-  const parts = { data: options.cluster, services: options.caller }
+  const parts = { data: options.cluster, services: options.caller, caching: options.caching }
   const routes = options.services.flatMap((service) => service[kind].map((route) => prepareRoute(route, parts)))
   const deadlines = new Deadlines()
   const fastify = createFastify(routes, deadlines)

@@ -1,6 +1,10 @@
+export { type Caching, type CachingOptions, startCaching } from './caching/caching.ts'
+export { invalidate } from './caching/invalidate.ts'
+export type { LoadReader } from './caching/load-reader.ts'
+export { purgeInvalidations } from './caching/retention.ts'
 export type { Caller, CallerOptions, CallInput } from './caller.ts'
 export { createCaller } from './caller.ts'
-export { type FailureFact, failureFacts, type RequestFact, requestFacts } from './channels.ts'
+export { type FailureFact, failureFacts, followFailed, type RequestFact, requestFacts } from './channels.ts'
 export { createServiceHost, type ServiceHost, type ServiceHostOptions } from './host.ts'
 export {
   claimIdempotencyKeys,

@@ -48,3 +48,12 @@ export const LOG_LINES_PER_SECOND_MAX = 20
 
 /** Log that waits for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
 export const LOG_BYTES_MAX = 1_048_576
+
+/**
+ * Time between readings of the invalidations of a shard when nothing wakes the follower: four of them fit into
+ * FENCE_SILENCE_MS, so that one slow reading does not fence a process off.
+ */
+export const FOLLOW_INTERVAL_MS = 500
+
+/** Time an invalidation is kept: an hour more than the longest cache keeps entries, the day of `long-term`. */
+export const INVALIDATIONS_KEPT_MS = 25 * 3_600_000

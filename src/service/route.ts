@@ -2,6 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { Access, Context, Endpoint, EndpointSpec, RouteDeclaration } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
+import type { Caching } from './caching/caching.ts'
+import { readVersionOf, withReadVersion } from './caching/versions.ts'
 import type { Caller } from './caller.ts'
 import { requestFacts } from './channels.ts'
 import { reportFailure } from './log.ts'
@@ -27,8 +29,15 @@ export type RawRequest = {
 
 export const CONSUMER_HEADER = 'x-consumer-username'
 
+/** What handlers work with. */
+export type RouteParts = {
+  readonly data: Cluster
+  readonly services: Caller
+  readonly caching: Pick<Caching, 'caches' | 'seeing'>
+}
+
 /** Prepares all that does not depend on the request. */
-export function prepareRoute(declaration: RouteDeclaration, parts: { data: Cluster; services: Caller }): Route {
+export function prepareRoute(declaration: RouteDeclaration, parts: RouteParts): Route {
   const { endpoint } = declaration
   const handler = declaration.handler as (call: RouteCall) => Promise<Reply | ProblemReply>
   const parse = parserOf(endpoint.spec)
@@ -41,8 +50,11 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
     if ('issues' in parsed) return inputProblem(parsed.issues)
     const { params, query, body } = parsed
     const { headers, context } = request
-    const call = { params, query, body, headers, consumer, context, data: parts.data, services: parts.services }
-    return checked(await handler(call as RouteCall))
+    const { data, services, caching } = parts
+    const seen = readVersionOf(headers)
+    const caches = seen === undefined ? caching.caches : caching.seeing(seen)
+    const call = { params, query, body, headers, consumer, context, data, services, caches }
+    return withReadVersion(checked(await handler(call as RouteCall)), context)
   }
 
   async function run(request: RawRequest): Promise<Reply | ProblemReply> {

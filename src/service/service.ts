@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
+import type { Caches } from '../cache/index.ts'
 import type { Context, Endpoint, EndpointSpec, Placement, RouteDeclaration, ServiceDeclaration } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
+import type { LoadReader } from './caching/load-reader.ts'
 import type { Caller } from './caller.ts'
 import type { ProblemReply, RepliesOf } from './reply.ts'
 
@@ -17,6 +19,8 @@ export type RouteCall<Spec extends EndpointSpec = EndpointSpec> = {
   readonly data: Cluster
   /** Typed calls to other services, wherever they run. */
   readonly services: Caller
+  /** What may be served without asking the database: `caches(productDetails).getOrLoad(…)`. */
+  readonly caches: Caches<LoadReader>
 }
 
 /** What the schema of one part of the request makes of it; undefined when the endpoint declares none. */

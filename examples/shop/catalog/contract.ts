@@ -7,7 +7,7 @@ const at = endpoints('product-service')
 const Product = z.object({ sku: z.string(), name: z.string(), priceCents: z.int() })
 const ProductInStock = Product.extend({ stock: z.int() })
 /** `version` grows with each change of the product: what is older never replaces what is newer. */
-const VersionedProduct = Product.extend({ version: z.int() })
+export const VersionedProduct = Product.extend({ version: z.int() })
 export type Product = z.infer<typeof Product>
 export type VersionedProduct = z.infer<typeof VersionedProduct>
 

@@ -1,10 +1,13 @@
 import {
   type Cluster,
   type Context,
+  cache,
   emit,
   handle,
+  invalidate,
   newContext,
   problem,
+  type Queryable,
   reply,
   type SeedInput,
   service,
@@ -19,8 +22,10 @@ import {
   type Product,
   ProductChanged,
   putProduct,
-  type VersionedProduct,
+  VersionedProduct,
 } from './contract.ts'
+
+const HOUR_MS = 3_600_000
 
 /**
  * What the shop sells. Products live once, on the home shard; other services keep the part they need from the events.
@@ -41,9 +46,14 @@ export const catalog = service('product-service', {
       const more = found.length > products.length && last !== undefined
       return reply(200, more ? { products, nextCursor: encodeCursor(last.sku) } : { products })
     }),
-    handle(getProduct, async ({ params, data, services, context }) => {
-      const [product] = await findProducts(data, [params.sku])
-      if (product === undefined) return problem(404, `there is no product ${params.sku}`, { code: 'PRODUCT_UNKNOWN' })
+    handle(getProduct, async ({ params, caches, services, context }) => {
+      const details = caches(productDetails)
+      const product = await details.getOrLoad(params.sku, { tags: [tagOf(params.sku)] }, async (reader) => {
+        const [found] = await findProducts(reader.home, [params.sku])
+        return found ?? null
+      })
+      if (product === null) return problem(404, `there is no product ${params.sku}`, { code: 'PRODUCT_UNKNOWN' })
+      // Never cached: what is left changes with every order.
       const stock = await services(getStock, { query: { skus: params.sku } }, context)
       const { sku, name, priceCents } = product
       return reply(200, { sku, name, priceCents, stock: stock.body.levels[0]?.available ?? 0 })
@@ -55,20 +65,28 @@ export const catalog = service('product-service', {
       return reply(200, { sku, name, priceCents, stock })
     }),
     handle(lookUpProducts, async ({ query, data }) => {
-      return reply(200, { products: [...(await findProducts(data, query.skus))] })
+      return reply(200, { products: [...(await findProducts(data.home, query.skus))] })
     }),
   ],
 })
 
-async function findProducts(data: Cluster, skus: readonly string[]): Promise<readonly VersionedProduct[]> {
-  return data.home.query<VersionedProduct>(FIND, [skus])
+/** Products by SKU, and that there is none; each invalidated by whoever changes it. */
+const productDetails = cache('product-details', { schema: VersionedProduct.nullable(), ttlMs: HOUR_MS })
+
+function tagOf(sku: string): string {
+  return `product:${sku}`
 }
 
-async function saveProduct(data: Cluster, product: Product, context: Pick<Context, 'traceparent'>): Promise<void> {
+async function findProducts(from: Queryable, skus: readonly string[]): Promise<readonly VersionedProduct[]> {
+  return from.query<VersionedProduct>(FIND, [skus])
+}
+
+async function saveProduct(data: Cluster, product: Product, context: Context): Promise<void> {
   await data.home.transaction(async (tx) => {
     const { sku, name, priceCents } = product
     const [saved] = await tx.query<{ version: number }>(SAVE, [sku, name, priceCents])
     emit(tx, ProductChanged, { ...product, version: saved?.version ?? 1 }, context)
+    invalidate(tx, [tagOf(sku)], context)
   })
 }
 
@@ -77,7 +95,7 @@ async function addFirstGoods({ data }: SeedInput): Promise<void> {
   const known = new Set(
     (
       await findProducts(
-        data,
+        data.home,
         firstGoods.map(({ sku }) => sku),
       )
     ).map(({ sku }) => sku),

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { until } from './until.ts'
+
+/** A real Redis of a test's own, on a free port of loopback. */
+export type RedisServer = {
+  readonly url: string
+  /** Ends it at once, as a crash does: what was not saved is lost. */
+  kill(): Promise<void>
+  /** Stops it from answering, its connections open, until it is resumed. */
+  pause(): void
+  resume(): void
+  /** Starts it again on the same port, with what was saved. */
+  restart(): Promise<void>
+  /** Ends it for good and removes its folder. */
+  stop(): Promise<void>
+}
+
+const BINARIES = ['redis-server', 'valkey-server']
+
+/** Why a test that needs Redis cannot run here, for its `skip`; false when it can. */
+export function redisMissing(): string | false {
+  if (binary() !== undefined) return false
+  return 'no redis-server on the PATH: install it, e.g. apt-get install redis-server or brew install redis'
+}
+
+export async function startRedisServer(): Promise<RedisServer> {
+  const path = binary()
+  if (path === undefined) throw new Error(String(redisMissing()))
+  const folder = await mkdtemp(join(tmpdir(), 'groundswell-redis-'))
+  const port = await freePort()
+  const start = () => spawnServer(path, port, folder)
+  let child = await start()
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await exited
+  }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    kill,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async restart() {
+      await kill()
+      child = await start()
+    },
+    async stop() {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function binary(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  return folders.flatMap((folder) => BINARIES.map((name) => join(folder, name))).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    // Not there, or not for us: look on.
+    return false
+  }
+}
+
+async function spawnServer(path: string, port: number, folder: string): Promise<ChildProcess> {
+  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+  const child = spawn(path, options, { stdio: 'ignore' })
+  const ended = new Promise<never>((_, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)))
+  })
+  ended.catch(() => undefined)
+  await Promise.race([until(() => accepts(port), { what: 'redis-server accepts connections' }), ended])
+  return child
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    const answer = (isOpen: boolean) => {
+      socket.destroy()
+      resolve(isOpen)
+    }
+    socket.once('connect', () => answer(true))
+    socket.once('error', () => answer(false))
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(address)))
+    })
+  })
+}
