@@ -4,8 +4,8 @@ import type { AnyEventType } from '../core/index.ts'
 const known = new WeakMap<AnyEventType, boolean>()
 
 /**
- * Whether all that the type's schema lets through is JSON. If it is not, a Date for example, then what is read back from
- * the log is something else than what was emitted, and every consumer must get the former.
+ * Whether all that the type's schema lets through is JSON. If it is not, a Date for example, then what is read back
+ * from the log is something else than what was emitted, and every consumer must get the former.
  */
 export function holdsJsonOnly(type: AnyEventType): boolean {
   let answer = known.get(type)

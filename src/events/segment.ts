@@ -18,7 +18,7 @@ export type Segment = {
   readonly emitted?: readonly EmittedEvent[] | undefined
 }
 
-/** An event as it was emitted: its payload is what the type's schema made of it, which is also what reading it gives. */
+/** An event as emitted: its payload is what the type's schema made of it, which is also what reading it back gives. */
 export type EmittedEvent = { readonly envelope: EventEnvelope; readonly type: AnyEventType }
 
 /** An event at its place in the log. Groups of one process share it: the payload must not be changed. */
