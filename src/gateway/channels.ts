@@ -6,6 +6,7 @@ export type RequestFinished = {
   /** Ids; undefined when no route matched, or the route has no service. */
   readonly route: string | undefined
   readonly service: string | undefined
+  readonly routeName: string | undefined
   readonly consumer: string | undefined
   /** 499 when the client left before the head of the response was written, as in nginx. */
   readonly status: number
@@ -15,14 +16,21 @@ export type RequestFinished = {
   /** Bytes of the response on the wire, head included. */
   readonly bytes: number
   readonly requestId: string
+  /** Names the gateway's span; undefined when the request went to no service. */
   readonly traceparent: string | undefined
+  /** The client's span, if the request came with one. */
+  readonly parentSpanId: string | undefined
 }
 
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
 export type ConfigProblem = { readonly message: string }
 
 /** A plugin, or a service in this process, threw: the client got a 500. */
-export type RequestFailed = { readonly requestId: string; readonly error: unknown }
+export type RequestFailed = {
+  readonly requestId: string
+  readonly traceparent: string | undefined
+  readonly error: unknown
+}
 
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')

@@ -8,10 +8,10 @@ const CLIENT_CLOSED_REQUEST = 499
 export function publishFinished(exchange: Exchange, bytesBefore: number): void {
   const { dispatchedAtMs, respondedAtMs, target } = exchange
   const nowMs = performance.now()
-  const trace = exchange.headers.traceparent
   requestFinished.publish({
     method: exchange.request.method ?? '',
     route: target?.route.id,
+    routeName: target?.route.name ?? undefined,
     service: target?.service?.id,
     consumer: exchange.consumer?.id,
     status: exchange.status === 0 ? CLIENT_CLOSED_REQUEST : exchange.status,
@@ -19,6 +19,7 @@ export function publishFinished(exchange: Exchange, bytesBefore: number): void {
     totalMs: nowMs - exchange.startedAtMs,
     bytes: exchange.request.socket.bytesWritten - bytesBefore,
     requestId: exchange.requestId,
-    traceparent: typeof trace === 'string' ? trace : undefined,
+    traceparent: exchange.traceparent,
+    parentSpanId: exchange.parentSpanId,
   })
 }

@@ -39,6 +39,8 @@ export type GatewayOptions = {
   /** What the gateway calls itself, `3.9.1`. */
   readonly version: string
   readonly clock?: Clock
+  /** Whether the trace of one more request may be kept. Asked once for each that goes to a service. Default: none. */
+  readonly sampleTrace?: () => boolean
   /** Default: all that are installed. */
   readonly plugins?: readonly PluginDefinition[]
   /** Addresses and CIDR blocks of proxies in front, whose X-Forwarded-* and X-Real-IP are believed. Default none. */
@@ -72,6 +74,7 @@ class NodeGateway implements Gateway {
   readonly #options: GatewayOptions
   readonly #identity: GatewayIdentity
   readonly #peers: Peers
+  readonly #sampleTrace: () => boolean
   readonly #proxy = new RemoteProxy()
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
@@ -92,6 +95,7 @@ class NodeGateway implements Gateway {
     const server = `kong/${options.version}`
     this.#identity = { server, via: `1.1 ${server}`, port: '', draining: false }
     this.#peers = new Peers(options.trustedIps ?? [])
+    this.#sampleTrace = options.sampleTrace ?? (() => false)
     this.#server = this.#createServer()
     this.#listeners = new Listeners(this.#server)
     this.#compiled = this.#compile(NOTHING)
@@ -203,7 +207,7 @@ class NodeGateway implements Gateway {
     const target = exchange.target
     if (target?.service === undefined) return exchange.exit(503, 'no Service found with those values')
     if (target.destination === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
-    const timeoutMs = rewriteRequest(exchange, target as RouteTarget & { service: ServiceEntity })
+    const timeoutMs = rewriteRequest(exchange, target as RouteTarget & { service: ServiceEntity }, this.#sampleTrace)
     if (timeoutMs <= 0) return exchange.exitForUpstream(504, 'The upstream server is timing out')
     if (target.destination.kind === 'remote') {
       this.#proxy.forward(exchange, target.destination, timeoutMs)
@@ -282,7 +286,7 @@ function demandHttps(exchange: Exchange, { route }: RouteTarget): undefined {
 }
 
 function fail(exchange: Exchange, error: unknown): void {
-  requestFailed.publish({ requestId: exchange.requestId, error })
+  requestFailed.publish({ requestId: exchange.requestId, traceparent: exchange.traceparent, error })
   if (exchange.response.headersSent) {
     if (!exchange.response.writableEnded) exchange.response.destroy()
     return

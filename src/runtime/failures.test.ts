@@ -11,15 +11,16 @@ const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 
 function deadLetter(id: string): void {
   const event = { group: 'email-service', topic: 'order.placed', id, key: '7', attempts: 8, error: 'mail server away' }
-  parked.publish({ ...event, traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, state: 'dead' })
+  const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
+  parked.publish({ ...event, traceparent, parent: traceparent, durationMs: 1, state: 'dead' })
 }
 
 test('failures of every folder are logged, with the trace id and the code where there is one', async () => {
   const entries: LogEntry[] = []
   const stop = logFailures((entry) => entries.push(entry))
-  requestFailed.publish({ requestId: 'r1', error: new TypeError('defect') })
-  requestFailed.publish({ requestId: 'r2', error: runtimeError('RUNTIME_NOT_RUNNING', 'away') })
-  requestFailed.publish({ requestId: 'r3', error: undefined })
+  requestFailed.publish({ requestId: 'r1', traceparent: undefined, error: new TypeError('defect') })
+  requestFailed.publish({ requestId: 'r2', traceparent: undefined, error: runtimeError('RUNTIME_NOT_RUNNING', 'away') })
+  requestFailed.publish({ requestId: 'r3', traceparent: undefined, error: undefined })
   deadLetter('a')
   workFailed.publish({ shard: 2, part: 'sequencer', error: new Error('broke'), retryInMs: 250.7 })
   configProblem.publish({ message: 'plugin jwt is not installed' })

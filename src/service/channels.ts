@@ -8,7 +8,9 @@ export type RequestFact = {
   readonly path: string
   readonly status: number
   readonly durationMs: number
+  /** Names the service's span; that of whoever asked is `parent`. Both are the same where the trace is not kept. */
   readonly traceparent: string
+  readonly parent: string
 }
 
 /** A request that ended in a status of 500 or more, with what was thrown. */

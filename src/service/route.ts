@@ -1,6 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import type { Access, Context, Endpoint, EndpointSpec, RouteDeclaration } from '../core/index.ts'
+import {
+  type Access,
+  type Context,
+  childContext,
+  type Endpoint,
+  type EndpointSpec,
+  type RouteDeclaration,
+} from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Caller } from './caller.ts'
 import { requestFacts } from './channels.ts'
@@ -22,6 +29,7 @@ export type RawRequest = {
   readonly query: unknown
   readonly body: unknown
   readonly headers: IncomingHttpHeaders
+  /** Of whoever asks: its span is the parent of this request's. */
   readonly context: Context
 }
 
@@ -45,14 +53,17 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
     return checked(await handler(call as RouteCall))
   }
 
-  async function run(request: RawRequest): Promise<Reply | ProblemReply> {
+  async function run(asked: RawRequest): Promise<Reply | ProblemReply> {
     const startedAtMs = requestFacts.hasSubscribers ? performance.now() : 0
+    const context = startedAtMs === 0 ? asked.context : childContext(asked.context)
+    const request = context === asked.context ? asked : { ...asked, context }
     const result = await answer(request).catch((error: unknown) => refusalOf(endpoint, request, error))
     if (startedAtMs !== 0) {
       const { service, method, path } = endpoint
-      const { traceparent } = request.context
+      const { traceparent } = context
+      const parent = asked.context.traceparent
       const durationMs = performance.now() - startedAtMs
-      requestFacts.publish({ service, method, path, status: result.status, durationMs, traceparent })
+      requestFacts.publish({ service, method, path, status: result.status, durationMs, traceparent, parent })
     }
     return result
   }
