@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { TRACES_PER_SECOND } from '../telemetry/index.ts'
 import { runtimeError } from './errors.ts'
 
 /**
@@ -52,6 +53,13 @@ const Environment = z.object({
     .describe(
       'Attempts of an event that keeps failing before it is a dead letter; 15, about four minutes, when not set.',
     ),
+  TRACES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(TRACES_PER_SECOND)
+    .describe('New traces that each process with a gateway keeps in a second, whatever clients wish; 0 keeps none.'),
   CONNECTIONS_MAX: z.coerce
     .number()
     .int()
@@ -72,6 +80,7 @@ export type RuntimeOptions = {
   readonly databaseUrls: readonly string[] | undefined
   /** Undefined leaves it to events. */
   readonly eventsAttemptsMax: number | undefined
+  readonly tracesPerSecond: number
   readonly connectionsMax: number
   /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
   readonly originOf: (service: string) => string
@@ -100,6 +109,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     postgresPort: value.POSTGRES_PORT,
     databaseUrls: value.DATABASE_URLS,
     eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
+    tracesPerSecond: value.TRACES_PER_SECOND,
     connectionsMax: value.CONNECTIONS_MAX,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }

@@ -11,6 +11,7 @@ import {
   type ServiceHost,
   serviceMigrations,
 } from '../service/index.ts'
+import type { TelemetryView } from '../telemetry/index.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
@@ -22,6 +23,7 @@ import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
 import { type Topology, topologyOf } from './topology.ts'
+import { startTraces } from './traces.ts'
 
 export type StartOptions = {
   readonly env: NodeJS.ProcessEnv
@@ -35,6 +37,7 @@ export type StartOptions = {
 
 export type RunningApp = {
   readonly addresses: Addresses
+  readonly telemetry: Pick<TelemetryView, 'traces' | 'trace'>
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
   /**
@@ -101,6 +104,8 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
   started.push('housekeeping', keepHouse('idempotency keys', purge))
 
+  const { traces, sampleTrace } = await startTraces({ app, settings, started })
+
   log('starting services')
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
@@ -125,11 +130,14 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   started.push('services', (options) => host.close(options))
   log('opening ports')
   if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
-  const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
+  const gateway = topology.gateway
+    ? await startGateway({ app, settings, started, cluster, hosts, sampleTrace })
+    : undefined
   Object.assign(addresses, gateway?.addresses)
   let isGone = false
   return {
     addresses,
+    telemetry: traces,
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
     async stop() {
       // Without the databases no part can finish its work: that they are gone says it all.

@@ -1,4 +1,7 @@
 export * from './histogram.ts'
+export { TRACES_PER_SECOND } from './traces/limits.ts'
+export { createSampler } from './traces/sampler.ts'
+export { createTraces, type Traces, type TracesOptions, type TracesStats } from './traces/traces.ts'
 export type {
   Alert,
   Degradation,
