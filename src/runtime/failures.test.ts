@@ -4,8 +4,9 @@ import { parked, workFailed } from '../events/index.ts'
 import { configProblem, requestFailed } from '../gateway/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { runtimeError } from './errors.ts'
-import { type LogEntry, limitRepeats, logFailures, readableLine } from './failures.ts'
+import { limitRepeats, logFailures } from './failures.ts'
 import { FAILURE_KINDS_MAX } from './limits.ts'
+import { type LogEntry, readableLine } from './log.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 
@@ -42,7 +43,7 @@ test('failures of every folder are logged, with the trace id and the code where 
   assert.equal(entries[0]?.fields.requestId, 'r1')
   assert.ok(entries[0]?.error instanceof TypeError)
   assert.deepEqual([entries[1]?.fields.code, entries[1]?.error], ['RUNTIME_NOT_RUNNING', undefined])
-  assert.deepEqual([entries[3]?.fields.traceId, entries[3]?.fields.reason], [TRACE, 'mail server away'])
+  assert.deepEqual([entries[3]?.fields.trace_id, entries[3]?.fields.reason], [TRACE, 'mail server away'])
 })
 
 test('a flood of one kind is a line and a count, and hides no other kind', async () => {

@@ -16,5 +16,11 @@ export const FAILURE_KINDS_MAX = 500
 /** Longest text of a slow statement in the log: enough to recognise it. */
 export const STATEMENT_CHARACTERS_SHOWN = 300
 
-/** Failures that wait for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
-export const FAILURE_LOG_BYTES_MAX = 262_144
+/** Failed requests with one code that are logged in a second: enough to see what is wrong; the rest is counted. */
+export const REQUEST_FAILURES_LOGGED_MAX = 20
+
+/** Time over which failed requests are counted beyond that. */
+export const REQUEST_FAILURES_WINDOW_MS = 1_000
+
+/** Log that waits for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
+export const LOG_BYTES_MAX = 1_048_576

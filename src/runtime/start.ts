@@ -12,6 +12,7 @@ import {
   serviceMigrations,
 } from '../service/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
+import { logAccess } from './access-log.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
@@ -19,6 +20,7 @@ import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
 import { keepHouse } from './housekeeping.ts'
 import { IDEMPOTENCY_KEPT_MS } from './limits.ts'
+import { openLog } from './log.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
@@ -89,7 +91,12 @@ type Parts = {
 }
 
 async function startParts({ app, settings, topology, started, log }: Parts): Promise<RunningApp> {
-  started.push('the log of failures', logFailures())
+  const write = openLog(settings.logLevel)
+  started.push('the log of failures', logFailures(write))
+  if (settings.accessLog) {
+    const end = logAccess(write)
+    started.push('the access log', async () => end())
+  }
   const databases = await startDatabases(settings, log)
   started.push('databases', (options) => databases.stop(options))
   const cluster = await openCluster({
@@ -104,7 +111,8 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
   started.push('housekeeping', keepHouse('idempotency keys', purge))
 
-  const { traces, sampleTrace } = await startTraces({ app, settings, started })
+  const instance = `${hostname()}:${process.pid}:${newId().slice(-12)}`
+  const { traces, sampleTrace } = await startTraces({ app, settings, instance, started })
 
   log('starting services')
   const hosts = new Map<string, ServiceHost>()
@@ -121,7 +129,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const events = await startEvents({
     cluster,
     groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
-    owner: `${hostname()}:${process.pid}:${newId().slice(-12)}`,
+    owner: instance,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })

@@ -13,7 +13,10 @@ export type RequestFact = {
   readonly parent: string
 }
 
-/** A request that ended in a status of 500 or more, with what was thrown. */
+/**
+ * A request that ended in a status of 500 or more, with what was thrown: the answer itself names no internals, so this
+ * is where they are told.
+ */
 export type FailureFact = {
   readonly method: string
   readonly path: string

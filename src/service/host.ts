@@ -16,9 +16,9 @@ import {
 } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Caller } from './caller.ts'
+import { failureFacts } from './channels.ts'
 import { Deadlines } from './deadlines.ts'
 import { serviceError } from './errors.ts'
-import { reportFailure } from './log.ts'
 import { problemOf } from './problem.ts'
 import { type ProblemReply, problem, type Reply } from './reply.ts'
 import { prepareRoute, type RawRequest, type Route } from './route.ts'
@@ -167,7 +167,7 @@ function reportedProblem(error: unknown, request: FastifyRequest): ProblemReply 
   if (refusal.status >= 500) {
     const path = request.routeOptions?.url ?? '(no route)'
     const { traceparent } = context
-    reportFailure({ method: request.method, path, status: refusal.status, traceparent, error })
+    failureFacts.publish({ method: request.method, path, status: refusal.status, traceparent, error })
   }
   return refusal
 }

@@ -10,8 +10,7 @@ import {
 } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Caller } from './caller.ts'
-import { requestFacts } from './channels.ts'
-import { reportFailure } from './log.ts'
+import { failureFacts, requestFacts } from './channels.ts'
 import { type InputIssue, inputProblem, issuesOf, problemOf } from './problem.ts'
 import { type ProblemReply, problem, type Reply } from './reply.ts'
 import type { RouteCall } from './service.ts'
@@ -81,7 +80,7 @@ function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): Pro
   const refusal = problemOf(error, request.context)
   if (refusal.status >= 500) {
     const { method, path } = endpoint
-    reportFailure({ method, path, status: refusal.status, traceparent: request.context.traceparent, error })
+    failureFacts.publish({ method, path, status: refusal.status, traceparent: request.context.traceparent, error })
   }
   return refusal
 }

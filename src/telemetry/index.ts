@@ -1,3 +1,4 @@
+export { type OtlpExporter, type OtlpOptions, type OtlpStats, startOtlpExporter } from './exporters/otlp.ts'
 export * from './histogram.ts'
 export { TRACES_PER_SECOND } from './traces/limits.ts'
 export { createSampler } from './traces/sampler.ts'

@@ -39,5 +39,5 @@ export const EXPORT_BATCH_SPANS_MAX = 512
 /** Time until a batch that is not full is sent. */
 export const EXPORT_DELAY_MS = 1_000
 
-/** Time that the collector gets for a batch, retries included: a slow one then costs the batch, not the memory. */
-export const EXPORT_TIMEOUT_MS = 10_000
+/** Time the collector gets for a batch, retries included, and so the longest that a collector holds up a stop. */
+export const EXPORT_TIMEOUT_MS = 5_000
