@@ -1,4 +1,4 @@
-import { facts } from '../core/index.ts'
+import { type Facts, facts } from '../core/index.ts'
 
 /** Work on one event whose trace is kept. */
 export type TracedEvent = {
@@ -37,6 +37,17 @@ export const delivered = facts<{
 
 /** A call that a consumer made for an event whose trace is kept was answered, or failed. */
 export const called = facts<TracedEvent & { readonly group: string; readonly failed: boolean }>('events.called')
+
+export type EmittedFact = { readonly payload: unknown; readonly occurredAtMs: number }
+
+const emittedByTopic = new Map<string, Facts<EmittedFact>>()
+
+/** Committed events of one topic that this process wrote. A channel a topic, since few topics have listeners. */
+export function emittedOf(topic: string): Facts<EmittedFact> {
+  const known = emittedByTopic.get(topic) ?? facts<EmittedFact>(`events.emitted.${topic}`)
+  emittedByTopic.set(topic, known)
+  return known
+}
 
 /**
  * An event was parked or failed again: it will be tried again, or it is a dead letter. `traceparent` names the group's

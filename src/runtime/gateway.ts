@@ -36,6 +36,8 @@ export type GatewayParts = {
   readonly hosts: ReadonlyMap<string, ServiceHost>
   /** Whether the trace of one more request may be kept. */
   readonly sampleTrace: () => boolean
+  /** For `GET /metrics` of the Admin API. */
+  readonly metrics: Pick<AdminInfo, 'metrics'>
 }
 
 /**
@@ -43,7 +45,7 @@ export type GatewayParts = {
  * Each is among the `started` parts as soon as it has something to stop.
  */
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
-  const { app, settings, started, cluster, hosts, sampleTrace } = parts
+  const { app, settings, started, cluster, hosts, metrics, sampleTrace } = parts
   const store = createConfigStore({ cluster, plugins: installedPlugins })
   const resolve = resolver(app, settings, hosts)
   const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace })
@@ -52,6 +54,7 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
     hostname: hostname(),
     nodeId: randomUUID(),
     connections: () => connectionCounts(gateway),
+    ...metrics,
   }
   const admin = createAdminApi({ store, plugins: installedPlugins, info, token: settings.admin.token })
   started.push('gateway configuration', (options) => store.stop(options))

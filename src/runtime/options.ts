@@ -67,6 +67,10 @@ const Environment = z.object({
     .max(10_000)
     .default(TRACES_PER_SECOND)
     .describe('New traces that each process with a gateway keeps in a second, whatever clients wish; 0 keeps none.'),
+  TELEMETRY: z
+    .enum(['off', 'metrics', 'traces'])
+    .default('traces')
+    .describe('What is measured: nothing, metrics, or traces as well. Without, the console has nothing to show.'),
   CONNECTIONS_MAX: z.coerce
     .number()
     .int()
@@ -92,6 +96,7 @@ export type RuntimeOptions = {
   readonly otlpEndpoint: string | undefined
   readonly tracesPerSecond: number
   readonly connectionsMax: number
+  readonly telemetry: 'off' | 'metrics' | 'traces'
   /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
   readonly originOf: (service: string) => string
 }
@@ -124,6 +129,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     otlpEndpoint: value.OTEL_EXPORTER_OTLP_ENDPOINT,
     tracesPerSecond: value.TRACES_PER_SECOND,
     connectionsMax: value.CONNECTIONS_MAX,
+    telemetry: value.TELEMETRY,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }
 }

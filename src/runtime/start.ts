@@ -1,5 +1,4 @@
-import { hostname } from 'node:os'
-import { type App, assertLimits, newId, type ServiceDeclaration } from '../core/index.ts'
+import { type App, assertLimits, type ServiceDeclaration, type TextPage } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
@@ -24,6 +23,8 @@ import { openLog } from './log.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
+import { processName, startTelemetry } from './telemetry.ts'
+import { runtimeMigrations } from './telemetry-exchange.ts'
 import { type Topology, topologyOf } from './topology.ts'
 import { startTraces } from './traces.ts'
 
@@ -39,7 +40,8 @@ export type StartOptions = {
 
 export type RunningApp = {
   readonly addresses: Addresses
-  readonly telemetry: Pick<TelemetryView, 'traces' | 'trace'>
+  /** What is measured, of all processes where this one has the console. */
+  readonly telemetry: TelemetryView
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
   /**
@@ -111,13 +113,15 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
   started.push('housekeeping', keepHouse('idempotency keys', purge))
 
-  const instance = `${hostname()}:${process.pid}:${newId().slice(-12)}`
-  const { traces, sampleTrace } = await startTraces({ app, settings, instance, started })
+  const { telemetry, exchange, stop: stopTelemetry } = startTelemetry({ app, topology, settings, cluster })
+  started.push('telemetry', stopTelemetry)
+  const metrics = settings.telemetry === 'off' ? {} : { metrics: telemetry.page }
+  const { sampleTrace } = await startTraces({ app, topology, settings, started, telemetry, exchange })
 
   log('starting services')
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
-  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes' })
+  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes', ...metrics })
   started.push('services', (options) => host.close(options))
   for (const service of topology.services) hosts.set(service.name, host)
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
@@ -129,7 +133,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const events = await startEvents({
     cluster,
     groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
-    owner: instance,
+    owner: processName,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })
@@ -137,15 +141,15 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller, metrics })
   const gateway = topology.gateway
-    ? await startGateway({ app, settings, started, cluster, hosts, sampleTrace })
+    ? await startGateway({ app, settings, started, cluster, hosts, metrics, sampleTrace })
     : undefined
   Object.assign(addresses, gateway?.addresses)
   let isGone = false
   return {
     addresses,
-    telemetry: traces,
+    telemetry,
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
     async stop() {
       // Without the databases no part can finish its work: that they are gone says it all.
@@ -175,9 +179,10 @@ async function startConsole(parts: {
   started: StartedParts
   cluster: OpenCluster
   caller: Caller
+  metrics: { readonly metrics?: TextPage }
 }): Promise<string> {
-  const { app, settings, started, cluster, caller } = parts
-  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes' })
+  const { app, settings, started, cluster, caller, metrics } = parts
+  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes', ...metrics })
   started.push('console', (options) => host.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
 }
@@ -188,7 +193,7 @@ function migrationsOf(app: App): readonly MigrationSet[] {
       ? []
       : [{ owner: service.name, folder: service.migrations, placement: service.placement }],
   )
-  return [systemMigrations, eventsMigrations, serviceMigrations, gatewayMigrations, ...own]
+  return [systemMigrations, eventsMigrations, serviceMigrations, gatewayMigrations, runtimeMigrations, ...own]
 }
 
 async function seed(services: readonly ServiceDeclaration[], cluster: OpenCluster, caller: Caller): Promise<void> {

@@ -1,42 +1,73 @@
 import type { App } from '../core/index.ts'
-import { createSampler, createTraces, startOtlpExporter, type Traces } from '../telemetry/index.ts'
+import {
+  createSampler,
+  createTraces,
+  type Exchange,
+  type OtlpExporter,
+  startOtlpExporter,
+  type Telemetry,
+} from '../telemetry/index.ts'
 import { exportFailed } from './channels.ts'
 import type { RuntimeOptions } from './options.ts'
 import { recordSpans } from './spans.ts'
 import type { StartedParts } from './started-parts.ts'
+import { processName } from './telemetry.ts'
+import type { Topology } from './topology.ts'
+
+export type TracesParts = {
+  readonly app: App
+  /** The process with the console hears of the others' spans. */
+  readonly topology: Pick<Topology, 'console'>
+  readonly settings: Pick<RuntimeOptions, 'telemetry' | 'tracesPerSecond' | 'otlpEndpoint'>
+  readonly started: StartedParts
+  /** Shows the traces, and where they cannot be exported, that. */
+  readonly telemetry: Telemetry
+  readonly exchange: Exchange | undefined
+}
 
 export type RunningTraces = {
-  readonly traces: Traces
   /** Whether the gateway may keep the trace of one more request. */
   readonly sampleTrace: () => boolean
 }
 
-export type TracesParts = {
-  readonly app: App
-  readonly settings: RuntimeOptions
-  /** Host, process id and a random part: another after each start. */
-  readonly instance: string
-  readonly started: StartedParts
-}
-
-/** Keeps traces from here on: of this process, and of the others as far as they share. */
-export async function startTraces({ app, settings, instance, started }: TracesParts): Promise<RunningTraces> {
-  const { otlpEndpoint: endpoint } = settings
-  const exporter = endpoint === undefined ? undefined : await startExport({ endpoint, namespace: app.name, instance })
+/** Keeps traces from here on, of this process and of those that share; with `TELEMETRY=traces` only. */
+export async function startTraces(parts: TracesParts): Promise<RunningTraces> {
+  const { app, topology, settings, started, telemetry, exchange } = parts
+  if (settings.telemetry !== 'traces') return { sampleTrace: () => false }
+  const exporter = await startExport(parts)
   if (exporter !== undefined) started.push('the export of spans', exporter.stop)
-  const traces = createTraces({ exporters: exporter === undefined ? [] : [exporter.take] })
+  const traces = createTraces({
+    exporters: exporter === undefined ? [] : [exporter.take],
+    ...(exchange === undefined ? {} : { share: (payload) => exchange.publish('spans', payload) }),
+  })
   started.push('traces', (options) => traces.stop(options))
   await traces.start()
-  const unsubscribe = recordSpans(traces, app)
-  started.push('spans', async () => unsubscribe())
-  return { traces, sampleTrace: createSampler(settings.tracesPerSecond) }
+  const ends = [recordSpans(traces, app)]
+  if (topology.console && exchange !== undefined) {
+    ends.push(exchange.receive((kind, payload) => kind === 'spans' && traces.receive(payload)))
+  }
+  started.push('spans', async () => {
+    for (const end of ends) end()
+  })
+  telemetry.show({ traces: (limit) => traces.traces(limit), trace: (traceId) => traces.trace(traceId) })
+  return { sampleTrace: createSampler(settings.tracesPerSecond) }
 }
 
-function startExport(options: { endpoint: string; namespace: string; instance: string }) {
+const COLLECTOR = 'export of spans'
+
+async function startExport({ app, settings, telemetry }: TracesParts): Promise<OtlpExporter | undefined> {
+  const { otlpEndpoint: endpoint } = settings
+  if (endpoint === undefined) return undefined
   // Without what else the URL may hold, such as a password.
-  const collector = new URL(options.endpoint).host
-  const onState = (reason: string | undefined) => {
-    if (reason !== undefined) exportFailed.publish({ collector, reason })
-  }
-  return startOtlpExporter({ ...options, onState })
+  const collector = new URL(endpoint).host
+  return startOtlpExporter({
+    endpoint,
+    namespace: app.name,
+    instance: processName,
+    onState(reason) {
+      if (reason === undefined) return telemetry.recovered(COLLECTOR)
+      telemetry.degraded(COLLECTOR, `the collector at ${collector} does not take spans: ${reason}`)
+      exportFailed.publish({ collector, reason })
+    },
+  })
 }

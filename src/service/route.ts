@@ -62,7 +62,7 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
       const { traceparent } = context
       const parent = asked.context.traceparent
       const durationMs = performance.now() - startedAtMs
-      requestFacts.publish({ service, method, path, status: result.status, durationMs, traceparent, parent })
+      requestFacts.publish({ endpoint, service, method, path, status: result.status, durationMs, traceparent, parent })
     }
     return result
   }
@@ -79,8 +79,9 @@ function checked(answer: Reply | ProblemReply | undefined): Reply | ProblemReply
 function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): ProblemReply {
   const refusal = problemOf(error, request.context)
   if (refusal.status >= 500) {
-    const { method, path } = endpoint
-    failureFacts.publish({ method, path, status: refusal.status, traceparent: request.context.traceparent, error })
+    const { service, method, path } = endpoint
+    const { traceparent } = request.context
+    failureFacts.publish({ service, method, path, status: refusal.status, traceparent, error })
   }
   return refusal
 }

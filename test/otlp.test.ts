@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { until } from '../../testing/index.ts'
-import { EXPORT_BATCH_SPANS_MAX, EXPORT_QUEUE_SPANS_MAX } from '../traces/limits.ts'
-import { spanFixture } from '../traces/span-fixture.ts'
-import { startCollector } from './collector-fixture.ts'
-import { startOtlpExporter } from './otlp.ts'
+import { EXPORT_BATCH_SPANS_MAX, EXPORT_QUEUE_SPANS_MAX, type Span, startOtlpExporter } from '../src/telemetry/index.ts'
+import { until } from '../src/testing/index.ts'
+import { startCollector } from './collector.ts'
+
+function spanFixture(given: Partial<Span> = {}): Span {
+  const identity = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', parentSpanId: undefined }
+  const work = { name: 'payment-service order.placed', service: 'payment-service', kind: 'consumer' } as const
+  return { ...identity, ...work, startedAtMs: 1_000, durationMs: 1, failed: false, attributes: {}, ...given }
+}
 
 const soon = () => ({ deadlineAtMs: Date.now() + 10_000 })
 
