@@ -10,6 +10,7 @@ import {
   type ServiceHost,
   serviceMigrations,
 } from '../service/index.ts'
+import type { TelemetryView } from '../telemetry/index.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
@@ -36,6 +37,8 @@ export type StartOptions = {
 
 export type RunningApp = {
   readonly addresses: Addresses
+  /** What was measured, of all processes where this one runs the console. */
+  readonly telemetry: TelemetryView
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
   /**
@@ -135,6 +138,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   let isGone = false
   return {
     addresses,
+    telemetry,
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
     async stop() {
       // Without the databases no part can finish its work: that they are gone says it all.

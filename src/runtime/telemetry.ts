@@ -5,6 +5,7 @@ import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed }
 import { requestFinished } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
 import { createTelemetry, type RouteMeter, type Telemetry, type TelemetryView } from '../telemetry/index.ts'
+import { recordForKong } from './kong-metrics.ts'
 import { LAG_POLL_MS } from './limits.ts'
 import type { RuntimeOptions } from './options.ts'
 import { exchangeOverHome } from './telemetry-exchange.ts'
@@ -41,7 +42,12 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
     ...(exchange === undefined ? {} : { exchange }),
   })
   if (!isOn) return { telemetry, stop: () => telemetry.stop() }
-  const ends = [...recordFacts(telemetry), ...recordJourneys(app, telemetry), pollLag(cluster, telemetry)]
+  const ends = [
+    ...recordFacts(telemetry),
+    recordForKong(telemetry.metrics),
+    ...recordJourneys(app, telemetry),
+    pollLag(cluster, telemetry),
+  ]
   telemetry.beforeSeal(() => samplePools(cluster, telemetry))
   telemetry.start()
   return {
