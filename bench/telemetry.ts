@@ -6,8 +6,8 @@ import { type Saturated, saturate } from './telemetry/closed-loop.ts'
 import { recordCost } from './telemetry/record-cost.ts'
 
 /**
- * What does telemetry cost? The shop, whole, once for each setting of TELEMETRY, each with its own PostgreSQL; they take
- * turns within each round, in another order each time. Of each round the ratio to `off` is taken, in orders per
+ * What does telemetry cost? The whole shop, once for each setting of TELEMETRY, each with its own PostgreSQL; they
+ * take turns within each round, in another order each time. Of each round the ratio to `off` is taken, in orders per
  * second and in processor time per order, which a noisy machine disturbs less; medians with their spread.
  */
 export async function run(args: readonly string[]): Promise<number> {
