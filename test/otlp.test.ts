@@ -72,7 +72,7 @@ test('a collector that is away costs spans, which are counted, and gets those th
   await gone.close()
   const { exporter, states } = await exporterTo(context, gone.endpoint)
   exporter.take(spanFixture())
-  await until(() => exporter.stats().dropped === 1)
+  await until(() => exporter.stats().dropped === 1, { timeoutMs: 60_000, what: 'a span that is lost' })
   assert.equal(states.length, 1)
   assert.match(states[0] ?? '', /ECONNREFUSED/)
   const back = await startCollector(gone.port)

@@ -13,6 +13,8 @@ export type RequestFinished = {
   /** From handing the request on to the head of the response; undefined when the gateway answered by itself. */
   readonly upstreamMs: number | undefined
   readonly totalMs: number
+  /** Bytes of the request on the wire, head included. */
+  readonly bytesIn: number
   /** Bytes of the response on the wire, head included. */
   readonly bytes: number
   readonly requestId: string
@@ -20,6 +22,26 @@ export type RequestFinished = {
   readonly traceparent: string | undefined
   /** The client's span, if the request came with one. */
   readonly parentSpanId: string | undefined
+}
+
+/** What the plugin `prometheus` has to tell of a request that it applies to. */
+export type RequestMeasured = {
+  /** Names, or host and id of what has none. */
+  readonly service: string
+  readonly route: string
+  /** Empty unless the plugin tells consumers apart and there is one. */
+  readonly consumer: string
+  /** Who wrote the answer: the service, a plugin, or the gateway for a service that could not. */
+  readonly source: 'service' | 'exit' | 'error'
+  readonly status: number
+  readonly totalMs: number
+  /** What the gateway and its plugins took before the request went on. */
+  readonly gatewayMs: number
+  readonly upstreamMs: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Which of its metrics are on. */
+  readonly counts: { readonly status: boolean; readonly latency: boolean; readonly bandwidth: boolean }
 }
 
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
@@ -33,5 +55,6 @@ export type RequestFailed = {
 }
 
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
+export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')

@@ -7,7 +7,7 @@ import { answerMalformed } from './client-error.ts'
 import { type CompiledGateway, compileGateway } from './compile.ts'
 import type { ConfigSource, GatewayConfig, ServiceEntity } from './config/entities.ts'
 import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
-import { publishFinished } from './finished.ts'
+import { outcomeOf, publishFinished } from './finished.ts'
 import {
   assertGatewayLimits,
   CLIENT_CONNECTIONS_MAX,
@@ -21,7 +21,7 @@ import {
 import { Listeners } from './listeners.ts'
 import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
-import { type PluginDefinition, plugins } from './plugins/index.ts'
+import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
 import { GatewayResponse } from './response.ts'
 import { matchedChars } from './router.ts'
@@ -179,7 +179,7 @@ class NodeGateway implements Gateway {
     const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
     response.exchange = exchange
     this.#active.add(exchange)
-    const bytesBefore = requestFinished.hasSubscribers ? request.socket.bytesWritten : 0
+    const bytesBefore = request.socket.bytesWritten
     response.on('close', () => this.#finish(exchange, bytesBefore))
     try {
       const pending = this.#route(exchange)
@@ -223,7 +223,11 @@ class NodeGateway implements Gateway {
     exchange.closed = true
     this.#active.delete(exchange)
     if (!exchange.response.writableFinished) exchange.onAbort?.()
-    if (requestFinished.hasSubscribers) publishFinished(exchange, bytesBefore)
+    const loggers = exchange.chain?.loggers ?? NONE
+    if (!requestFinished.hasSubscribers && loggers.length === 0) return
+    const outcome = outcomeOf(exchange, bytesBefore)
+    for (const plugin of loggers) plugin.log?.(exchange, outcome)
+    if (requestFinished.hasSubscribers) publishFinished(exchange, outcome)
   }
 
   #abandonLate(): void {
@@ -250,6 +254,8 @@ class NodeGateway implements Gateway {
     await this.#proxy.destroy()
   }
 }
+
+const NONE: readonly PluginInstance[] = []
 
 /** In force until `listen`: the source need not be ready before. */
 const NOTHING: GatewayConfig = {

@@ -74,7 +74,15 @@ test('the access log says of each request who asked for what, how it ended, and 
   const entries: LogEntry[] = []
   const end = logAccess((entry) => entries.push(entry))
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00'
-  const fact = { method: 'GET', route: 'id', service: 'id', consumer: undefined, parentSpanId: undefined, bytes: 321 }
+  const fact = {
+    method: 'GET',
+    route: 'id',
+    service: 'id',
+    consumer: undefined,
+    parentSpanId: undefined,
+    bytesIn: 9,
+    bytes: 321,
+  }
   requestFinished.publish({
     ...fact,
     routeName: 'order-service.get-orders',

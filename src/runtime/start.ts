@@ -40,7 +40,7 @@ export type StartOptions = {
 
 export type RunningApp = {
   readonly addresses: Addresses
-  /** What is measured, of all processes where this one has the console. */
+  /** What was measured, of all processes where this one runs the console. */
   readonly telemetry: TelemetryView
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>

@@ -11,6 +11,7 @@ import {
   type Telemetry,
   type TelemetryView,
 } from '../telemetry/index.ts'
+import { recordForKong } from './kong-metrics.ts'
 import { LAG_POLL_MS } from './limits.ts'
 import type { RuntimeOptions } from './options.ts'
 import { exchangeOverHome } from './telemetry-exchange.ts'
@@ -49,7 +50,12 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
     ...(exchange === undefined ? {} : { exchange }),
   })
   if (!isOn) return { telemetry, exchange, stop: () => telemetry.stop() }
-  const ends = [...recordFacts(telemetry), ...recordJourneys(app, telemetry), pollLag(cluster, telemetry)]
+  const ends = [
+    ...recordFacts(telemetry),
+    recordForKong(telemetry.metrics),
+    ...recordJourneys(app, telemetry),
+    pollLag(cluster, telemetry),
+  ]
   telemetry.beforeSeal(() => samplePools(cluster, telemetry))
   telemetry.start()
   return {

@@ -6,6 +6,7 @@ import {
   type OtlpExporter,
   startOtlpExporter,
   type Telemetry,
+  type Traces,
 } from '../telemetry/index.ts'
 import { exportFailed } from './channels.ts'
 import type { RuntimeOptions } from './options.ts'
@@ -49,8 +50,20 @@ export async function startTraces(parts: TracesParts): Promise<RunningTraces> {
   started.push('spans', async () => {
     for (const end of ends) end()
   })
+  telemetry.beforeSeal(() => countSpans(telemetry, traces, exporter))
   telemetry.show({ traces: (limit) => traces.traces(limit), trace: (traceId) => traces.trace(traceId) })
   return { sampleTrace: createSampler(settings.tracesPerSecond) }
+}
+
+function countSpans({ metrics }: Telemetry, traces: Traces, exporter: OtlpExporter | undefined): void {
+  const { spansKept, spansDropped, spansUnshared } = traces.stats()
+  metrics.spans.series('kept').set(spansKept)
+  metrics.spans.series('dropped').set(spansDropped)
+  metrics.spans.series('unshared').set(spansUnshared)
+  if (exporter === undefined) return
+  const { sent, dropped } = exporter.stats()
+  metrics.spans.series('exported').set(sent)
+  metrics.spans.series('export_dropped').set(dropped)
 }
 
 const COLLECTOR = 'export of spans'

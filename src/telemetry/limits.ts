@@ -16,6 +16,9 @@ export const STEPS_KEPT = 2_160
  */
 export const SETTLE_MS = 2_500
 
+/** How late a part of a second may come and still count, in a later one: longer than a living process is held up. */
+export const LATE_MS_MAX = 30_000
+
 /** Seconds that may wait to settle. What a clock that is far ahead sends is let go. */
 export const SETTLING_MAX = 10
 

@@ -17,7 +17,11 @@ export function mergeProcesses(seconds: readonly Second[]): Second {
       shardOf,
       (shards) => mergeShards(shards, sum),
     ),
-    instances: seconds.flatMap((second) => second.instances),
+    instances: joinBy(
+      seconds.flatMap((second) => second.instances),
+      instanceOf,
+      meanInstance,
+    ),
     lag: joinBy(
       seconds.flatMap((second) => second.lag),
       lagOf,

@@ -15,13 +15,31 @@ export type SystemSample = {
   readonly eventLoopDelayMaxMs: number
 }
 
-let hostCpu = readHostCpu()
-
 /** Sets what Prometheus is told of process, container and host. Where a system does not tell, there is no series. */
-export function sampleSystem(metrics: Metrics, sample: SystemSample): void {
-  sampleProcess(metrics, sample)
-  sampleContainer(metrics)
-  sampleHost(metrics)
+export class SystemSampler {
+  readonly #metrics: Metrics
+  #hostCpu = readHostCpu()
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics
+  }
+
+  sample(now: SystemSample): void {
+    sampleProcess(this.#metrics, now)
+    sampleContainer(this.#metrics)
+    this.#sampleHostCpu()
+    sampleHost(this.#metrics)
+  }
+
+  /** Shares of a second need the second before. */
+  #sampleHostCpu(): void {
+    const before = this.#hostCpu
+    const now = readHostCpu()
+    this.#hostCpu = now
+    if (now === undefined || before === undefined || now.total <= before.total) return
+    const busy = 1 - (now.idle - before.idle) / (now.total - before.total)
+    this.#metrics.hostCpu.series().set(Math.min(1, Math.max(0, busy)))
+  }
 }
 
 function sampleProcess(metrics: Metrics, { instance, eventLoopDelayP50Ms, eventLoopDelayMaxMs }: SystemSample): void {
@@ -54,12 +72,6 @@ function sampleContainer(metrics: Metrics): void {
 }
 
 function sampleHost(metrics: Metrics): void {
-  const cpu = readHostCpu()
-  if (cpu !== undefined && hostCpu !== undefined && cpu.total > hostCpu.total) {
-    const busy = 1 - (cpu.idle - hostCpu.idle) / (cpu.total - hostCpu.total)
-    metrics.hostCpu.series().set(Math.min(1, Math.max(0, busy)))
-  }
-  hostCpu = cpu
   const memory = readHostMemory()
   if (memory !== undefined) {
     metrics.hostMemory.series('used').set(memory.totalBytes - memory.availableBytes)

@@ -132,24 +132,37 @@ test('the frames of two processes are those of all samples together, and no aver
   }
 })
 
-test('a second that another process sends after it has settled is let go and counted', async (t) => {
+test('a second that comes late counts in the next one; one that is far too late is let go and counted', async (t) => {
   const clock = clockAt(START_MS + 1)
   const [here, there] = exchanges(2).map((exchange, index) =>
     createTelemetry({ instance: `host:${index}`, services: [], clock, exchange, collects: index === 0 }),
   )
   if (here === undefined || there === undefined) throw new Error('two processes were asked for')
   t.after(() => Promise.all([here.stop(), there.stop()]))
-  for (let second = 0; second < 6; second++) {
-    clock.advance(1_000)
-    here.tick()
+  const run = (seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      clock.advance(1_000)
+      here.tick()
+    }
   }
-  const before = here.history(0).length
-  clock.advance(-5_000)
-  there.tick()
-  clock.advance(5_000)
-  here.tick()
-  assert.equal(here.history(0).length, before)
+  const sendLate = (seconds: number) => {
+    there.route('order-service', 'POST /orders').record(202, 5)
+    clock.advance(-seconds * 1_000)
+    there.tick()
+    clock.advance(seconds * 1_000)
+  }
+  run(50)
+  sendLate(40)
   assert.equal(here.metrics.exchangeLost.series().value, 1)
+  sendLate(5)
+  run(4)
+  const seen = here.history(0).filter((frame) => frame.routes.length > 0)
+  assert.deepEqual(
+    seen.map((frame) => [frame.atMs > START_MS + 45_000, frame.routes[0]?.perSecond]),
+    [[true, 1]],
+  )
+  const times = here.history(0).map((frame) => frame.atMs)
+  assert.deepEqual(times, [...new Set(times)].toSorted(), 'each second is shown once, in order')
 })
 
 test('history is seconds for five minutes and steps of ten seconds before, each moment once', async (t) => {

@@ -1,4 +1,4 @@
-import type { Clock, StopOptions, TextPage } from '../core/index.ts'
+import { type Clock, messageOf, type StopOptions, type TextPage } from '../core/index.ts'
 import { Collected } from './collected.ts'
 import { Degradations } from './degradations.ts'
 import type { Exchange, ExchangeKind } from './exchange.ts'
@@ -8,7 +8,7 @@ import { metricsPage } from './metrics/exposition.ts'
 import { ProcessSampler } from './process-sampler.ts'
 import { Recorder } from './recorder.ts'
 import { decodeSecond, encodeSecond, type Second } from './second.ts'
-import { sampleSystem } from './system-sampler.ts'
+import { SystemSampler } from './system-sampler.ts'
 import { Ticker } from './ticker.ts'
 import type { InstanceSample, TelemetryView, Verdict } from './view.ts'
 
@@ -62,9 +62,13 @@ export function createTelemetry(options: TelemetryOptions): Telemetry & Telemetr
   const degradations = new Degradations()
   const process = new Measurement(options, recorder, metrics)
   const { collected } = process
-  const ticker = new Ticker(clock, () => process.tick())
+  const ticker = new Ticker(
+    clock,
+    () => process.tick(),
+    (error) => telemetry.degraded('telemetry', messageOf(error)),
+  )
   const parts: Partial<TelemetryView> = {}
-  return {
+  const telemetry: Telemetry & TelemetryView = {
     metrics,
     page: metricsPage(metrics),
     gateway: recorder.gateway,
@@ -96,6 +100,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry & Telemetr
     degradations: () => degradations.all(),
     verdict: () => parts.verdict?.() ?? plainVerdict(degradations),
   }
+  return telemetry
 }
 
 /** The tick of one process: what it measured is sealed and sent, what the others sent is collected. */
@@ -107,6 +112,7 @@ class Measurement {
   readonly #recorder: Recorder
   readonly #metrics: Metrics
   readonly #sampler = new ProcessSampler()
+  readonly #system: SystemSampler
   readonly #endReceiving: (() => void) | undefined
   #sealedAtMs = 0
 
@@ -115,6 +121,7 @@ class Measurement {
     this.#options = options
     this.#recorder = recorder
     this.#metrics = metrics
+    this.#system = new SystemSampler(metrics)
     this.collected = new Collected(exchange === undefined || !collects)
     this.#endReceiving = collects ? exchange?.receive((kind, payload) => this.#receive(kind, payload)) : undefined
   }
@@ -142,7 +149,7 @@ class Measurement {
     for (const sample of this.samples) sample()
     const { eventLoopDelayP50Ms, eventLoopDelayMaxMs, ...own } = this.#sampler.sample()
     const instance: InstanceSample = { instance: this.#options.instance, services: this.#options.services, ...own }
-    sampleSystem(this.#metrics, { instance, eventLoopDelayP50Ms, eventLoopDelayMaxMs })
+    this.#system.sample({ instance, eventLoopDelayP50Ms, eventLoopDelayMaxMs })
     return this.#recorder.seal(atMs, instance)
   }
 

@@ -1,10 +1,11 @@
-import { SETTLE_MS, SETTLING_MAX } from './limits.ts'
+import { LATE_MS_MAX, SECOND_MS, SETTLE_MS, SETTLING_MAX } from './limits.ts'
 import { mergeProcesses } from './merge.ts'
 import type { Second } from './second.ts'
 
 /**
  * Brings together the parts of one second, which come from several processes. A second settles, and is handed on, once
- * SETTLE_MS have passed since its end; in order, each once. Parts that come after that are let go.
+ * SETTLE_MS have passed since its end; in order, each once. A part that comes after that, of a process that was held
+ * up, counts in the next second that settles: late, but not lost.
  */
 export class Timeline {
   readonly #settleMs: number
@@ -16,16 +17,18 @@ export class Timeline {
     this.#settleMs = isAlone ? 0 : SETTLE_MS
   }
 
-  /** False when the part came too late, or from a clock that is far ahead. */
+  /** False when the part came by more than LATE_MS_MAX too late, or from a clock that is far ahead. */
   add(second: Second): boolean {
-    if (second.atMs <= this.#settledAtMs) return false
-    const parts = this.#open.get(second.atMs)
+    if (second.atMs <= this.#settledAtMs - LATE_MS_MAX) return false
+    const atMs = Math.max(second.atMs, this.#settledAtMs + SECOND_MS)
+    const part = atMs === second.atMs ? second : { ...second, atMs }
+    const parts = this.#open.get(atMs)
     if (parts !== undefined) {
-      parts.push(second)
+      parts.push(part)
       return true
     }
     if (this.#open.size >= SETTLING_MAX) return false
-    this.#open.set(second.atMs, [second])
+    this.#open.set(atMs, [part])
     return true
   }
 

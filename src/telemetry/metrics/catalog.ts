@@ -157,6 +157,10 @@ export const catalog = {
     help: 'Seconds of this process that were not sent to the one with the console, or came too late here',
     labels: [],
   }),
+  spans: counter('groundswell_spans_total', {
+    help: 'Spans of this process by what became of them, see Traces in the guide',
+    labels: ['outcome'],
+  }),
   kongRequests: counter('kong_http_requests_total', {
     help: 'Requests by service, route and status (plugin prometheus, status_code_metrics)',
     labels: ['service', 'route', 'code', 'source', 'workspace', 'consumer'],

@@ -13,6 +13,8 @@ export type TracesOptions = {
 }
 
 export type TracesStats = {
+  /** Spans of this process that were kept, at least until their trace made room. */
+  readonly spansKept: number
   /** Spans that found their trace full. */
   readonly spansDropped: number
   /** Spans that the other processes were not told of, because there were too many in one second. */
@@ -43,6 +45,7 @@ class LocalTraces implements Traces {
   readonly #store = new TraceStore()
   readonly #mayKeepError = createSampler(ERROR_SPANS_PER_SECOND)
   #unshared: Span[] = []
+  #spansKept = 0
   #spansUnshared = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -64,6 +67,7 @@ class LocalTraces implements Traces {
 
   record(given: Span): void {
     const span = { ...given, attributes: shortened(given.attributes) }
+    this.#spansKept += 1
     this.#store.add(span)
     for (const take of this.#options.exporters ?? []) take(span)
     if (this.#options.share === undefined) return
@@ -88,7 +92,8 @@ class LocalTraces implements Traces {
   }
 
   stats(): TracesStats {
-    return { spansDropped: this.#store.spansDropped, spansUnshared: this.#spansUnshared }
+    const { spansDropped } = this.#store
+    return { spansKept: this.#spansKept, spansDropped, spansUnshared: this.#spansUnshared }
   }
 
   #share(): void {
