@@ -16,7 +16,7 @@ export const TRACES_KEPT_MAX = 750
 export const FAILED_TRACES_KEPT_MAX = 250
 
 /**
- * Spans of one trace: an order of the shop makes about 25; a change that every shard hears of makes one for each of 64
+ * Spans of one trace: an order of the shop makes 15; a change that every shard hears of makes one for each of 64
  * shards. With the two limits above at most 128,000 spans, some 60 MB if every trace were that large.
  */
 export const TRACE_SPANS_MAX = 128
@@ -27,7 +27,7 @@ export const SPAN_TEXT_CHARS_MAX = 300
 /** Time between the messages in which a process tells the others of its spans: as often as the console is painted. */
 export const SPANS_SHARED_EVERY_MS = 1_000
 
-/** Spans in one such message: forty traces of an order. What is more is dropped and counted. */
+/** Spans in one such message: those of 66 orders. What is more is dropped and counted. */
 export const SPANS_SHARED_MAX = 1_000
 
 /** Spans that wait for the collector: what OpenTelemetry's own processors keep. What is more is dropped and counted. */
