@@ -13,6 +13,7 @@ export type {
   EndpointSpec,
   EventEnvelope,
   EventType,
+  JourneyDeclaration,
   Key,
   Placement,
   ServiceDeclaration,
@@ -23,10 +24,12 @@ export {
   endpoints,
   event,
   GroundswellError,
+  journey,
   messageOf,
   newContext,
   newId,
   systemClock,
+  timeOfId,
 } from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'

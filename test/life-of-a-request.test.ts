@@ -6,6 +6,7 @@ import { appended, delivered } from '../src/events/index.ts'
 import { requestFinished } from '../src/gateway/index.ts'
 import { type RunningApp, startApp } from '../src/runtime/index.ts'
 import { until } from '../src/testing/index.ts'
+import { ORDER_TREE, treeOf } from './order-tree.ts'
 import { askEveryShard, clientOf, databaseUrlsOf, temporaryDataDir } from './shop-process.ts'
 
 /**
@@ -89,6 +90,21 @@ test('one order goes through the steps of the architecture page in their order, 
   const history = (await buyer('GET', `/orders/${answer.body.orderId}`)).body.history as { status: string }[]
   assert.equal(history[0]?.status, 'placed')
   assert.equal(history.at(-1)?.status, 'shipped')
+})
+
+test('the spans of an order are one tree, from the client’s request to the last consumer', async () => {
+  const user = (await buyer('POST', '/users', { email: 'tree@example.com', name: 'Tree' })).body.id as number
+  const goods = (await buyer('GET', '/products')).body.products as { sku: string }[]
+  const order = { userId: user, lines: [{ sku: goods[0]?.sku, quantity: 1 }], cardToken: 'tok_visa' }
+  const [trace, client] = ['a'.repeat(32), 'b7ad6b7169203331']
+  const answer = await buyer('POST', '/orders', order, { traceparent: `00-${trace}-${client}-01` })
+  assert.equal(answer.status, 202)
+  const spans = () => running.telemetry.trace(trace)
+  await until(() => spans().length === ORDER_TREE.length, { what: 'as many spans as an order makes' })
+  assert.deepEqual(treeOf(spans(), client), ORDER_TREE)
+  assert.ok(spans().every(({ failed, durationMs }) => !failed && durationMs >= 0))
+  const kept = running.telemetry.traces(100).find(({ traceId }) => traceId === trace)
+  assert.deepEqual([kept?.name, kept?.failed, kept?.spans], ['POST /orders', false, ORDER_TREE.length])
 })
 
 test('each step has its error exit, and nothing behind it has seen the request', async () => {

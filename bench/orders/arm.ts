@@ -26,5 +26,7 @@ export type ArmSettings = {
   readonly skus: number
   /** `one`: gateway and services in one process. `split`: gateway and orders in one, the other services in another. */
   readonly topology: 'one' | 'split'
+  /** For the processes of the shop, besides what connects them. */
+  readonly env?: Readonly<Record<string, string>>
   readonly log: (line: string) => void
 }

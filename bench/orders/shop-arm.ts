@@ -28,7 +28,10 @@ const OTHER_SERVICES = [
 ]
 const NEVER_REACHED_PER_MINUTE = 1_000_000_000
 
-export function startGroundswellArm(settings: ArmSettings): Promise<Arm> {
+/** `pid`: of the process with the gateway. */
+export type ShopArm = Arm & { readonly pid: number }
+
+export function startGroundswellArm(settings: ArmSettings): Promise<ShopArm> {
   return startShopArm('groundswell', settings)
 }
 
@@ -36,7 +39,7 @@ export function startSyncArm(settings: ArmSettings): Promise<Arm> {
   return startShopArm('sync', { ...settings, topology: 'one' })
 }
 
-async function startShopArm(name: keyof typeof APPS, settings: ArmSettings): Promise<Arm> {
+async function startShopArm(name: keyof typeof APPS, settings: ArmSettings): Promise<ShopArm> {
   const folder = await mkdtemp(join(tmpdir(), `groundswell-bench-${name}-`))
   const started: { stop(): Promise<void> }[] = [{ stop: () => rm(folder, { recursive: true, force: true }) }]
   const stop = async () => {
@@ -46,14 +49,14 @@ async function startShopArm(name: keyof typeof APPS, settings: ArmSettings): Pro
     const database = await startCommand(['database'], { DATA_DIR: join(folder, 'data'), DATABASE_URLS: '' })
     started.push(database)
     const urls = database.find(/DATABASE_URLS='([^']+)'/)
-    const front = await startProcesses({ name, urls, folder, topology: settings.topology, started })
+    const front = await startProcesses({ name, urls, folder, settings, started })
     const cluster = await openCluster({
       urls: urls.split(','),
       connectionsMax: 8,
       applicationName: 'groundswell-bench',
     })
     started.push({ stop: () => cluster.close({ deadlineAtMs: Date.now() + 5_000 }) })
-    return { ...(await prepareArm({ name, front, cluster, settings })), stop }
+    return { ...(await prepareArm({ name, front, cluster, settings })), pid: front.pid, stop }
   } catch (error) {
     await stop()
     throw error
@@ -64,12 +67,12 @@ type Processes = {
   readonly name: keyof typeof APPS
   readonly urls: string
   readonly folder: string
-  readonly topology: ArmSettings['topology']
+  readonly settings: ArmSettings
   readonly started: { stop(): Promise<void> }[]
 }
 
 /** Starts the processes of the topology; gives the one with the gateway. */
-async function startProcesses({ name, urls, folder, topology, started }: Processes): Promise<ArmProcess> {
+async function startProcesses({ name, urls, folder, settings, started }: Processes): Promise<ArmProcess> {
   const env = {
     DATABASE_URLS: urls,
     DATA_DIR: join(folder, 'none'),
@@ -78,8 +81,9 @@ async function startProcesses({ name, urls, folder, topology, started }: Process
     GATEWAY_PORT: '0',
     ADMIN_PORT: '0',
     CONSOLE_PORT: '0',
+    ...settings.env,
   }
-  if (topology === 'one') {
+  if (settings.topology === 'one') {
     const one = await startCommand(['start', APPS[name]], env)
     started.push(one)
     return one

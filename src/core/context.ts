@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { SERVICE_DEADLINE_MS } from './limits.ts'
+import { childTraceparent, newTraceparent, parseTraceparent } from './trace.ts'
 
 /**
  * What travels with a request through every part: who it is (trace) and how long anyone will wait for it (deadline).
  */
 export type Context = {
-  /** W3C Trace Context header value, `00-<trace id>-<parent id>-<flags>`. Source: W3C Trace Context, section 3.2. */
+  /** Names the trace and the span of the work that has this context: see `trace.ts`. */
   readonly traceparent: string
   /** Milliseconds since the Unix epoch after which nobody waits for the answer. */
   readonly deadlineAtMs: number
@@ -15,38 +15,34 @@ export const TRACEPARENT_HEADER = 'traceparent'
 /** Remaining time in milliseconds: a relative time, since clocks of two machines differ. */
 export const DEADLINE_HEADER = 'x-deadline-ms'
 
-const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
-
-/** A context from request headers: keeps a valid `traceparent`, never extends a deadline that came with the request. */
+/**
+ * A context from request headers: keeps a valid `traceparent`, which names the caller's span, and never extends a
+ * deadline that came with the request. Without a valid one, a new trace begins, which is not kept.
+ */
 export function contextFrom(
   headers: Readonly<Record<string, string | string[] | undefined>>,
   limitMs: number = SERVICE_DEADLINE_MS,
 ): Context {
-  const traceparent = headers[TRACEPARENT_HEADER]
   const remaining = Number(headers[DEADLINE_HEADER])
   const budgetMs = remaining > 0 && remaining < limitMs ? remaining : limitMs
   return {
-    traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
+    traceparent: parseTraceparent(headers[TRACEPARENT_HEADER]) ?? newTraceparent(),
     deadlineAtMs: Date.now() + budgetMs,
   }
 }
 
-/** A context for work that no request started. */
-export function newContext(budgetMs: number = SERVICE_DEADLINE_MS): Context {
-  return { traceparent: newTraceparent(), deadlineAtMs: Date.now() + budgetMs }
+/** The context of work that this one's work asked for: a span of its own in the same trace, the same deadline. */
+export function childContext(context: Context): Context {
+  const traceparent = childTraceparent(context.traceparent)
+  return traceparent === context.traceparent ? context : { ...context, traceparent }
 }
 
-/** The 32 hex digits that join everything one request caused. */
-export function traceIdOf(traceparent: string): string {
-  return traceparent.slice(3, 35)
+/** A context for work that no request started; its trace is not kept. */
+export function newContext(budgetMs: number = SERVICE_DEADLINE_MS): Context {
+  return { traceparent: newTraceparent(), deadlineAtMs: Date.now() + budgetMs }
 }
 
 /** Milliseconds until the deadline; 0 when it has passed. */
 export function remainingMs(context: Context): number {
   return Math.max(0, context.deadlineAtMs - Date.now())
-}
-
-function newTraceparent(): string {
-  const random = randomBytes(24).toString('hex')
-  return `00-${random.slice(0, 32)}-${random.slice(32)}-01`
 }

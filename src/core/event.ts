@@ -44,6 +44,7 @@ export type EventEnvelope<Payload = unknown> = {
   readonly key: string
   readonly bucket: number
   readonly payload: Payload
+  /** Names the span of whoever handles it: hand it on with what follows from the event. */
   readonly traceparent: string
   /** When the business transaction wrote it, Unix epoch milliseconds. */
   readonly occurredAtMs: number

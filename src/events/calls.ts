@@ -1,10 +1,13 @@
+import { childTraceparent, type EventEnvelope } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
+import { called } from './channels.ts'
 import type { Consumer } from './consumer.ts'
 import { eventsError, isInfrastructure, textOf } from './errors.ts'
 import { CALL_CONCURRENCY_MAX, CALL_TIMEOUT_MS } from './limits.ts'
-import type { Item } from './plan.ts'
+import { envelopeFor, type Item } from './plan.ts'
 
 export type CallOptions = {
+  readonly group: string
   readonly cluster: Cluster
   /** Aborts when the process stops. */
   readonly signal: AbortSignal
@@ -43,12 +46,30 @@ async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal
     if (call === undefined) continue
     stop.throwIfAborted()
     try {
-      item.outcome = { kind: 'ready', result: await lane.run(call, item) }
+      item.outcome = { kind: 'ready', result: await traceCall(lane, call, item) }
     } catch (error) {
       if (stop.aborted || isInfrastructure(error)) throw error
       item.outcome = { kind: 'failed', state: 'retrying', error: textOf(error) }
       return
     }
+  }
+}
+
+/** Runs the call, and tells of it if its event's trace is kept. */
+async function traceCall(lane: Lane, call: NonNullable<Consumer['call']>, item: Item): Promise<unknown> {
+  if (item.span === undefined) return lane.run(call, item.event.envelope)
+  const { traceparent: parent } = item.span
+  const envelope = { ...envelopeFor(item), traceparent: childTraceparent(parent) }
+  const startedAtMs = performance.now()
+  let failed = true
+  try {
+    const result = await lane.run(call, envelope)
+    failed = false
+    return result
+  } finally {
+    const { type: topic, traceparent } = envelope
+    const durationMs = performance.now() - startedAtMs
+    called.publish({ group: lane.group, topic, traceparent, parent, durationMs, failed })
   }
 }
 
@@ -64,15 +85,18 @@ class Lane {
     options.signal.addEventListener('abort', this.onStop, { once: true })
   }
 
-  async run(call: NonNullable<Consumer['call']>, item: Item): Promise<unknown> {
+  get group(): string {
+    return this.options.group
+  }
+
+  async run(call: NonNullable<Consumer['call']>, envelope: EventEnvelope): Promise<unknown> {
     if (this.controller.signal.aborted) {
       this.controller = new AbortController()
       this.aborted = rejectionOf(this.controller.signal)
     }
-    const { topic, envelope } = item.event
     const { controller, aborted } = this
     const timer = setTimeout(() => {
-      const message = `the call for ${topic} ${envelope.id} took over ${CALL_TIMEOUT_MS} ms`
+      const message = `the call for ${envelope.type} ${envelope.id} took over ${CALL_TIMEOUT_MS} ms`
       controller.abort(eventsError('EVENTS_CALL_TIMEOUT', message))
     }, CALL_TIMEOUT_MS)
     try {

@@ -1,11 +1,30 @@
-import { facts } from '../core/index.ts'
+import { type Facts, facts } from '../core/index.ts'
 
-/** The sequencer moved `events` events in `segments` segments from a shard's outbox to its log. */
-export const appended = facts<{ shard: number; segments: number; events: number; durationMs: number }>(
-  'events.appended',
-)
+/** Work on one event whose trace is kept. */
+export type TracedEvent = {
+  readonly topic: string
+  /** Names the span of this work, and the span that emitted the event. */
+  readonly traceparent: string
+  readonly parent: string
+  readonly durationMs: number
+}
 
-/** A consumer group committed the effects of `events` events; `oldestAtMs` is when the first of them was written. */
+/**
+ * The sequencer moved `events` events in `segments` segments from a shard's outbox to its log. Those in `traced` were
+ * in the outbox for `durationMs` each.
+ */
+export const appended = facts<{
+  shard: number
+  segments: number
+  events: number
+  durationMs: number
+  traced: readonly TracedEvent[]
+}>('events.appended')
+
+/**
+ * A consumer group committed the effects of `events` events; `oldestAtMs` is when the first of them was written. Those
+ * in `traced` took `durationMs` each, from the beginning of the batch's calls to its commit.
+ */
 export const delivered = facts<{
   group: string
   source: number
@@ -13,15 +32,35 @@ export const delivered = facts<{
   events: number
   durationMs: number
   oldestAtMs: number
+  traced: readonly TracedEvent[]
 }>('events.delivered')
 
-/** An event was parked or failed again: it will be tried again, or it is a dead letter. */
+/** A call that a consumer made for an event whose trace is kept was answered, or failed. */
+export const called = facts<TracedEvent & { readonly group: string; readonly failed: boolean }>('events.called')
+
+export type EmittedFact = { readonly payload: unknown; readonly occurredAtMs: number }
+
+const emittedByTopic = new Map<string, Facts<EmittedFact>>()
+
+/** Committed events of one topic that this process wrote. A channel a topic, since few topics have listeners. */
+export function emittedOf(topic: string): Facts<EmittedFact> {
+  const known = emittedByTopic.get(topic) ?? facts<EmittedFact>(`events.emitted.${topic}`)
+  emittedByTopic.set(topic, known)
+  return known
+}
+
+/**
+ * An event was parked or failed again: it will be tried again, or it is a dead letter. `traceparent` names the group's
+ * span, `parent` that of the emitter; they are the same where the trace is not kept.
+ */
 export const parked = facts<{
   group: string
   topic: string
   id: string
   key: string
   traceparent: string
+  parent: string
+  durationMs: number
   state: 'retrying' | 'dead'
   attempts: number
   error: string

@@ -1,5 +1,6 @@
-import { type EventType, newId, systemClock } from '../core/index.ts'
+import { type EventType, type Facts, newId, systemClock } from '../core/index.ts'
 import { bucketOf, type Transaction } from '../data/index.ts'
+import { type EmittedFact, emittedOf } from './channels.ts'
 import { insertOutbox, type OutboxRow } from './engines/postgres-log.ts'
 import { eventsError } from './errors.ts'
 import { holdsJsonOnly } from './json-type.ts'
@@ -34,10 +35,14 @@ export function emit<Payload>(
   }
   const bucket = bucketOf(key)
   const id = newId(bucket)
+  const occurredAtMs = systemClock.now()
   const { traceparent } = context
-  const envelope = { id, version: type.version, bucket, key: String(key), traceparent, occurredAtMs: systemClock.now() }
+  const envelope = { id, version: type.version, bucket, key: String(key), traceparent, occurredAtMs }
   const record = encodeRecord({ ...envelope, payload })
-  emitted(tx).add(record, { envelope: { ...envelope, type: type.name, payload: checked.data }, type })
+  const events = emitted(tx)
+  events.add(record, { envelope: { ...envelope, type: type.name, payload: checked.data }, type })
+  const channel = emittedOf(type.name)
+  if (channel.hasSubscribers) events.tell(channel, { payload, occurredAtMs })
   return id
 }
 
@@ -47,6 +52,7 @@ function emitted(tx: Transaction): EmittedEvents {
   return tx.attach(EMITTED, () => {
     const events = new EmittedEvents(() => tx.beforeCommit(() => write(tx, events.take())))
     tx.afterCommit(() => outboxWritten(tx.shard))
+    tx.afterCommit(() => events.publish())
     return events
   })
 }
@@ -63,6 +69,7 @@ type OpenSegment = { readonly id: string; records: string; readonly emitted: Emi
 class EmittedEvents {
   private segments: EmittedSegment[] = []
   private readonly open = new Map<string, OpenSegment>()
+  private readonly told: { readonly channel: Facts<EmittedFact>; readonly fact: EmittedFact }[] = []
   private readonly onFirst: () => void
   private count = 0
 
@@ -85,6 +92,15 @@ class EmittedEvents {
     }
     if (segment !== undefined) this.segments.push(closed(topic, segment))
     this.open.set(topic, { id: event.envelope.id, records: record, emitted: [event] })
+  }
+
+  /** Keeps a fact for when the transaction has committed. */
+  tell(channel: Facts<EmittedFact>, fact: EmittedFact): void {
+    this.told.push({ channel, fact })
+  }
+
+  publish(): void {
+    for (const { channel, fact } of this.told.splice(0)) channel.publish(fact)
   }
 
   /** All segments in the order of writing within each topic; starts afresh. */

@@ -1,4 +1,4 @@
-import type { ConsumerDeclaration } from '../core/index.ts'
+import { type ConsumerDeclaration, childTraceparent, type EventEnvelope, isSampled } from '../core/index.ts'
 import { type Consumer, consumerOf } from './consumer.ts'
 import type { Positions } from './engines/postgres-positions.ts'
 import { eventsError, textOf } from './errors.ts'
@@ -40,8 +40,16 @@ export type Outcome =
   | { readonly kind: 'ready'; readonly result: unknown }
   | { readonly kind: 'failed'; readonly state: 'retrying' | 'dead'; readonly error: string }
 
-/** One event on its way to one target. `outcome` changes while it is under way. */
-export type Item = { readonly event: LoggedEvent; readonly consumer: Consumer; outcome: Outcome }
+/** The group's own span of an event whose trace is kept: named here, told of when the work is done. */
+export type ItemSpan = { readonly traceparent: string; readonly startedAtMs: number }
+
+/** One event on its way to one target. `outcome` and `span` change while it is under way. */
+export type Item = {
+  readonly event: LoggedEvent
+  readonly consumer: Consumer
+  outcome: Outcome
+  span?: ItemSpan | undefined
+}
 
 const READY: Outcome = { kind: 'ready', result: undefined }
 
@@ -50,6 +58,21 @@ export function itemOf(event: LoggedEvent, consumer: Consumer): Item {
   checkEvent(event, consumer.type)
   if (event.problem === undefined) return { event, consumer, outcome: READY }
   return { event, consumer, outcome: { kind: 'failed', state: 'dead', error: textOf(event.problem) } }
+}
+
+/** Gives those of traces that are kept their span, which begins now. */
+export function beginSpans(items: readonly Item[]): void {
+  for (const item of items) {
+    const { traceparent } = item.event.envelope
+    if (isSampled(traceparent)) {
+      item.span = { traceparent: childTraceparent(traceparent), startedAtMs: performance.now() }
+    }
+  }
+}
+
+/** The event as a handler sees it: under the span of its own group, so that what it emits descends from there. */
+export function envelopeFor({ event, span }: Item): EventEnvelope {
+  return span === undefined ? event.envelope : { ...event.envelope, traceparent: span.traceparent }
 }
 
 /** Splits events, which keep their order, by the shard that their effects belong to. */

@@ -16,6 +16,7 @@ import {
 import { backoffMs } from './pause.ts'
 import type { Segment } from './segment.ts'
 import { Gate } from './signals.ts'
+import { tracedIn } from './traced.ts'
 import { writtenSegments } from './written.ts'
 
 export type SequencerOptions = {
@@ -133,6 +134,7 @@ export class Sequencer {
         segments: segments.length,
         events,
         durationMs: performance.now() - startedAtMs,
+        traced: segments.flatMap(tracedIn),
       })
     }
     return segments.length

@@ -42,7 +42,7 @@ describe('two workers of one group, one of which should have stopped', () => {
     const retry = { attemptsMax: 8, backoff: { minMs: 0, maxMs: 0 } }
     return Target.load({ cluster, shard: cluster.home, group, source: 0, retry })
   }
-  const call = () => ({ cluster: started.cluster, signal: new AbortController().signal })
+  const call = () => ({ group: 'accounts', cluster: started.cluster, signal: new AbortController().signal })
   const items = (from: number, count: number): Item[] =>
     Array.from({ length: count }, (_, index) => {
       const offset = from + index

@@ -20,7 +20,19 @@ import {
 } from './engines/postgres-positions.ts'
 import { eventsError, isInfrastructure, isTimeout, textOf } from './errors.ts'
 import { RETRY_EVENTS_MAX } from './limits.ts'
-import { changes, type Group, type Item, itemOf, reach, type Sorted, sortItems } from './plan.ts'
+import {
+  beginSpans,
+  changes,
+  envelopeFor,
+  type Group,
+  type Item,
+  type ItemSpan,
+  itemOf,
+  reach,
+  type Sorted,
+  sortItems,
+} from './plan.ts'
+import { tracedOf } from './traced.ts'
 
 export type RetryPolicy = {
   /** Attempts after which a parked event is a dead letter. */
@@ -84,6 +96,7 @@ export class Target {
       await createPositions(this.options.shard, this.scope, missing)
       for (const topic of missing) this.positions.set(topic, 0)
     }
+    if (delivered.hasSubscribers) beginSpans(items)
     await makeCalls(
       items.filter((item) => !this.parkedKeys.has(item.event.envelope.key)),
       call,
@@ -107,17 +120,16 @@ export class Target {
     for (const one of due) {
       const consumer = this.options.group.consumers.get(one.event.topic)
       if (consumer === undefined)
-        await this.failAgain(one, `no consumer of ${one.event.topic} is left in the group`, 'dead')
+        await this.failAgain({ due: one }, `no consumer of ${one.event.topic} is left in the group`, 'dead')
       else retries.push({ due: one, item: itemOf(one.event, consumer) })
     }
-    await makeCalls(
-      retries.map((retry) => retry.item),
-      call,
-    )
+    const items = retries.map((retry) => retry.item)
+    if (delivered.hasSubscribers) beginSpans(items)
+    await makeCalls(items, call)
     const ready: Retry[] = []
     for (const retry of retries) {
       const { outcome } = retry.item
-      if (outcome.kind === 'failed') await this.failAgain(retry.due, outcome.error, outcome.state)
+      if (outcome.kind === 'failed') await this.failAgain(retry, outcome.error, outcome.state)
       else ready.push(retry)
     }
     if (ready.length > 0) await this.attemptAgain(ready)
@@ -193,7 +205,7 @@ export class Target {
     } catch (error) {
       const [culprit] = retries
       if (isInfrastructure(error) || culprit === undefined) throw error
-      if (retries.length === 1) return this.failAgain(culprit.due, textOf(error), 'retrying')
+      if (retries.length === 1) return this.failAgain(culprit, textOf(error), 'retrying')
       const half = retries.length >> 1
       await this.attemptAgain(retries.slice(0, half))
       return this.attemptAgain(retries.slice(half))
@@ -216,8 +228,9 @@ export class Target {
 
   private async runHandlers(tx: Transaction, items: readonly Item[]): Promise<void> {
     const deliveries = new Map<Consumer, Delivery<unknown, unknown>[]>()
-    for (const { event, consumer, outcome } of items) {
-      const delivery = { event: event.envelope, result: outcome.kind === 'ready' ? outcome.result : undefined }
+    for (const item of items) {
+      const { consumer, outcome } = item
+      const delivery = { event: envelopeFor(item), result: outcome.kind === 'ready' ? outcome.result : undefined }
       const batch = deliveries.get(consumer)
       if (batch === undefined) deliveries.set(consumer, [delivery])
       else batch.push(delivery)
@@ -226,28 +239,33 @@ export class Target {
     for (const [consumer, batch] of deliveries) await consumer.apply(batch, context)
   }
 
-  private async failAgain(due: DueEvent, error: string, state: 'retrying' | 'dead'): Promise<void> {
+  private async failAgain({ due, item }: Failed, error: string, state: 'retrying' | 'dead'): Promise<void> {
     const { retry, shard } = this.options
     const attemptsMax = state === 'dead' ? 0 : retry.attemptsMax
     const failed = await failParked(shard, { due, error, attemptsMax, backoff: retry.backoff })
     if (failed === undefined) throw this.positionTaken()
-    this.publishParked({ event: due.event, ...failed, error })
+    this.publishParked({ event: due.event, span: item?.span, ...failed, error })
   }
 
   private noteParked(item: Item, state: 'retrying' | 'waiting' | 'dead', error: string | null): void {
     this.parkedKeys.add(item.event.envelope.key)
-    if (state !== 'waiting') this.publishParked({ event: item.event, state, attempts: 1, error: error ?? '' })
+    const { event, span } = item
+    if (state !== 'waiting') this.publishParked({ event, span, state, attempts: 1, error: error ?? '' })
   }
 
   private publishParked(failure: {
     event: DueEvent['event']
+    span: ItemSpan | undefined
     state: 'retrying' | 'dead'
     attempts: number
     error: string
   }): void {
-    const { event, state, attempts, error } = failure
-    const { id, key, traceparent } = event.envelope
-    parked.publish({ group: this.scope.group, topic: event.topic, id, key, traceparent, state, attempts, error })
+    const { event, span, state, attempts, error } = failure
+    const { id, key, traceparent: parent } = event.envelope
+    const { group } = this.scope
+    const traceparent = span?.traceparent ?? parent
+    const durationMs = span === undefined ? 0 : performance.now() - span.startedAtMs
+    parked.publish({ group, topic: event.topic, id, key, traceparent, parent, durationMs, state, attempts, error })
   }
 
   private noteDelivered(items: readonly Item[], startedAtMs: number): void {
@@ -263,6 +281,7 @@ export class Target {
         (oldest, item) => Math.min(oldest, item.event.envelope.occurredAtMs),
         Number.POSITIVE_INFINITY,
       ),
+      traced: tracedOf(items),
     })
   }
 
@@ -273,3 +292,4 @@ export class Target {
 }
 
 type Retry = { readonly due: DueEvent; readonly item: Item }
+type Failed = { readonly due: DueEvent; readonly item?: Item }

@@ -71,7 +71,7 @@ export class GroupWorker {
   constructor(options: WorkerOptions) {
     this.options = options
     this.topics = [...options.group.consumers.keys()]
-    this.call = { cluster: options.cluster, signal: this.cutOff.signal }
+    this.call = { group: options.group.name, cluster: options.cluster, signal: this.cutOff.signal }
     options.tail.join(options.group.name, this.topics)
     this.running = this.run()
   }

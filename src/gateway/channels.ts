@@ -6,24 +6,55 @@ export type RequestFinished = {
   /** Ids; undefined when no route matched, or the route has no service. */
   readonly route: string | undefined
   readonly service: string | undefined
+  readonly routeName: string | undefined
   readonly consumer: string | undefined
   /** 499 when the client left before the head of the response was written, as in nginx. */
   readonly status: number
   /** From handing the request on to the head of the response; undefined when the gateway answered by itself. */
   readonly upstreamMs: number | undefined
   readonly totalMs: number
+  /** Bytes of the request on the wire, head included. */
+  readonly bytesIn: number
   /** Bytes of the response on the wire, head included. */
   readonly bytes: number
   readonly requestId: string
+  /** Names the gateway's span; undefined when the request went to no service. */
   readonly traceparent: string | undefined
+  /** The client's span, if the request came with one. */
+  readonly parentSpanId: string | undefined
+}
+
+/** What the plugin `prometheus` has to tell of a request that it applies to. */
+export type RequestMeasured = {
+  /** Names, or host and id of what has none. */
+  readonly service: string
+  readonly route: string
+  /** Empty unless the plugin tells consumers apart and there is one. */
+  readonly consumer: string
+  /** Who wrote the answer: the service, a plugin, or the gateway for a service that could not. */
+  readonly source: 'service' | 'exit' | 'error'
+  readonly status: number
+  readonly totalMs: number
+  /** What the gateway and its plugins took before the request went on. */
+  readonly gatewayMs: number
+  readonly upstreamMs: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Which of its metrics are on. */
+  readonly counts: { readonly status: boolean; readonly latency: boolean; readonly bandwidth: boolean }
 }
 
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
 export type ConfigProblem = { readonly message: string }
 
 /** A plugin, or a service in this process, threw: the client got a 500. */
-export type RequestFailed = { readonly requestId: string; readonly error: unknown }
+export type RequestFailed = {
+  readonly requestId: string
+  readonly traceparent: string | undefined
+  readonly error: unknown
+}
 
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
+export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')

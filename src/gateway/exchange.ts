@@ -72,6 +72,10 @@ export class Exchange {
   chain: PluginChain | undefined = undefined
   consumer: ConsumerEntity | undefined = undefined
   credential: Credential | undefined = undefined
+  /** Names the gateway's own span, once the request goes to a service. */
+  traceparent: string | undefined = undefined
+  /** The client's span, if it came with one. */
+  parentSpanId: string | undefined = undefined
 
   /** Headers that the gateway adds to the response: names to compare, and names and values in turn. */
   readonly reply: { readonly names: string[]; readonly headers: string[] } = { names: [], headers: [] }

@@ -1,24 +1,55 @@
+import type { Socket } from 'node:net'
 import { requestFinished } from './channels.ts'
 import type { Exchange } from './exchange.ts'
+
+/** What became of a request: for plugins that log, and for whoever listens. */
+export type RequestOutcome = {
+  /** 499 when the client left before the head of the response was written, as in nginx. */
+  readonly status: number
+  /** From handing the request on to the head of the response; undefined when the gateway answered by itself. */
+  readonly upstreamMs: number | undefined
+  readonly totalMs: number
+  /** Of the request, head included. */
+  readonly bytesIn: number
+  /** Of the response, head included. */
+  readonly bytes: number
+}
 
 /** The client left before it had an answer: nginx's own status. */
 const CLIENT_CLOSED_REQUEST = 499
 
-/** Tells those who listen what became of a request. `bytesBefore`: what its connection had carried before it. */
-export function publishFinished(exchange: Exchange, bytesBefore: number): void {
-  const { dispatchedAtMs, respondedAtMs, target } = exchange
+/** What a connection had received when its last request was over: the next one's head is read before it is known. */
+const receivedBefore = new WeakMap<Socket, number>()
+
+/** `bytesBefore`: what its connection had sent before it. */
+export function outcomeOf(exchange: Exchange, bytesBefore: number): RequestOutcome {
+  const { dispatchedAtMs, respondedAtMs, request, startedAtMs, status } = exchange
+  const { socket } = request
   const nowMs = performance.now()
-  const trace = exchange.headers.traceparent
+  const received = socket.bytesRead
+  const bytesIn = received - (receivedBefore.get(socket) ?? 0)
+  receivedBefore.set(socket, received)
+  return {
+    status: status === 0 ? CLIENT_CLOSED_REQUEST : status,
+    upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
+    totalMs: nowMs - startedAtMs,
+    bytesIn,
+    bytes: socket.bytesWritten - bytesBefore,
+  }
+}
+
+/** Tells those who listen what became of a request. */
+export function publishFinished(exchange: Exchange, outcome: RequestOutcome): void {
+  const { target } = exchange
   requestFinished.publish({
+    ...outcome,
     method: exchange.request.method ?? '',
     route: target?.route.id,
+    routeName: target?.route.name ?? undefined,
     service: target?.service?.id,
     consumer: exchange.consumer?.id,
-    status: exchange.status === 0 ? CLIENT_CLOSED_REQUEST : exchange.status,
-    upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
-    totalMs: nowMs - exchange.startedAtMs,
-    bytes: exchange.request.socket.bytesWritten - bytesBefore,
     requestId: exchange.requestId,
-    traceparent: typeof trace === 'string' ? trace : undefined,
+    traceparent: exchange.traceparent,
+    parentSpanId: exchange.parentSpanId,
   })
 }

@@ -7,7 +7,7 @@ import { answerMalformed } from './client-error.ts'
 import { type CompiledGateway, compileGateway } from './compile.ts'
 import type { ConfigSource, GatewayConfig, ServiceEntity } from './config/entities.ts'
 import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
-import { publishFinished } from './finished.ts'
+import { outcomeOf, publishFinished } from './finished.ts'
 import {
   assertGatewayLimits,
   CLIENT_CONNECTIONS_MAX,
@@ -21,7 +21,7 @@ import {
 import { Listeners } from './listeners.ts'
 import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
-import { type PluginDefinition, plugins } from './plugins/index.ts'
+import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
 import { GatewayResponse } from './response.ts'
 import { matchedChars } from './router.ts'
@@ -39,6 +39,8 @@ export type GatewayOptions = {
   /** What the gateway calls itself, `3.9.1`. */
   readonly version: string
   readonly clock?: Clock
+  /** Whether the trace of one more request may be kept. Asked once for each that goes to a service. Default: none. */
+  readonly sampleTrace?: () => boolean
   /** Default: all that are installed. */
   readonly plugins?: readonly PluginDefinition[]
   /** Addresses and CIDR blocks of proxies in front, whose X-Forwarded-* and X-Real-IP are believed. Default none. */
@@ -72,6 +74,7 @@ class NodeGateway implements Gateway {
   readonly #options: GatewayOptions
   readonly #identity: GatewayIdentity
   readonly #peers: Peers
+  readonly #sampleTrace: () => boolean
   readonly #proxy = new RemoteProxy()
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
@@ -92,6 +95,7 @@ class NodeGateway implements Gateway {
     const server = `kong/${options.version}`
     this.#identity = { server, via: `1.1 ${server}`, port: '', draining: false }
     this.#peers = new Peers(options.trustedIps ?? [])
+    this.#sampleTrace = options.sampleTrace ?? (() => false)
     this.#server = this.#createServer()
     this.#listeners = new Listeners(this.#server)
     this.#compiled = this.#compile(NOTHING)
@@ -175,7 +179,7 @@ class NodeGateway implements Gateway {
     const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
     response.exchange = exchange
     this.#active.add(exchange)
-    const bytesBefore = requestFinished.hasSubscribers ? request.socket.bytesWritten : 0
+    const bytesBefore = request.socket.bytesWritten
     response.on('close', () => this.#finish(exchange, bytesBefore))
     try {
       const pending = this.#route(exchange)
@@ -203,7 +207,7 @@ class NodeGateway implements Gateway {
     const target = exchange.target
     if (target?.service === undefined) return exchange.exit(503, 'no Service found with those values')
     if (target.destination === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
-    const timeoutMs = rewriteRequest(exchange, target as RouteTarget & { service: ServiceEntity })
+    const timeoutMs = rewriteRequest(exchange, target as RouteTarget & { service: ServiceEntity }, this.#sampleTrace)
     if (timeoutMs <= 0) return exchange.exitForUpstream(504, 'The upstream server is timing out')
     if (target.destination.kind === 'remote') {
       this.#proxy.forward(exchange, target.destination, timeoutMs)
@@ -219,7 +223,11 @@ class NodeGateway implements Gateway {
     exchange.closed = true
     this.#active.delete(exchange)
     if (!exchange.response.writableFinished) exchange.onAbort?.()
-    if (requestFinished.hasSubscribers) publishFinished(exchange, bytesBefore)
+    const loggers = exchange.chain?.loggers ?? NONE
+    if (!requestFinished.hasSubscribers && loggers.length === 0) return
+    const outcome = outcomeOf(exchange, bytesBefore)
+    for (const plugin of loggers) plugin.log?.(exchange, outcome)
+    if (requestFinished.hasSubscribers) publishFinished(exchange, outcome)
   }
 
   #abandonLate(): void {
@@ -246,6 +254,8 @@ class NodeGateway implements Gateway {
     await this.#proxy.destroy()
   }
 }
+
+const NONE: readonly PluginInstance[] = []
 
 /** In force until `listen`: the source need not be ready before. */
 const NOTHING: GatewayConfig = {
@@ -282,7 +292,7 @@ function demandHttps(exchange: Exchange, { route }: RouteTarget): undefined {
 }
 
 function fail(exchange: Exchange, error: unknown): void {
-  requestFailed.publish({ requestId: exchange.requestId, error })
+  requestFailed.publish({ requestId: exchange.requestId, traceparent: exchange.traceparent, error })
   if (exchange.response.headersSent) {
     if (!exchange.response.writableEnded) exchange.response.destroy()
     return

@@ -17,6 +17,8 @@ export type PluginChain = {
   readonly slots: readonly (PluginInstance | undefined)[]
   /** Those that decorate the response. */
   readonly decorators: readonly PluginInstance[]
+  /** Those that look at a request when it is over. */
+  readonly loggers: readonly PluginInstance[]
 }
 
 /** The chains of one route. */
@@ -58,7 +60,12 @@ export function compilePlugins(config: GatewayConfig, environment: PluginEnviron
       const entity = mostSpecific(kind, scope)
       return entity && instances.get(entity)
     })
-    return { slots, decorators: slots.filter((instance) => instance?.header !== undefined) as PluginInstance[] }
+    const present = slots.filter((instance) => instance !== undefined)
+    return {
+      slots,
+      decorators: present.filter((instance) => instance.header !== undefined),
+      loggers: present.filter((instance) => instance.log !== undefined),
+    }
   }
   return {
     problems,

@@ -1,5 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { contextFrom, DEADLINE_HEADER, remainingMs, TRACEPARENT_HEADER } from '../core/index.ts'
+import {
+  contextFrom,
+  DEADLINE_HEADER,
+  isSampled,
+  parseTraceparent,
+  remainingMs,
+  spanIdOf,
+  TRACEPARENT_HEADER,
+  traceIdOf,
+  traceparentOf,
+} from '../core/index.ts'
 import type { ServiceEntity } from './config/entities.ts'
 import type { Exchange, RouteTarget } from './exchange.ts'
 import { upstreamPath } from './path.ts'
@@ -30,10 +40,14 @@ export function cleanHeaders(headers: IncomingHttpHeaders): void {
 
 /**
  * Turns the client's request into the upstream's, in place: path, host, forwarding headers, trace and deadline.
- * The same for a service in this process and for one elsewhere. Answers how long the upstream may take, in
- * milliseconds; 0 when the client's deadline has passed.
+ * The same for a service in this process and for one elsewhere. `sampleTrace` says whether one more trace may be kept.
+ * Answers how long the upstream may take, in milliseconds; 0 when the client's deadline has passed.
  */
-export function rewriteRequest(exchange: Exchange, target: RouteTarget & { service: ServiceEntity }): number {
+export function rewriteRequest(
+  exchange: Exchange,
+  target: RouteTarget & { service: ServiceEntity },
+  sampleTrace: () => boolean,
+): number {
   const { headers } = exchange
   const path = upstreamPath(target.path, exchange.path, exchange.matchedChars)
   setForwardingHeaders(exchange, target)
@@ -41,7 +55,8 @@ export function rewriteRequest(exchange: Exchange, target: RouteTarget & { servi
   exchange.request.url = path + exchange.query
   headers['x-kong-request-id'] = exchange.requestId
   headers.via = headers.via === undefined ? exchange.identity.via : `${headers.via}, ${exchange.identity.via}`
-  return setContext(exchange, target.service.read_timeout)
+  setTrace(exchange, sampleTrace)
+  return setDeadline(exchange, target.service.read_timeout)
 }
 
 function removeConnectionHeaders(headers: IncomingHttpHeaders): void {
@@ -81,16 +96,28 @@ function hostName(host: string): string {
   return (colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)).toLowerCase()
 }
 
-/** Trace and deadline. A request without a trace starts one that has the id of the request. */
-function setContext(exchange: Exchange, timeoutMs: number): number {
+/**
+ * The gateway's span becomes the parent of the service's. A request without a trace starts one that has the id of the
+ * request. Whether a trace is kept is decided here for all parts: that the client's is kept is no more than a wish,
+ * since clients could fill every store with wishes; that it is not is obeyed.
+ */
+function setTrace(exchange: Exchange, sampleTrace: () => boolean): void {
   const { headers, requestId } = exchange
+  const given = headers[TRACEPARENT_HEADER] === undefined ? undefined : parseTraceparent(headers[TRACEPARENT_HEADER])
+  const sampled = (given === undefined || isSampled(given)) && sampleTrace()
+  const traceId = given === undefined ? requestId : traceIdOf(given)
+  if (given !== undefined) exchange.parentSpanId = spanIdOf(given)
+  // The second half of a request's id is as random as any span id.
+  exchange.traceparent = traceparentOf(traceId, requestId.slice(16), sampled)
+  headers[TRACEPARENT_HEADER] = exchange.traceparent
+}
+
+/** The time that is left, for the service and as an answer. */
+function setDeadline({ headers, startedAtMs }: Exchange, timeoutMs: number): number {
   const given = headers[DEADLINE_HEADER]
-  if (given !== undefined) headers[DEADLINE_HEADER] = String(Number(given) - (performance.now() - exchange.startedAtMs))
+  if (given !== undefined) headers[DEADLINE_HEADER] = String(Number(given) - (performance.now() - startedAtMs))
   if (Number(headers[DEADLINE_HEADER]) <= 0) return 0
-  headers[TRACEPARENT_HEADER] ??= `00-${requestId}-${requestId.slice(16)}-01`
-  const context = contextFrom(headers, timeoutMs)
-  const leftMs = remainingMs(context)
-  headers[TRACEPARENT_HEADER] = context.traceparent
+  const leftMs = remainingMs(contextFrom(headers, timeoutMs))
   headers[DEADLINE_HEADER] = String(Math.ceil(leftMs))
   return leftMs
 }

@@ -4,22 +4,24 @@ import { parked, workFailed } from '../events/index.ts'
 import { configProblem, requestFailed } from '../gateway/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { runtimeError } from './errors.ts'
-import { type LogEntry, limitRepeats, logFailures, readableLine } from './failures.ts'
+import { limitRepeats, logFailures } from './failures.ts'
 import { FAILURE_KINDS_MAX } from './limits.ts'
+import { type LogEntry, readableLine } from './log.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 
 function deadLetter(id: string): void {
   const event = { group: 'email-service', topic: 'order.placed', id, key: '7', attempts: 8, error: 'mail server away' }
-  parked.publish({ ...event, traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, state: 'dead' })
+  const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
+  parked.publish({ ...event, traceparent, parent: traceparent, durationMs: 1, state: 'dead' })
 }
 
 test('failures of every folder are logged, with the trace id and the code where there is one', async () => {
   const entries: LogEntry[] = []
   const stop = logFailures((entry) => entries.push(entry))
-  requestFailed.publish({ requestId: 'r1', error: new TypeError('defect') })
-  requestFailed.publish({ requestId: 'r2', error: runtimeError('RUNTIME_NOT_RUNNING', 'away') })
-  requestFailed.publish({ requestId: 'r3', error: undefined })
+  requestFailed.publish({ requestId: 'r1', traceparent: undefined, error: new TypeError('defect') })
+  requestFailed.publish({ requestId: 'r2', traceparent: undefined, error: runtimeError('RUNTIME_NOT_RUNNING', 'away') })
+  requestFailed.publish({ requestId: 'r3', traceparent: undefined, error: undefined })
   deadLetter('a')
   workFailed.publish({ shard: 2, part: 'sequencer', error: new Error('broke'), retryInMs: 250.7 })
   configProblem.publish({ message: 'plugin jwt is not installed' })
@@ -41,7 +43,7 @@ test('failures of every folder are logged, with the trace id and the code where 
   assert.equal(entries[0]?.fields.requestId, 'r1')
   assert.ok(entries[0]?.error instanceof TypeError)
   assert.deepEqual([entries[1]?.fields.code, entries[1]?.error], ['RUNTIME_NOT_RUNNING', undefined])
-  assert.deepEqual([entries[3]?.fields.traceId, entries[3]?.fields.reason], [TRACE, 'mail server away'])
+  assert.deepEqual([entries[3]?.fields.trace_id, entries[3]?.fields.reason], [TRACE, 'mail server away'])
 })
 
 test('a flood of one kind is a line and a count, and hides no other kind', async () => {

@@ -1,58 +1,66 @@
-import pino from 'pino'
 import { levelChanged } from '../cache/index.ts'
-import { GroundswellError, isRetryable, type Lifecycle, messageOf, systemClock, traceIdOf } from '../core/index.ts'
+import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
 import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
-import { followFailed } from '../service/index.ts'
-import { housekeepingFailed } from './channels.ts'
-import { FAILURE_KINDS_MAX, FAILURE_LOG_BYTES_MAX, FAILURE_WINDOW_MS, STATEMENT_CHARACTERS_SHOWN } from './limits.ts'
+import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
+import { exportFailed, housekeepingFailed } from './channels.ts'
+import {
+  FAILURE_KINDS_MAX,
+  FAILURE_WINDOW_MS,
+  REQUEST_FAILURES_LOGGED_MAX,
+  REQUEST_FAILURES_WINDOW_MS,
+  STATEMENT_CHARACTERS_SHOWN,
+} from './limits.ts'
+import { type LogEntry, traceFields, type WriteEntry } from './log.ts'
 
 /**
- * What goes wrong while an application runs, in the log: the folders publish it as facts, and this is who listens. One
- * line of JSON each on stderr, since stdout belongs to what a command prints; readable lines on a terminal. Of each
- * kind the first is logged at once and the rest as a count every ten seconds. (Requests that a service failed on are
- * not here: the service logs those itself, under their trace ids.)
+ * What goes wrong while an application runs, in the log: the folders publish it as facts, and this is who listens. Of
+ * each kind the first is logged at once and the rest as a count every ten seconds. Requests that a service failed on
+ * are logged one by one, since their clients were told to look here under the trace id; beyond a rate, as a count too.
  */
-export type LogEntry = {
-  readonly level: 'warn' | 'error'
-  readonly message: string
-  /** Failures of one kind share a limit: what differs from one to the next, such as ids, does not belong in it. */
-  readonly kind: string
-  readonly fields: Readonly<Record<string, unknown>>
-  /** Logged with its stack. For what nobody planned for; a planned error is in the fields. */
-  readonly error?: unknown
-}
-
-export type WriteEntry = (entry: LogEntry) => void
 
 /** Logs failures until it is stopped, and then what was still only counted. */
-export function logFailures(write: WriteEntry = stderrWriter()): Lifecycle['stop'] {
+export function logFailures(write: WriteEntry): Lifecycle['stop'] {
   const limited = limitRepeats(write)
-  const timer = setInterval(limited.flush, FAILURE_WINDOW_MS)
-  timer.unref()
-  const unsubscribes = [...subscribeAll(limited.write), ...subscribeToCache(limited.write)]
+  const requests = limitRepeats(write, REQUEST_FAILURES_LOGGED_MAX)
+  const timers = [
+    setInterval(limited.flush, FAILURE_WINDOW_MS).unref(),
+    setInterval(requests.flush, REQUEST_FAILURES_WINDOW_MS).unref(),
+  ]
+  const unsubscribes = [
+    ...subscribeAll(limited.write),
+    ...subscribeToCache(limited.write),
+    failureFacts.subscribe(requestLogger(requests.write)),
+  ]
   return async () => {
-    clearInterval(timer)
+    for (const timer of timers) clearInterval(timer)
     for (const unsubscribe of unsubscribes) unsubscribe()
     limited.flush()
+    requests.flush()
   }
 }
 
-/** Lets the first entry of each kind through; `flush` writes the last with how many came since, and starts afresh. */
-export function limitRepeats(write: WriteEntry): { readonly write: WriteEntry; readonly flush: () => void } {
+/**
+ * Lets the first entries of each kind through, `linesMax` of them; `flush` writes the last with how many came since,
+ * and starts afresh.
+ */
+export function limitRepeats(
+  write: WriteEntry,
+  linesMax = 1,
+): { readonly write: WriteEntry; readonly flush: () => void } {
   const counts = new Map<string, { entry: LogEntry; count: number }>()
   return {
     write(entry) {
       const kind = counts.has(entry.kind) || counts.size < FAILURE_KINDS_MAX ? entry.kind : 'others'
       const count = (counts.get(kind)?.count ?? 0) + 1
       counts.set(kind, { entry, count })
-      if (count === 1) write(entry)
+      if (count <= linesMax) write(entry)
     },
     flush() {
       for (const { entry, count } of counts.values()) {
-        const repeats = count - 1
-        if (repeats === 0) continue
+        const repeats = count - linesMax
+        if (repeats <= 0) continue
         const { error: _, ...last } = entry
         write({
           ...last,
@@ -65,13 +73,27 @@ export function limitRepeats(write: WriteEntry): { readonly write: WriteEntry; r
   }
 }
 
+function requestLogger(write: WriteEntry): (fact: FailureFact) => void {
+  return ({ method, path, status, traceparent, error }) => {
+    const code = (error as GroundswellError | undefined)?.code
+    const place = { ...traceFields(traceparent), method, path, status, code }
+    const kind = `request ${code}`
+    if (isRetryable(error)) {
+      const fields = { ...place, reason: messageOf(error) }
+      write({ level: 'warn', message: 'request failed for now', kind, fields })
+    } else {
+      write({ level: 'error', message: 'request failed', kind, fields: place, error })
+    }
+  }
+}
+
 function subscribeAll(write: WriteEntry): readonly (() => void)[] {
   return [
-    requestFailed.subscribe(({ requestId, error }) =>
+    requestFailed.subscribe(({ requestId, traceparent, error }) =>
       write({
         ...planned('the gateway failed on a request', error),
         kind: `gateway ${codeOf(error)}`,
-        fields: { requestId, ...causeOf(error) },
+        fields: { ...traceFields(traceparent), requestId, ...causeOf(error) },
       }),
     ),
     adminRequestFailed.subscribe(({ method, path, error }) =>
@@ -97,12 +119,12 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { version, ...causeOf(error) },
       }),
     ),
-    parked.subscribe(({ state, error, traceparent, ...fact }) =>
+    parked.subscribe(({ state, error, traceparent, parent: _, durationMs: __, ...fact }) =>
       write({
         level: state === 'dead' ? 'error' : 'warn',
         message: state === 'dead' ? 'an event is a dead letter' : 'an event failed and will be tried again',
         kind: `parked ${state} ${fact.group} ${fact.topic}`,
-        fields: { traceId: traceIdOf(traceparent), ...fact, reason: error },
+        fields: { ...traceFields(traceparent), ...fact, reason: error },
       }),
     ),
     workFailed.subscribe(({ shard, part, error, retryInMs }) =>
@@ -118,6 +140,21 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       const fields = { shard, ms: Math.round(ms), statement }
       write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
     }),
+    ...subscribeToRuntime(write),
+  ]
+}
+
+/** What fails in this folder's own work. */
+function subscribeToRuntime(write: WriteEntry): readonly (() => void)[] {
+  return [
+    exportFailed.subscribe(({ collector, reason }) =>
+      write({
+        level: 'warn',
+        message: 'the collector does not take spans; they are lost until it does',
+        kind: 'export',
+        fields: { collector, reason },
+      }),
+    ),
     housekeepingFailed.subscribe(({ task, error }) =>
       write({
         ...planned('housekeeping failed and is tried again', error),
@@ -166,25 +203,4 @@ function causeOf(error: unknown): Readonly<Record<string, unknown>> {
 
 function codeOf(error: unknown): string {
   return (error as GroundswellError | undefined)?.code ?? (error instanceof Error ? error.name : typeof error)
-}
-
-function stderrWriter(): WriteEntry {
-  if (process.stderr.isTTY) return (entry) => void process.stderr.write(`${readableLine(entry)}\n`)
-  // Beside the event loop, since a reader that pauses must not stop the requests. pino writes what is left at the exit.
-  const destination = pino.destination({ fd: 2, sync: false, maxLength: FAILURE_LOG_BYTES_MAX })
-  // A stderr that is closed, or full, is no reason to end the process; unheard, the event would.
-  destination.on('error', () => {})
-  const logger = pino({ name: 'groundswell' }, destination)
-  return ({ level, message, fields, error }) =>
-    logger[level](error === undefined ? fields : { ...fields, err: error }, message)
-}
-
-/** `12:30:01 warn  event work failed and is repeated: the connection broke (shard=1 part=sequencer)` */
-export function readableLine({ level, message, fields, error }: LogEntry): string {
-  const { reason, ...others } = fields
-  const time = new Date(systemClock.now()).toISOString().slice(11, 19)
-  const pairs = Object.entries(others).map(([name, value]) => `${name}=${value}`)
-  const why = reason === undefined ? '' : `: ${reason}`
-  const stack = error instanceof Error && error.stack !== undefined ? `\n${error.stack}` : ''
-  return `${time} ${level.padEnd(5)} ${message}${why}${pairs.length > 0 ? ` (${pairs.join(' ')})` : ''}${stack}`
 }

@@ -41,7 +41,7 @@ function pathPattern(path: string): string {
 }
 
 /** `GET /orders/:orderId` of order-service → `order-service.get-orders-orderid`. */
-function routeName(service: string, endpoint: Endpoint): string {
+export function routeName(service: string, endpoint: Endpoint): string {
   const words = endpoint.path.replace(/[^a-zA-Z0-9]+/g, '-').replace(/^-|-$/g, '')
   return `${service}.${endpoint.method.toLowerCase()}-${words.toLowerCase()}`
 }

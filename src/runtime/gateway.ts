@@ -34,20 +34,27 @@ export type GatewayParts = {
   readonly cluster: OpenCluster
   /** Services of this process by name: the gateway calls these without a network hop. */
   readonly hosts: ReadonlyMap<string, ServiceHost>
+  /** Whether the trace of one more request may be kept. */
+  readonly sampleTrace: () => boolean
+  /** For `GET /metrics` of the Admin API. */
+  readonly metrics: Pick<AdminInfo, 'metrics'>
 }
 
 /**
  * Starts the configuration store, the Admin API and the gateway, with the application's services and routes in place.
  * Each is among the `started` parts as soon as it has something to stop.
  */
-export async function startGateway({ app, settings, started, cluster, hosts }: GatewayParts): Promise<RunningGateway> {
+export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
+  const { app, settings, started, cluster, hosts, metrics, sampleTrace } = parts
   const store = createConfigStore({ cluster, plugins: installedPlugins })
-  const gateway = createGateway({ config: store, resolve: resolver(app, settings, hosts), version: KONG_VERSION })
+  const resolve = resolver(app, settings, hosts)
+  const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace })
   const info: AdminInfo = {
     version: KONG_VERSION,
     hostname: hostname(),
     nodeId: randomUUID(),
     connections: () => connectionCounts(gateway),
+    ...metrics,
   }
   const admin = createAdminApi({ store, plugins: installedPlugins, info, token: settings.admin.token })
   started.push('gateway configuration', (options) => store.stop(options))

@@ -19,5 +19,32 @@ export const FAILURE_KINDS_MAX = 500
 /** Longest text of a slow statement in the log: enough to recognise it. */
 export const STATEMENT_CHARACTERS_SHOWN = 300
 
-/** Failures that wait for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
-export const FAILURE_LOG_BYTES_MAX = 262_144
+/** Failed requests with one code that are logged in a second: enough to see what is wrong; the rest is counted. */
+export const REQUEST_FAILURES_LOGGED_MAX = 20
+
+/** Time over which failed requests are counted beyond that. */
+export const REQUEST_FAILURES_WINDOW_MS = 1_000
+
+/** Log that waits for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
+export const LOG_BYTES_MAX = 1_048_576
+
+/** Time between readings of the telemetry exchange: a frame is a second. */
+export const EXCHANGE_POLL_MS = 1_000
+
+/** Time a message of the exchange is kept: far longer than a reader that works needs. */
+export const EXCHANGE_KEPT_MS = 60_000
+
+/** Time between a process's removals of old messages. */
+export const EXCHANGE_PURGE_MS = 15_000
+
+/** Rows before the last one read that are looked at again: more than are written while one INSERT commits. */
+export const EXCHANGE_OVERLAP_ROWS = 256
+
+/** Messages taken in one reading; more wait for the next. A fleet of 250 processes, two kinds each, fits. */
+export const EXCHANGE_ROWS_MAX = 1_000
+
+/** Messages of this process that wait while one INSERT is under way. Older ones say nothing about now. */
+export const EXCHANGE_WAITING_MAX = 8
+
+/** Time between questions for the lag of the consumer groups: one cheap query a shard, from one process. */
+export const LAG_POLL_MS = 1_000

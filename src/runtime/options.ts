@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { TRACES_PER_SECOND } from '../telemetry/index.ts'
 import { runtimeError } from './errors.ts'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
 
 /**
  * Configuration from the environment, declared once: schema, default and documentation in one place. The runtime is the
@@ -63,6 +65,23 @@ const Environment = z.object({
     .describe(
       'Attempts of an event that keeps failing before it is a dead letter; 15, about four minutes, when not set.',
     ),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('The least that is logged on stderr; `silent` logs nothing.'),
+  ACCESS_LOG: z.enum(['off', 'on']).default('off').describe('Whether the gateway logs a line for each request.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, hostname: /.*/ })
+    .optional()
+    .describe('Collector that spans are sent to by OTLP/HTTP, such as `http://127.0.0.1:4318`.'),
+  TRACES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(TRACES_PER_SECOND)
+    .describe('New traces that each process with a gateway keeps in a second, whatever clients wish; 0 keeps none.'),
+  TELEMETRY: z
+    .enum(['off', 'metrics', 'traces'])
+    .default('traces')
+    .describe('What is measured: nothing, metrics, or traces as well. Without, the console has nothing to show.'),
   CONNECTIONS_MAX: z.coerce
     .number()
     .int()
@@ -85,7 +104,12 @@ export type RuntimeOptions = {
   readonly cacheUrl: string | undefined
   /** Undefined leaves it to events. */
   readonly eventsAttemptsMax: number | undefined
+  readonly logLevel: LogLevel
+  readonly accessLog: boolean
+  readonly otlpEndpoint: string | undefined
+  readonly tracesPerSecond: number
   readonly connectionsMax: number
+  readonly telemetry: 'off' | 'metrics' | 'traces'
   /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
   readonly originOf: (service: string) => string
 }
@@ -114,7 +138,12 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     databaseUrls: value.DATABASE_URLS,
     cacheUrl: value.CACHE_URL,
     eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
+    logLevel: value.LOG_LEVEL,
+    accessLog: value.ACCESS_LOG === 'on',
+    otlpEndpoint: value.OTEL_EXPORTER_OTLP_ENDPOINT,
+    tracesPerSecond: value.TRACES_PER_SECOND,
     connectionsMax: value.CONNECTIONS_MAX,
+    telemetry: value.TELEMETRY,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }
 }
@@ -136,7 +165,7 @@ export function describeOptions(): readonly { name: string; defaultValue: string
 
 function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0])
-  const shown = /URL|TOKEN/.test(name) ? '' : ` is "${given[name]}"`
+  const shown = /URL|TOKEN|ENDPOINT/.test(name) ? '' : ` is "${given[name]}"`
   const where = issue.path.length > 1 ? ` (entry ${Number(issue.path[1]) + 1})` : ''
   return `${name}${where}${shown}: ${issue.message}`
 }

@@ -1,19 +1,20 @@
-import { hostname } from 'node:os'
-import { type App, assertLimits, newId, type ServiceDeclaration } from '../core/index.ts'
+import { type App, assertLimits, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
 import {
-  type Caching,
   type Caller,
   createCaller,
   createServiceHost,
   purgeIdempotencyKeys,
   purgeInvalidations,
   type ServiceHost,
+  type ServiceHostOptions,
   serviceMigrations,
   startCaching,
 } from '../service/index.ts'
+import type { TelemetryView } from '../telemetry/index.ts'
+import { logAccess } from './access-log.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
@@ -21,10 +22,14 @@ import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
 import { keepHouse } from './housekeeping.ts'
 import { HOUSEKEEPING_DELAY_MS, IDEMPOTENCY_KEPT_MS, INVALIDATIONS_PURGE_INTERVAL_MS } from './limits.ts'
+import { openLog } from './log.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
+import { processName, startTelemetry } from './telemetry.ts'
+import { runtimeMigrations } from './telemetry-exchange.ts'
 import { type Topology, topologyOf } from './topology.ts'
+import { startTraces } from './traces.ts'
 
 export type StartOptions = {
   readonly env: NodeJS.ProcessEnv
@@ -38,6 +43,8 @@ export type StartOptions = {
 
 export type RunningApp = {
   readonly addresses: Addresses
+  /** What was measured, of all processes where this one runs the console. */
+  readonly telemetry: TelemetryView
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
   /**
@@ -89,7 +96,12 @@ type Parts = {
 }
 
 async function startParts({ app, settings, topology, started, log }: Parts): Promise<RunningApp> {
-  started.push('the log of failures', logFailures())
+  const write = openLog(settings.logLevel)
+  started.push('the log of failures', logFailures(write))
+  if (settings.accessLog) {
+    const end = logAccess(write)
+    started.push('the access log', async () => end())
+  }
   const databases = await startDatabases(settings, log)
   started.push('databases', (options) => databases.stop(options))
   const cluster = await openCluster({
@@ -110,10 +122,16 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const caching = await startCaching({ cluster, ...secondLevelOf(app, settings) })
   started.push('caches', (options) => caching.stop(options))
 
+  const { telemetry, exchange, stop: stopTelemetry } = startTelemetry({ app, topology, settings, cluster })
+  started.push('telemetry', stopTelemetry)
+  const metrics = settings.telemetry === 'off' ? {} : { metrics: telemetry.page }
+  const { sampleTrace } = await startTraces({ app, topology, settings, started, telemetry, exchange })
+
   log('starting services')
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
-  const host = await createServiceHost({ services: topology.services, cluster, caller, caching, routes: 'routes' })
+  const serving = { cluster, caller, caching, ...metrics }
+  const host = await createServiceHost({ services: topology.services, routes: 'routes', ...serving })
   started.push('services', (options) => host.close(options))
   for (const service of topology.services) hosts.set(service.name, host)
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
@@ -125,7 +143,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const events = await startEvents({
     cluster,
     groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
-    owner: `${hostname()}:${process.pid}:${newId().slice(-12)}`,
+    owner: processName,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })
@@ -133,12 +151,15 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller, caching })
-  const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, serving })
+  const gateway = topology.gateway
+    ? await startGateway({ app, settings, started, cluster, hosts, metrics, sampleTrace })
+    : undefined
   Object.assign(addresses, gateway?.addresses)
   let isGone = false
   return {
     addresses,
+    telemetry,
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
     async stop() {
       // Without the databases no part can finish its work: that they are gone says it all.
@@ -166,12 +187,10 @@ async function startConsole(parts: {
   app: App
   settings: RuntimeOptions
   started: StartedParts
-  cluster: OpenCluster
-  caller: Caller
-  caching: Caching
+  serving: Omit<ServiceHostOptions, 'services' | 'routes'>
 }): Promise<string> {
-  const { app, settings, started, cluster, caller, caching } = parts
-  const host = await createServiceHost({ services: app.services, cluster, caller, caching, routes: 'consoleRoutes' })
+  const { app, settings, started, serving } = parts
+  const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...serving })
   started.push('console', (options) => host.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
 }
@@ -188,7 +207,7 @@ function migrationsOf(app: App): readonly MigrationSet[] {
       ? []
       : [{ owner: service.name, folder: service.migrations, placement: service.placement }],
   )
-  return [systemMigrations, eventsMigrations, serviceMigrations, gatewayMigrations, ...own]
+  return [systemMigrations, eventsMigrations, serviceMigrations, gatewayMigrations, runtimeMigrations, ...own]
 }
 
 async function seed(services: readonly ServiceDeclaration[], cluster: OpenCluster, caller: Caller): Promise<void> {

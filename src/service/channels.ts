@@ -1,18 +1,27 @@
-import { facts } from '../core/index.ts'
+import { type Endpoint, facts } from '../core/index.ts'
 
 /** One request that a service has answered, or one typed call that it handled in this process. */
 export type RequestFact = {
+  /** The declaration itself, the same object each time: what is known of a route is found by it. */
+  readonly endpoint: Endpoint
   readonly service: string
   readonly method: string
   /** The endpoint's path with its parameters' names: of low cardinality. */
   readonly path: string
   readonly status: number
   readonly durationMs: number
+  /** Names the service's span; that of whoever asked is `parent`. Both are the same where the trace is not kept. */
   readonly traceparent: string
+  readonly parent: string
 }
 
-/** A request that ended in a status of 500 or more, with what was thrown. */
+/**
+ * A request that ended in a status of 500 or more, with what was thrown: the answer itself names no internals, so this
+ * is where they are told.
+ */
 export type FailureFact = {
+  /** Undefined where no route was found. */
+  readonly service?: string
   readonly method: string
   readonly path: string
   readonly status: number

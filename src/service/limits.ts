@@ -43,12 +43,6 @@ export const PURGE_ROWS_MAX = 5_000
 /** Such statements for one shard in one round: ten million keys, more than a shard takes in an hour; then the next. */
 export const PURGE_STATEMENTS_MAX = 2_000
 
-/** Failures with one code that are logged in a second: enough to see what is wrong; the rest is counted. */
-export const LOG_LINES_PER_SECOND_MAX = 20
-
-/** Log that waits for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
-export const LOG_BYTES_MAX = 1_048_576
-
 /**
  * Time between readings of the invalidations of a shard when nothing wakes the follower: four of them fit into
  * FENCE_SILENCE_MS, so that one slow reading does not fence a process off.

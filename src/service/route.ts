@@ -1,12 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import type { Access, Context, Endpoint, EndpointSpec, RouteDeclaration } from '../core/index.ts'
+import {
+  type Access,
+  type Context,
+  childContext,
+  type Endpoint,
+  type EndpointSpec,
+  type RouteDeclaration,
+} from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Caching } from './caching/caching.ts'
 import { readVersionOf, withReadVersion } from './caching/versions.ts'
 import type { Caller } from './caller.ts'
-import { requestFacts } from './channels.ts'
-import { reportFailure } from './log.ts'
+import { failureFacts, requestFacts } from './channels.ts'
 import { type InputIssue, inputProblem, issuesOf, problemOf } from './problem.ts'
 import { type ProblemReply, problem, type Reply } from './reply.ts'
 import type { RouteCall } from './service.ts'
@@ -24,6 +30,7 @@ export type RawRequest = {
   readonly query: unknown
   readonly body: unknown
   readonly headers: IncomingHttpHeaders
+  /** Of whoever asks: its span is the parent of this request's. */
   readonly context: Context
 }
 
@@ -57,14 +64,17 @@ export function prepareRoute(declaration: RouteDeclaration, parts: RouteParts): 
     return withReadVersion(checked(await handler(call as RouteCall)), context)
   }
 
-  async function run(request: RawRequest): Promise<Reply | ProblemReply> {
+  async function run(asked: RawRequest): Promise<Reply | ProblemReply> {
     const startedAtMs = requestFacts.hasSubscribers ? performance.now() : 0
+    const context = startedAtMs === 0 ? asked.context : childContext(asked.context)
+    const request = context === asked.context ? asked : { ...asked, context }
     const result = await answer(request).catch((error: unknown) => refusalOf(endpoint, request, error))
     if (startedAtMs !== 0) {
       const { service, method, path } = endpoint
-      const { traceparent } = request.context
+      const { traceparent } = context
+      const parent = asked.context.traceparent
       const durationMs = performance.now() - startedAtMs
-      requestFacts.publish({ service, method, path, status: result.status, durationMs, traceparent })
+      requestFacts.publish({ endpoint, service, method, path, status: result.status, durationMs, traceparent, parent })
     }
     return result
   }
@@ -81,8 +91,9 @@ function checked(answer: Reply | ProblemReply | undefined): Reply | ProblemReply
 function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): ProblemReply {
   const refusal = problemOf(error, request.context)
   if (refusal.status >= 500) {
-    const { method, path } = endpoint
-    reportFailure({ method, path, status: refusal.status, traceparent: request.context.traceparent, error })
+    const { service, method, path } = endpoint
+    const { traceparent } = request.context
+    failureFacts.publish({ service, method, path, status: refusal.status, traceparent, error })
   }
   return refusal
 }

@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { declaredErrors } from '../../src/core/index.ts'
 import { describeOptions } from '../../src/runtime/index.ts'
+import { describeMetrics } from '../../src/telemetry/index.ts'
 import { LAYERS } from '../tidy/layers.ts'
 
 /**
@@ -16,6 +17,7 @@ export async function generatedTables(root: string): Promise<readonly GeneratedT
     { page: 'docs/limits.md', name: 'limits', text: await limitsTables(root) },
     { page: 'docs/configuration.md', name: 'configuration', text: configurationTable() },
     { page: 'docs/architecture.md', name: 'imports', text: importsTable() },
+    { page: 'docs/guides/telemetry.md', name: 'metrics', text: metricsTable() },
   ]
 }
 
@@ -42,6 +44,14 @@ function configurationTable(): string {
     return `| \`${name}\` | ${defaultValue === '' ? '' : `\`${defaultValue}\``} | ${cell(text)} |`
   })
   return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
+}
+
+function metricsTable(): string {
+  const rows = describeMetrics().map(({ name, type, labels, help }) => {
+    const labelled = labels.map((label) => `\`${label}\``).join(', ')
+    return `| \`${name}\` | ${type} | ${labelled} | ${cell(help)} |`
+  })
+  return ['| metric | type | labels | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
 
 /** Importing an errors.ts registers its errors. */

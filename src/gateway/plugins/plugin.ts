@@ -2,6 +2,7 @@ import type { Clock } from '../../core/index.ts'
 import type { PluginEntity } from '../config/entities.ts'
 import type { PluginDescription } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
+import type { RequestOutcome } from '../finished.ts'
 import type { Identities } from '../identities.ts'
 
 /** A kind of plugin. */
@@ -28,4 +29,6 @@ export type PluginInstance = {
   readonly access?: (exchange: Exchange) => undefined | Promise<void>
   /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */
   readonly header?: (exchange: Exchange) => void
+  /** After the response is over, however it ended. Must not throw. */
+  readonly log?: (exchange: Exchange, outcome: RequestOutcome) => void
 }

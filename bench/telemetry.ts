@@ -1,0 +1,131 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { stopEveryProcess } from './orders/processes.ts'
+import { machineOf, type Spread, spreadOf } from './orders/result.ts'
+import { type ShopArm, startGroundswellArm } from './orders/shop-arm.ts'
+import { type Saturated, saturate } from './telemetry/closed-loop.ts'
+import { recordCost } from './telemetry/record-cost.ts'
+
+/**
+ * What does telemetry cost? The whole shop, once for each setting of TELEMETRY, each with its own PostgreSQL; they
+ * take turns within each round, in another order each time. Of each round the ratio to `off` is taken, in orders per
+ * second and in processor time per order, which a noisy machine disturbs less; medians with their spread.
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  let options: Options
+  try {
+    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+  const bound = setTimeout(() => void stopEveryProcess().then(() => process.exit(1)), TOTAL_MS_MAX)
+  const arms: Measured[] = []
+  try {
+    for (const setting of new Set<Setting>(['off', ...options.arm])) {
+      note(`${setting}: starting`)
+      const arm = await startGroundswellArm({
+        users: 200,
+        skus: 50,
+        topology: 'one',
+        env: { TELEMETRY: setting },
+        log: note,
+      })
+      arms.push({ setting, arm, windows: [], sent: 0 })
+    }
+    await measure(arms, options)
+    const result = { record: await recordCost(), machine: machineOf(arms.map(({ arm }) => arm)), ...judge(arms) }
+    console.log(JSON.stringify(result, null, 2))
+    return 0
+  } finally {
+    clearTimeout(bound)
+    for (const { arm } of arms.reverse()) await arm.stop()
+  }
+}
+
+const SETTINGS = ['off', 'metrics', 'traces'] as const
+type Setting = (typeof SETTINGS)[number]
+
+type Options = { readonly arm: readonly Setting[]; readonly rounds: number; readonly seconds: number }
+
+type Measured = { readonly setting: Setting; readonly arm: ShopArm; readonly windows: Saturated[]; sent: number }
+
+/** However it goes, a run ends by then. */
+const TOTAL_MS_MAX = 40 * 60_000
+/** Until the compiler has seen everything. */
+const WARM_SECONDS = 3
+
+async function measure(arms: readonly Measured[], { rounds, seconds }: Options): Promise<void> {
+  for (const measured of arms) await runWindow(measured, WARM_SECONDS)
+  for (let round = 0; round < rounds; round++) {
+    const turn = arms.map((_, index) => arms[(index + round) % arms.length]).filter((arm) => arm !== undefined)
+    for (const measured of turn) {
+      const window = await runWindow(measured, seconds)
+      measured.windows.push(window)
+      const cpu = window.cpuMicrosPerRequest?.toFixed(0) ?? '?'
+      note(
+        `round ${round + 1} of ${rounds}, ${measured.setting}: ${window.requestsPerSecond.toFixed(0)}/s, ${cpu} µs CPU`,
+      )
+    }
+  }
+}
+
+async function runWindow(measured: Measured, seconds: number): Promise<Saturated> {
+  const window = await saturate(measured.arm, measured.arm.pid, { seconds, from: measured.sent })
+  measured.sent += Math.ceil(window.requestsPerSecond * seconds)
+  return window
+}
+
+type Judged = {
+  readonly arms: Readonly<Record<string, { readonly requestsPerSecond: Spread; readonly cpuMicrosPerRequest: Spread }>>
+  /** Of each round, the arm by `off`: 1 is free, 0.98 of throughput and 1.02 of processor time are 2 %. */
+  readonly ratios: Readonly<Record<string, { readonly throughput: Spread; readonly cpu: Spread }>>
+}
+
+function judge(arms: readonly Measured[]): Judged {
+  const base = arms[0]?.windows ?? []
+  const entries = arms.map(({ setting, windows }) => {
+    const throughput = windows.map((window) => window.requestsPerSecond)
+    const cpu = windows.map((window) => window.cpuMicrosPerRequest ?? Number.NaN)
+    return [setting, { requestsPerSecond: rounded(throughput, 0), cpuMicrosPerRequest: rounded(cpu, 0) }] as const
+  })
+  const ratios = arms.slice(1).map(({ setting, windows }) => {
+    const paired = (read: (window: Saturated) => number) =>
+      windows.map((window, round) => read(window) / read(base[round] ?? window))
+    const throughput = paired((window) => window.requestsPerSecond)
+    const cpu = paired((window) => window.cpuMicrosPerRequest ?? Number.NaN)
+    return [`${setting} / off`, { throughput: rounded(throughput, 3), cpu: rounded(cpu, 3) }] as const
+  })
+  return { arms: Object.fromEntries(entries), ratios: Object.fromEntries(ratios) }
+}
+
+function rounded(values: readonly number[], digits: number): Spread {
+  const { median, min, max } = spreadOf(values)
+  const round = (value: number) => Number(value.toFixed(digits))
+  return { median: round(median), min: round(min), max: round(max) }
+}
+
+function commandLine(): Command {
+  return new Command('bench telemetry')
+    .description(
+      'What telemetry costs: orders per second and processor time per order with it and without, in one run.',
+    )
+    .addOption(
+      new Option('--arm <names...>', 'settings of TELEMETRY to compare with off')
+        .choices(SETTINGS)
+        .default(['metrics', 'traces']),
+    )
+    .addOption(new Option('--rounds <number>', 'windows of each arm').default(7).argParser(positive))
+    .addOption(new Option('--seconds <number>', 'length of a window').default(8).argParser(positive))
+    .addHelpText('after', '\nExample:\n  $ npm run bench -- telemetry --arm metrics --rounds 5')
+    .exitOverride()
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
+  return value
+}
+
+function note(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
