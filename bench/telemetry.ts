@@ -4,11 +4,12 @@ import { machineOf, type Spread, spreadOf } from './orders/result.ts'
 import { type ShopArm, startGroundswellArm } from './orders/shop-arm.ts'
 import { type Saturated, saturate } from './telemetry/closed-loop.ts'
 import { recordCost } from './telemetry/record-cost.ts'
+import { WORKLOAD_NAMES, WORKLOADS, type WorkloadName } from './telemetry/workload.ts'
 
 /**
  * What does telemetry cost? The whole shop, once for each setting of TELEMETRY, each with its own PostgreSQL; they
- * take turns within each round, in another order each time. Of each round the ratio to `off` is taken, in orders per
- * second and in processor time per order, which a noisy machine disturbs less; medians with their spread.
+ * take turns within each round, in another order each time. Of each round the ratio to `off` is taken, in requests per
+ * second and in processor time per request, which a noisy machine disturbs less; medians with their spread.
  */
 export async function run(args: readonly string[]): Promise<number> {
   let options: Options
@@ -45,7 +46,12 @@ export async function run(args: readonly string[]): Promise<number> {
 const SETTINGS = ['off', 'metrics', 'traces'] as const
 type Setting = (typeof SETTINGS)[number]
 
-type Options = { readonly arm: readonly Setting[]; readonly rounds: number; readonly seconds: number }
+type Options = {
+  readonly arm: readonly Setting[]
+  readonly request: WorkloadName
+  readonly rounds: number
+  readonly seconds: number
+}
 
 type Measured = { readonly setting: Setting; readonly arm: ShopArm; readonly windows: Saturated[]; sent: number }
 
@@ -54,12 +60,13 @@ const TOTAL_MS_MAX = 40 * 60_000
 /** Until the compiler has seen everything. */
 const WARM_SECONDS = 3
 
-async function measure(arms: readonly Measured[], { rounds, seconds }: Options): Promise<void> {
-  for (const measured of arms) await runWindow(measured, WARM_SECONDS)
+async function measure(arms: readonly Measured[], options: Options): Promise<void> {
+  const { rounds } = options
+  for (const measured of arms) await runWindow(measured, { ...options, seconds: WARM_SECONDS })
   for (let round = 0; round < rounds; round++) {
     const turn = arms.map((_, index) => arms[(index + round) % arms.length]).filter((arm) => arm !== undefined)
     for (const measured of turn) {
-      const window = await runWindow(measured, seconds)
+      const window = await runWindow(measured, options)
       measured.windows.push(window)
       const cpu = window.cpuMicrosPerRequest?.toFixed(0) ?? '?'
       note(
@@ -69,8 +76,9 @@ async function measure(arms: readonly Measured[], { rounds, seconds }: Options):
   }
 }
 
-async function runWindow(measured: Measured, seconds: number): Promise<Saturated> {
-  const window = await saturate(measured.arm, measured.arm.pid, { seconds, from: measured.sent })
+async function runWindow(measured: Measured, { request, seconds }: Options): Promise<Saturated> {
+  const workload = WORKLOADS[request](measured.arm)
+  const window = await saturate(measured.arm, { workload, seconds, from: measured.sent })
   measured.sent += Math.ceil(window.requestsPerSecond * seconds)
   return window
 }
@@ -107,12 +115,17 @@ function rounded(values: readonly number[], digits: number): Spread {
 function commandLine(): Command {
   return new Command('bench telemetry')
     .description(
-      'What telemetry costs: orders per second and processor time per order with it and without, in one run.',
+      'What telemetry costs: requests per second and processor time of each, with it and without, in one run.',
     )
     .addOption(
       new Option('--arm <names...>', 'settings of TELEMETRY to compare with off')
         .choices(SETTINGS)
         .default(['metrics', 'traces']),
+    )
+    .addOption(
+      new Option('--request <what>', 'a read of a product, or an order with all that its consumers do')
+        .choices(WORKLOAD_NAMES)
+        .default('product'),
     )
     .addOption(new Option('--rounds <number>', 'windows of each arm').default(7).argParser(positive))
     .addOption(new Option('--seconds <number>', 'length of a window').default(8).argParser(positive))

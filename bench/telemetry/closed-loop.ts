@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
 import type { Arm } from '../orders/arm.ts'
+import type { ShopArm } from '../orders/shop-arm.ts'
+import type { Workload } from './workload.ts'
 
 /** What one window of an arm at its limit came to. */
 export type Saturated = {
@@ -15,18 +17,21 @@ const CLIENTS = 64
 const TICKS_PER_SECOND = 100
 const DRAIN_POLL_MS = 100
 
+export type Saturation = { readonly workload: Workload; readonly seconds: number; readonly from: number }
+
 /**
- * Sends orders as fast as the arm answers them, then waits until all have come to their end, so that what consumers
- * cost is counted too and the next arm finds the machine idle. Throws on any answer that is not as it should be.
+ * Sends requests as fast as the arm answers them, then waits until all orders have come to their end, so that what
+ * consumers cost is counted too and the next arm finds the machine idle. Throws on a wrong answer.
  */
-export async function saturate(arm: Arm, pid: number, load: { seconds: number; from: number }): Promise<Saturated> {
+export async function saturate(arm: ShopArm, { workload, seconds, from }: Saturation): Promise<Saturated> {
+  const { pid } = arm
   const pool = new Pool(arm.url, { connections: CLIENTS, pipelining: 1 })
   const cpuBefore = cpuSecondsOf(pid)
   const startedAtMs = performance.now()
-  const endsAtMs = startedAtMs + load.seconds * 1_000
+  const endsAtMs = startedAtMs + seconds * 1_000
   let requests = 0
   const client = async () => {
-    while (performance.now() < endsAtMs) await send(pool, arm, load.from + requests++)
+    while (performance.now() < endsAtMs) await send(pool, workload, from + requests++)
   }
   await Promise.all(Array.from({ length: CLIENTS }, client))
   const elapsedMs = performance.now() - startedAtMs
@@ -40,13 +45,13 @@ export async function saturate(arm: Arm, pid: number, load: { seconds: number; f
   }
 }
 
-async function send(pool: Pool, arm: Arm, n: number): Promise<void> {
-  const { method, path, headers = {}, body } = arm.request(n)
+async function send(pool: Pool, workload: Workload, n: number): Promise<void> {
+  const { method, path, headers = {}, body } = workload.request(n)
   const text = typeof body === 'object' ? JSON.stringify(body) : String(body ?? '')
   const answer = await pool.request({ method, path, headers: { ...headers }, body: text === '' ? null : text })
   const received = await answer.body.text()
-  const problem = arm.verify({ status: answer.statusCode, body: received, reusable: true })
-  if (problem !== undefined) throw new Error(`${arm.name} answered wrongly: ${problem}: ${received.slice(0, 200)}`)
+  const problem = workload.verify({ status: answer.statusCode, body: received })
+  if (problem !== undefined) throw new Error(`a wrong answer: ${problem}: ${received.slice(0, 200)}`)
 }
 
 async function drained(arm: Arm): Promise<void> {
