@@ -14,6 +14,8 @@ export type {
   Key,
   Placement,
   ServiceDeclaration,
+  SiteDeclaration,
+  SiteDefinition,
 } from './core/index.ts'
 export {
   app,
@@ -24,6 +26,7 @@ export {
   messageOf,
   newContext,
   newId,
+  site,
   systemClock,
 } from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
