@@ -1,4 +1,4 @@
-import { app } from 'groundswell'
+import { app, site } from 'groundswell'
 import { catalog } from './catalog/service.ts'
 import { emailService } from './email/service.ts'
 import { inventory } from './inventory/service.ts'
@@ -20,6 +20,15 @@ export default app('shop', {
     inventory,
     emailService({ smtpUrl: process.env.SMTP_URL || undefined }),
     shipping,
+  ],
+  sites: [
+    site('storefront', {
+      summary: 'Where people buy',
+      path: '/shop/',
+      folder: new URL('./storefront/', import.meta.url),
+      consumer: 'storefront',
+      redirectFrom: ['/'],
+    }),
   ],
   gateway: {
     consumers: ['storefront', 'operator'],
