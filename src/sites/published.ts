@@ -26,9 +26,8 @@ export type Found =
 
 const ASSETS = 'assets/'
 const NOT_FOUND_PAGE = '404.html'
-/** `src="assets/…"` and `href="assets/…"` of a page, also when it is one or more folders down. */
-const ASSET_REFERENCE = /(\s(?:src|href)=["'](?:\.\/|(?:\.\.\/)+)?assets\/)/g
-const RELATIVE_REFERENCE = /(\s(?:src|href)=["'])(?![/#]|\w+:)(?:\.\/)?/g
+/** The beginning of a link or source that depends on where the page is. */
+const RELATIVE_REFERENCE = /(?<=\s(?:src|href)=["'])(?![/#]|\w+:)(?:\.\/)?/g
 const VERSIONED = /^assets\/([\w-]{16})\/(.+)$/
 
 export async function publish(folder: SiteFolder, sitePath: string): Promise<Published> {
@@ -46,9 +45,9 @@ export async function publish(folder: SiteFolder, sitePath: string): Promise<Pub
   )
 
   function pageOf(path: string, content: FileContent): FileContent {
-    const versioned = content.bytes.toString('utf8').replace(ASSET_REFERENCE, `$1${version}/`)
+    const versioned = content.bytes.toString('utf8').replace(assetReference(path), (start) => `${start}${version}/`)
     // The page for what is not there is shown under any path: its links must not depend on it.
-    const text = path === NOT_FOUND_PAGE ? versioned.replace(RELATIVE_REFERENCE, `$1${sitePath}`) : versioned
+    const text = path === NOT_FOUND_PAGE ? versioned.replace(RELATIVE_REFERENCE, () => sitePath) : versioned
     // A page changes when its assets do, and then its date must too.
     return { ...content, bytes: Buffer.from(text), modifiedAtMs: newestAtMs }
   }
@@ -66,6 +65,13 @@ export async function publish(folder: SiteFolder, sitePath: string): Promise<Pub
       return to === undefined ? undefined : { kind: 'redirect', to }
     },
   }
+}
+
+/** `src="assets/…"` and `href="assets/…"` in a page, or `../assets/…` as many folders down as the page is. */
+function assetReference(path: string): RegExp {
+  const depth = path.split('/').length - 1
+  const up = depth === 0 ? '(?:\\./)?' : `(?:\\.\\./){${depth}}`
+  return new RegExp(`\\s(?:src|href)=["']${up}assets/`, 'g')
 }
 
 function versionOf(folder: SiteFolder): string {

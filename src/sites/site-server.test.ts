@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { GroundswellError, site } from '../core/index.ts'
-import { SITE_FILES_MAX } from './limits.ts'
+import { SITE_BYTES_MAX } from './limits.ts'
 import { createSiteServer } from './site-server.ts'
 
 const HOME = '<!doctype html><link rel="stylesheet" href="assets/shop.css"><script src="./assets/app.js"></script>'
@@ -17,7 +17,7 @@ const STYLE = `/* ${'tide '.repeat(400)}*/\nbody { margin: 0 }\n`
 const FILES: Readonly<Record<string, string>> = {
   'index.html': HOME,
   'product.html': '<!doctype html><title>Product</title>',
-  'news/index.html': '<!doctype html><script src="../assets/app.js"></script>',
+  'news/index.html': '<!doctype html><script src="../assets/app.js"></script><img src="assets/own.png">',
   '404.html':
     '<!doctype html><a href="./">Home</a><link href="assets/shop.css"><a href="/orders">x</a><a href="#top">y</a>',
   'assets/app.js': "import './deep/api.js'\n",
@@ -46,10 +46,9 @@ after(async () => {
 })
 
 async function writeSite(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true })
-    await writeFile(join(folder, path), text)
-  }
+  const folders = new Set(Object.keys(files).map((path) => dirname(join(folder, path))))
+  await Promise.all([...folders].map((path) => mkdir(path, { recursive: true })))
+  await Promise.all(Object.entries(files).map(([path, text]) => writeFile(join(folder, path), text)))
 }
 
 function declaration(folder: string) {
@@ -101,7 +100,8 @@ test('a page is revalidated each time, and names the version of its assets', asy
   assert.equal(page.headers['content-length'], String(page.bytes.length))
   assert.match(String(page.headers['last-modified']), / GMT$/)
   assert.match(page.text, /href="assets\/([\w-]{16})\/shop\.css"><script src="\.\/assets\/\1\/app\.js"/)
-  assert.match((await ask('/shop/news/')).text, /src="\.\.\/assets\/[\w-]{16}\/app\.js"/)
+  const news = await ask('/shop/news/')
+  assert.match(news.text, /src="\.\.\/assets\/[\w-]{16}\/app\.js"><\/script><img src="assets\/own\.png">/)
 })
 
 test('a versioned asset is kept for a year, the same under its plain name is not', async () => {
@@ -265,7 +265,13 @@ test('a folder that is missing or too large is refused at the start', async () =
     return error.code
   }
   assert.equal(await refusal(join(root, 'nowhere')), 'SITES_FOLDER_UNREADABLE')
-  const many = Array.from({ length: SITE_FILES_MAX + 1 }, (_, index) => [`${index}.txt`, ''] as const)
-  await writeSite(join(root, 'large'), Object.fromEntries(many))
+  await writeSite(join(root, 'large'), { 'film.mp4': '' })
+  await truncate(join(root, 'large', 'film.mp4'), SITE_BYTES_MAX + 1)
   assert.equal(await refusal(join(root, 'large')), 'SITES_FOLDER_TOO_LARGE')
+})
+
+test('a file in the place of the key is refused at the start', async () => {
+  const folder = join(root, 'keyed')
+  await writeSite(folder, { 'config.json': '{}' })
+  await assert.rejects(createSiteServer({ site: declaration(folder), publishableKey: () => key }), /remove the file/)
 })

@@ -27,6 +27,9 @@ const CONFIG_PATH = 'config.json'
 export async function createSiteServer(options: SiteServerOptions): Promise<SiteServer> {
   const { site } = options
   const published = await publish(await readSiteFolder(site), site.path)
+  if (site.consumer !== undefined && published.find(CONFIG_PATH) !== undefined) {
+    throw new Error(`site ${site.name}: its ${CONFIG_PATH} is made with the key of ${site.consumer}, remove the file`)
+  }
   const redirects = new Set(redirectsTo(site))
   const security = securityHeaders(site)
 
@@ -110,15 +113,17 @@ function configOf(bytes: Buffer): Representation {
   return uncompressed({ bytes, mediaType: 'application/json; charset=utf-8' })
 }
 
+const VARIES = ['Vary', 'Accept']
+
 /** The site's own page for people, one line for everything else that asks, such as a script tag. */
 function sendNotFound(exchange: SiteExchange, { notFoundPage }: Published): void {
   const wantsPage = exchange.request.headers.accept?.includes('text/html') === true
   if (!wantsPage || notFoundPage === undefined) {
-    send(exchange, { status: 404, mediaType: 'text/plain; charset=utf-8', text: 'not found\n' })
+    send(exchange, { status: 404, mediaType: 'text/plain; charset=utf-8', text: 'not found\n', extra: VARIES })
     return
   }
   const text = notFoundPage.plain.bytes.toString('utf8')
-  send(exchange, { status: 404, mediaType: notFoundPage.mediaType, text })
+  send(exchange, { status: 404, mediaType: notFoundPage.mediaType, text, extra: VARIES })
 }
 
 function redirect(exchange: SiteExchange, to: string): void {
