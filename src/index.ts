@@ -17,6 +17,8 @@ export type {
   Key,
   Placement,
   ServiceDeclaration,
+  SiteDeclaration,
+  SiteDefinition,
 } from './core/index.ts'
 export {
   app,
@@ -28,6 +30,7 @@ export {
   messageOf,
   newContext,
   newId,
+  site,
   systemClock,
   timeOfId,
 } from './core/index.ts'

@@ -1,4 +1,4 @@
-import { app, journey, timeOfId } from 'groundswell'
+import { app, journey, site, timeOfId } from 'groundswell'
 import { catalog } from './catalog/service.ts'
 import { emailService } from './email/service.ts'
 import { inventory } from './inventory/service.ts'
@@ -26,6 +26,15 @@ export default app('shop', {
     journey('order placed to shipped', {
       endsWith: ShipmentDispatched,
       startedAtMs: ({ orderId }) => timeOfId(orderId),
+    }),
+  ],
+  sites: [
+    site('storefront', {
+      summary: 'Where people buy',
+      path: '/shop/',
+      folder: new URL('./storefront/', import.meta.url),
+      consumer: 'storefront',
+      redirectFrom: ['/'],
     }),
   ],
   gateway: {

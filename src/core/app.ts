@@ -1,6 +1,7 @@
 import type { Endpoint, Method } from './endpoint.ts'
 import type { AnyEventType } from './event.ts'
 import type { JourneyDeclaration } from './journey.ts'
+import { redirectsTo, type SiteDeclaration, siteProblems } from './site.ts'
 
 /**
  * The application as one plain value. The runner executes it, the gateway routes by it, the renderer turns it into
@@ -9,6 +10,7 @@ import type { JourneyDeclaration } from './journey.ts'
 export type App = {
   readonly name: string
   readonly services: readonly ServiceDeclaration[]
+  readonly sites: readonly SiteDeclaration[]
   readonly gateway: GatewayDeclaration
   /** Whose durations telemetry shows. */
   readonly journeys: readonly JourneyDeclaration[]
@@ -61,6 +63,7 @@ export type GatewayDeclaration = {
 
 export type AppDefinition = {
   readonly services: readonly ServiceDeclaration[]
+  readonly sites?: readonly SiteDeclaration[]
   readonly gateway?: Partial<GatewayDeclaration>
   readonly journeys?: readonly JourneyDeclaration[]
 }
@@ -69,12 +72,8 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /** Declares the application. Throws on names or routes that clash, all problems at once. */
 export function app(name: string, definition: AppDefinition): App {
-  const value: App = {
-    name,
-    services: definition.services,
-    gateway: { consumers: [], ...definition.gateway },
-    journeys: definition.journeys ?? [],
-  }
+  const { services, journeys = [], sites = [] } = definition
+  const value: App = { name, services, journeys, sites, gateway: { consumers: [], ...definition.gateway } }
   const problems = problemsOf(value)
   if (problems.length > 0)
     throw new Error(`app "${name}" has ${problems.length} problem(s):\n- ${problems.join('\n- ')}`)
@@ -88,7 +87,8 @@ function problemsOf(value: App): string[] {
     if (seen.has(what)) problems.push(`${what} is declared twice`)
     seen.add(what)
   }
-  for (const name of [value.name, ...value.services.map((service) => service.name), ...value.gateway.consumers]) {
+  const parts = [...value.services, ...value.sites]
+  for (const name of [value.name, ...parts.map((part) => part.name), ...value.gateway.consumers]) {
     if (!NAME.test(name)) problems.push(`name "${name}" must be kebab-case, like "order-service"`)
   }
   const emitted = new Set(value.services.flatMap((service) => service.emits.map((type) => type.name)))
@@ -111,5 +111,9 @@ function problemsOf(value: App): string[] {
     claim(`journey ${name}`)
     if (!emitted.has(endsWith.name)) problems.push(`journey ${name} ends with ${endsWith.name}, which nobody emits`)
   }
-  return problems
+  for (const one of value.sites) {
+    claim(`service ${one.name}`)
+    for (const path of [one.path, ...redirectsTo(one)]) claim(`route GET ${path}`)
+  }
+  return [...problems, ...siteProblems(value)]
 }

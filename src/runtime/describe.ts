@@ -37,6 +37,7 @@ export async function describeApp(description: Description): Promise<string> {
     ),
     '',
     ...addressLines(addresses),
+    ...siteLines(app, addresses),
     ...requestLines(description),
     '',
   ].join('\n')
@@ -79,6 +80,11 @@ function addressLines(addresses: Addresses): string[] {
     ['services', addresses.services],
   ]
   return lines.filter(([, url]) => url !== undefined).map(([name, url]) => `${name.padEnd(10)} ${url}`)
+}
+
+function siteLines({ sites }: App, { gateway }: Addresses): string[] {
+  if (gateway === undefined) return []
+  return sites.map(({ name, path }) => `${name.padEnd(10)} ${gateway}${path}`)
 }
 
 function requestLines({ app, addresses, keyOf }: Description): string[] {

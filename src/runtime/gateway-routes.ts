@@ -1,16 +1,20 @@
 import type { Access, App, Endpoint, ServiceDeclaration } from '../core/index.ts'
 import type { GatewaySeed } from '../gateway/index.ts'
+import { siteRoutesOf } from './site-routes.ts'
 
 /**
  * The gateway's configuration that the application implies: a Kong service for each service, a route for each endpoint
  * that is exposed, key-auth where an endpoint asks for a key. The host of a service is its name: in this process it is
- * called directly, in a fleet it resolves by `<NAME>_URL` or as a host name.
+ * called directly, in a fleet it resolves by `<NAME>_URL` or as a host name. Sites are in it too.
  */
 export function gatewaySeedOf(app: App): GatewaySeed {
   const exposed = app.services.filter((service) => routesOf(service).length > 0)
+  const sites = siteRoutesOf(app.sites)
+  const services = exposed.map(({ name }) => ({ name, host: name, port: 8080, protocol: 'http' }))
+  const routes = exposed.flatMap((service) => routesOf(service).map((endpoint) => routeOf(service.name, endpoint)))
   return {
-    services: exposed.map((service) => ({ name: service.name, host: service.name, port: 8080, protocol: 'http' })),
-    routes: exposed.flatMap((service) => routesOf(service).map((endpoint) => routeOf(service.name, endpoint))),
+    services: [...services, ...sites.services],
+    routes: [...routes, ...sites.routes],
     plugins: exposed.flatMap((service) =>
       routesOf(service)
         .filter((endpoint) => needsKey(endpoint.spec.access))

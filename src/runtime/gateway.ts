@@ -8,11 +8,13 @@ import {
   createConfigStore,
   createGateway,
   type Gateway,
+  type GatewayConfig,
   installedPlugins,
   type ServiceEntity,
   type Upstream,
 } from '../gateway/index.ts'
 import type { ServiceHost } from '../service/index.ts'
+import { createSiteServer, type SiteServer } from '../sites/index.ts'
 import { gatewaySeedOf } from './gateway-routes.ts'
 import type { RuntimeOptions } from './options.ts'
 import { listenOn, originAt, wantedOf } from './ports.ts'
@@ -47,7 +49,9 @@ export type GatewayParts = {
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { app, settings, started, cluster, hosts, metrics, sampleTrace } = parts
   const store = createConfigStore({ cluster, plugins: installedPlugins })
-  const resolve = resolver(app, settings, hosts)
+  const keyOf = (username: string) => keyIn(store.snapshot(), username)
+  const sites = await openSites(app, keyOf)
+  const resolve = resolver(app, settings, new Map<string, InProcess>([...hosts, ...sites]))
   const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace })
   const info: AdminInfo = {
     version: KONG_VERSION,
@@ -70,18 +74,31 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
       gateway: originAt(settings.gateway.host, gatewayPort),
       admin: originAt(settings.admin.host, adminPort),
     },
-    keyOf(username) {
-      const { consumers, keyAuthCredentials } = store.snapshot()
-      const id = consumers.find((consumer) => consumer.username === username)?.id
-      return keyAuthCredentials.find((credential) => credential.consumer?.id === id)?.key
-    },
+    keyOf,
   }
 }
 
+type InProcess = Pick<ServiceHost, 'dispatch'>
+
+/** The sites run wherever the gateway does: their files are in every process of the application. */
+async function openSites(app: App, keyOf: RunningGateway['keyOf']): Promise<ReadonlyMap<string, SiteServer>> {
+  const servers = app.sites.map(async (site) => {
+    const publishableKey = () => (site.consumer === undefined ? undefined : keyOf(site.consumer))
+    return [site.name, await createSiteServer({ site, publishableKey })] as const
+  })
+  return new Map(await Promise.all(servers))
+}
+
+function keyIn({ consumers, keyAuthCredentials }: GatewayConfig, username: string): string | undefined {
+  const id = consumers.find((consumer) => consumer.username === username)?.id
+  return keyAuthCredentials.find((credential) => credential.consumer?.id === id)?.key
+}
+
 /**
- * The application's services by their host name: in this process, or where `<NAME>_URL` says. Others by their own host.
+ * The application's services and sites by their host name: in this process, or where `<NAME>_URL` says. Others by their
+ * own host.
  */
-function resolver(app: App, settings: RuntimeOptions, hosts: ReadonlyMap<string, ServiceHost>) {
+function resolver(app: App, settings: RuntimeOptions, hosts: ReadonlyMap<string, InProcess>) {
   const names = new Set(app.services.map((service) => service.name))
   return (service: ServiceEntity): Upstream | undefined => {
     const host = hosts.get(service.host)

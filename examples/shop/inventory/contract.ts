@@ -8,10 +8,9 @@ const StockLevel = z.object({ sku: z.string(), available: z.int() })
 export type StockLevel = z.infer<typeof StockLevel>
 
 export const getStock = at.get('/stock', {
-  summary: 'What is left of some products, for other services',
+  summary: 'What is left of some products; unknown ones are absent',
   query: z.object({ skus: SkuList }),
   replies: { 200: z.object({ levels: z.array(StockLevel) }) },
-  exposed: false,
 })
 
 export const setStock = at.put('/stock/:sku', {
