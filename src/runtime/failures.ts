@@ -3,6 +3,7 @@ import { GroundswellError, isRetryable, type Lifecycle, messageOf, systemClock, 
 import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
 import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
+import { type Alert, alertChanged } from '../telemetry/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { FAILURE_KINDS_MAX, FAILURE_LOG_BYTES_MAX, FAILURE_WINDOW_MS, STATEMENT_CHARACTERS_SHOWN } from './limits.ts'
 
@@ -13,7 +14,7 @@ import { FAILURE_KINDS_MAX, FAILURE_LOG_BYTES_MAX, FAILURE_WINDOW_MS, STATEMENT_
  * not here: the service logs those itself, under their trace ids.)
  */
 export type LogEntry = {
-  readonly level: 'warn' | 'error'
+  readonly level: 'info' | 'warn' | 'error'
   readonly message: string
   /** Failures of one kind share a limit: what differs from one to the next, such as ids, does not belong in it. */
   readonly kind: string
@@ -116,6 +117,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       const fields = { shard, ms: Math.round(ms), statement }
       write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
     }),
+    alertChanged.subscribe((alert) => write(alertEntry(alert))),
     housekeepingFailed.subscribe(({ task, error }) =>
       write({
         ...planned('housekeeping failed and is tried again', error),
@@ -125,6 +127,16 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       }),
     ),
   ]
+}
+
+function alertEntry({ message: reason, ...alert }: Alert): LogEntry {
+  const fires = alert.state === 'firing'
+  return {
+    level: fires ? 'warn' : 'info',
+    message: fires ? 'an alert fires' : 'an alert is resolved',
+    kind: `alert ${alert.id} ${alert.state}`,
+    fields: { ...alert, reason },
+  }
 }
 
 /** What may pass by itself is a warning; what nobody planned for has its stack. */

@@ -4,7 +4,7 @@ import { type OpenCluster, statementFacts, transactionFacts } from '../data/inde
 import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed } from '../events/index.ts'
 import { requestFinished } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
-import { createTelemetry, type RouteMeter, type Telemetry, type TelemetryView } from '../telemetry/index.ts'
+import { Alerts, createTelemetry, type RouteMeter, type Telemetry, type TelemetryView } from '../telemetry/index.ts'
 import { recordForKong } from './kong-metrics.ts'
 import { LAG_POLL_MS } from './limits.ts'
 import type { RuntimeOptions } from './options.ts'
@@ -42,6 +42,7 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
     ...(exchange === undefined ? {} : { exchange }),
   })
   if (!isOn) return { telemetry, stop: () => telemetry.stop() }
+  if (topology.console) judgeSeconds(telemetry)
   const ends = [
     ...recordFacts(telemetry),
     recordForKong(telemetry.metrics),
@@ -58,6 +59,13 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
       await exchange?.stop(options)
     },
   }
+}
+
+/** The process that collects the seconds of all is the one that judges them. */
+function judgeSeconds(telemetry: Telemetry & TelemetryView): void {
+  const alerts = new Alerts()
+  telemetry.onSecond((second) => alerts.observe(second))
+  telemetry.show({ alerts: () => alerts.all(), verdict: () => alerts.verdict(telemetry.degradations()) })
 }
 
 const EXCHANGE = 'telemetry exchange'
