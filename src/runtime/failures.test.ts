@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parked, workFailed } from '../events/index.ts'
 import { configProblem, requestFailed } from '../gateway/index.ts'
+import { alertChanged } from '../telemetry/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { runtimeError } from './errors.ts'
 import { limitRepeats, logFailures } from './failures.ts'
@@ -44,6 +45,28 @@ test('failures of every folder are logged, with the trace id and the code where 
   assert.ok(entries[0]?.error instanceof TypeError)
   assert.deepEqual([entries[1]?.fields.code, entries[1]?.error], ['RUNTIME_NOT_RUNNING', undefined])
   assert.deepEqual([entries[3]?.fields.trace_id, entries[3]?.fields.reason], [TRACE, 'mail server away'])
+})
+
+test('an alert is logged when it fires and when it is resolved, with its sentence', async () => {
+  const entries: LogEntry[] = []
+  const stop = logFailures((entry) => entries.push(entry))
+  const alert = {
+    id: 'a1',
+    rule: 'latency-rise',
+    subject: 'POST /orders',
+    message: 'P99 of POST /orders rose by 54 %.',
+    sinceMs: 1_000,
+  } as const
+  alertChanged.publish({ ...alert, state: 'firing', resolvedAtMs: undefined })
+  alertChanged.publish({ ...alert, state: 'resolved', resolvedAtMs: 2_000 })
+  await stop({ deadlineAtMs: 0 })
+  assert.deepEqual(
+    entries.map(({ level, message, fields }) => [level, message, fields.reason]),
+    [
+      ['warn', 'an alert fires', alert.message],
+      ['info', 'an alert is resolved', alert.message],
+    ],
+  )
 })
 
 test('a flood of one kind is a line and a count, and hides no other kind', async () => {

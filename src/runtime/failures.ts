@@ -4,6 +4,7 @@ import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
 import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
+import { type Alert, alertChanged } from '../telemetry/index.ts'
 import { exportFailed, housekeepingFailed } from './channels.ts'
 import {
   FAILURE_KINDS_MAX,
@@ -147,6 +148,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
 /** What fails in this folder's own work. */
 function subscribeToRuntime(write: WriteEntry): readonly (() => void)[] {
   return [
+    alertChanged.subscribe((alert) => write(alertEntry(alert))),
     exportFailed.subscribe(({ collector, reason }) =>
       write({
         level: 'warn',
@@ -188,6 +190,16 @@ function subscribeToCache(write: WriteEntry): readonly (() => void)[] {
       }),
     ),
   ]
+}
+
+function alertEntry({ message: reason, ...alert }: Alert): LogEntry {
+  const fires = alert.state === 'firing'
+  return {
+    level: fires ? 'warn' : 'info',
+    message: fires ? 'an alert fires' : 'an alert is resolved',
+    kind: `alert ${alert.id} ${alert.state}`,
+    fields: { ...alert, reason },
+  }
 }
 
 /** What may pass by itself is a warning; what nobody planned for has its stack. */

@@ -5,6 +5,7 @@ import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed }
 import { requestFinished } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
 import {
+  Alerts,
   createTelemetry,
   type Exchange,
   type RouteMeter,
@@ -50,6 +51,7 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
     ...(exchange === undefined ? {} : { exchange }),
   })
   if (!isOn) return { telemetry, exchange, stop: () => telemetry.stop() }
+  if (topology.console) judgeSeconds(telemetry)
   const ends = [
     ...recordFacts(telemetry),
     recordForKong(telemetry.metrics),
@@ -67,6 +69,13 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
       await exchange?.stop(options)
     },
   }
+}
+
+/** The process that collects the seconds of all is the one that judges them. */
+function judgeSeconds(telemetry: Telemetry & TelemetryView): void {
+  const alerts = new Alerts()
+  telemetry.onSecond((second) => alerts.observe(second))
+  telemetry.show({ alerts: () => alerts.all(), verdict: () => alerts.verdict(telemetry.degradations()) })
 }
 
 const EXCHANGE = 'telemetry exchange'

@@ -10,7 +10,8 @@ const SUB_BUCKET_BITS = 7
 const SUB_BUCKETS = 1 << SUB_BUCKET_BITS
 /** Largest value that is told apart from larger ones: 2³² − 1, which is 71 minutes in microseconds. */
 const VALUE_MAX = 0xffff_ffff
-const BUCKETS = (32 - SUB_BUCKET_BITS + 1) * SUB_BUCKETS
+/** Buckets of every histogram. */
+export const BUCKETS = (32 - SUB_BUCKET_BITS + 1) * SUB_BUCKETS
 
 /** What a histogram comes down to for people: everything in the unit of the recorded values. */
 export type HistogramSummary = {
@@ -150,6 +151,16 @@ export class Histogram {
     return over
   }
 
+  /** Calls `visit` with every bucket that counted something, by rising value. */
+  forEachBucket(visit: (bucket: number, count: number) => void): void {
+    if (this.#count === 0) return
+    const last = bucketIndex(this.#max)
+    for (let bucket = bucketIndex(this.#min); bucket <= last; bucket++) {
+      const count = this.#counts[bucket] ?? 0
+      if (count > 0) visit(bucket, count)
+    }
+  }
+
   #add({ count, sum, min, max }: HistogramTotals & { readonly count: number }): void {
     this.#count += count
     this.#sum += sum
@@ -181,8 +192,13 @@ function bucketIndex(value: number): number {
 }
 
 function bucketMiddle(index: number): number {
-  if (index < SUB_BUCKETS) return index
-  const shift = Math.floor(index / SUB_BUCKETS) - 1
-  const low = (SUB_BUCKETS + (index % SUB_BUCKETS)) * 2 ** shift
-  return low + (2 ** shift - 1) / 2
+  const { low, width } = bucketBounds(index)
+  return low + (width - 1) / 2
+}
+
+/** The whole numbers that a bucket counts: `width` of them, from `low`. */
+export function bucketBounds(index: number): { readonly low: number; readonly width: number } {
+  if (index < SUB_BUCKETS) return { low: index, width: 1 }
+  const width = 2 ** (Math.floor(index / SUB_BUCKETS) - 1)
+  return { low: (SUB_BUCKETS + (index % SUB_BUCKETS)) * width, width }
 }

@@ -1,3 +1,5 @@
+export { type AlertSecond, Alerts } from './alerts/alerts.ts'
+export { alertChanged } from './alerts/channels.ts'
 export type { Exchange, ExchangeKind } from './exchange.ts'
 export { type OtlpExporter, type OtlpOptions, type OtlpStats, startOtlpExporter } from './exporters/otlp.ts'
 export { Histogram, type HistogramSummary } from './histogram.ts'
