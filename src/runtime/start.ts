@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
-import { type App, assertLimits, newId, type ServiceDeclaration } from '../core/index.ts'
+import { type App, assertLimits, isLoopbackName, newId, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
-import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
+import { gatewayMigrations } from '../gateway/index.ts'
 import {
   type Caller,
   createCaller,
