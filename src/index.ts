@@ -11,6 +11,7 @@ export type {
   EndpointSpec,
   EventEnvelope,
   EventType,
+  JourneyDeclaration,
   Key,
   Placement,
   ServiceDeclaration,
@@ -21,10 +22,12 @@ export {
   endpoints,
   event,
   GroundswellError,
+  journey,
   messageOf,
   newContext,
   newId,
   systemClock,
+  timeOfId,
 } from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'

@@ -1,4 +1,4 @@
-import { app } from 'groundswell'
+import { app, journey, timeOfId } from 'groundswell'
 import { catalog } from './catalog/service.ts'
 import { emailService } from './email/service.ts'
 import { inventory } from './inventory/service.ts'
@@ -6,6 +6,7 @@ import { orders } from './orders/service.ts'
 import { paymentService } from './payments/service.ts'
 import { simulatedProvider } from './payments/simulated-provider.ts'
 import { profiles } from './profiles/service.ts'
+import { ShipmentDispatched } from './shipping/contract.ts'
 import { shipping } from './shipping/service.ts'
 import { users } from './users/service.ts'
 
@@ -20,6 +21,12 @@ export default app('shop', {
     inventory,
     emailService({ smtpUrl: process.env.SMTP_URL || undefined }),
     shipping,
+  ],
+  journeys: [
+    journey('order placed to shipped', {
+      endsWith: ShipmentDispatched,
+      startedAtMs: ({ orderId }) => timeOfId(orderId),
+    }),
   ],
   gateway: {
     consumers: ['storefront', 'operator'],

@@ -110,6 +110,8 @@ function frameOf({ second, startedAtMs, isCalm, random }: Moment): Frame {
       shard,
       transactionsPerSecond: around((shard === 0 ? 640 : 410) * wave),
       transactionP99Ms: around(9 * slowness),
+      statementsPerSecond: around(1_900 * wave),
+      statementP99Ms: around(4 * slowness),
       connectionsBusy: Math.min(12, Math.round(around(4 * wave * Math.sqrt(slowness)))),
       connectionsMax: 12,
       waiting: slowness > 1 ? Math.round(around(6)) : 0,

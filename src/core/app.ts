@@ -1,5 +1,6 @@
 import type { Endpoint, Method } from './endpoint.ts'
 import type { AnyEventType } from './event.ts'
+import type { JourneyDeclaration } from './journey.ts'
 
 /**
  * The application as one plain value. The runner executes it, the gateway routes by it, the renderer turns it into
@@ -9,6 +10,8 @@ export type App = {
   readonly name: string
   readonly services: readonly ServiceDeclaration[]
   readonly gateway: GatewayDeclaration
+  /** Whose durations telemetry shows. */
+  readonly journeys: readonly JourneyDeclaration[]
 }
 
 /** Where a service's tables live: on every shard by the key of the row, or once, on the home shard (shard 0). */
@@ -59,13 +62,19 @@ export type GatewayDeclaration = {
 export type AppDefinition = {
   readonly services: readonly ServiceDeclaration[]
   readonly gateway?: Partial<GatewayDeclaration>
+  readonly journeys?: readonly JourneyDeclaration[]
 }
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /** Declares the application. Throws on names or routes that clash, all problems at once. */
 export function app(name: string, definition: AppDefinition): App {
-  const value: App = { name, services: definition.services, gateway: { consumers: [], ...definition.gateway } }
+  const value: App = {
+    name,
+    services: definition.services,
+    gateway: { consumers: [], ...definition.gateway },
+    journeys: definition.journeys ?? [],
+  }
   const problems = problemsOf(value)
   if (problems.length > 0)
     throw new Error(`app "${name}" has ${problems.length} problem(s):\n- ${problems.join('\n- ')}`)
@@ -97,6 +106,10 @@ function problemsOf(value: App): string[] {
       if (!emitted.has(consumer.event.name))
         problems.push(`${service.name} consumes ${consumer.event.name}, which nobody emits`)
     }
+  }
+  for (const { name, endsWith } of value.journeys) {
+    claim(`journey ${name}`)
+    if (!emitted.has(endsWith.name)) problems.push(`journey ${name} ends with ${endsWith.name}, which nobody emits`)
   }
   return problems
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bucketOfId, newId } from './id.ts'
+import { bucketOfId, newId, timeOfId } from './id.ts'
 import { BUCKET_COUNT } from './limits.ts'
 
 test('an id is a UUIDv7 that carries its time', () => {
@@ -8,6 +8,8 @@ test('an id is a UUIDv7 that carries its time', () => {
   const id = newId(undefined, nowMs)
   assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   assert.equal(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16), nowMs)
+  assert.equal(timeOfId(id), nowMs)
+  assert.equal(timeOfId('not an id'), undefined)
 })
 
 test('an id carries every bucket there is', () => {

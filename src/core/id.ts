@@ -50,6 +50,11 @@ export function bucketOfId(id: string): number | undefined {
   return bucket < BUCKET_COUNT ? bucket : undefined
 }
 
+/** When an id was made, Unix epoch milliseconds; undefined for what is no UUIDv7. */
+export function timeOfId(id: string): number | undefined {
+  return UUID_V7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
+}
+
 /** Keeps ids increasing: the clock never goes back, and a full millisecond borrows from the next. */
 function advance(nowMs: number): number {
   if (nowMs > lastMs) {

@@ -19,6 +19,9 @@ export type BatchFact = {
   readonly ms: number
 }
 
+/** A statement was answered, within a transaction or by itself. One that failed is in no such fact. */
+export type StatementFact = { readonly shard: number; readonly ms: number }
+
 /** A statement took longer than SLOW_QUERY_MS. Values are never published. */
 export type SlowQueryFact = { readonly shard: number; readonly text: string; readonly ms: number }
 
@@ -26,6 +29,7 @@ export type SlowQueryFact = { readonly shard: number; readonly text: string; rea
 export type HookFailureFact = { readonly shard: number; readonly error: unknown }
 
 export const transactionFacts = facts<TransactionFact>('data.transaction')
+export const statementFacts = facts<StatementFact>('data.statement')
 export const batchFacts = facts<BatchFact>('data.batch')
 export const hookFailureFacts = facts<HookFailureFact>('data.after-commit.failure')
 export const slowQueryFacts = facts<SlowQueryFact>('data.query.slow')

@@ -24,7 +24,13 @@ export type Connections = {
   stats(): ConnectionStats
 }
 
-export type ConnectionStats = { readonly total: number; readonly idle: number; readonly waiting: number }
+/** Connections that are open, those of them that nobody uses, those there may be, and how many wait for one. */
+export type ConnectionStats = {
+  readonly total: number
+  readonly idle: number
+  readonly max: number
+  readonly waiting: number
+}
 
 export type ConnectionOptions = {
   readonly url: string
@@ -57,7 +63,7 @@ export function openConnections(options: ConnectionOptions): Connections {
   pool.on('error', () => {})
   return {
     acquire: () => acquire(pool, place),
-    stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    stats: () => ({ total: pool.totalCount, idle: pool.idleCount, max: options.max, waiting: pool.waitingCount }),
     async close({ deadlineAtMs }) {
       const cutOff = setTimeout(
         () => {

@@ -5,11 +5,14 @@ export {
   type HookFailureFact,
   hookFailureFacts,
   type SlowQueryFact,
+  type StatementFact,
   slowQueryFacts,
+  statementFacts,
   type TransactionFact,
   transactionFacts,
 } from './channels.ts'
 export { type ClusterOptions, type OpenCluster, openCluster } from './cluster.ts'
+export type { ConnectionStats } from './connection.ts'
 export type { BatchWrite, Cluster, KeyLocation, Queryable, Row, ScatterQuery, Shard, Transaction } from './database.ts'
 export type { ShardDirectory } from './directory.ts'
 export { type Lock, lockDataDir } from './engines/data-dir.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { encodeParameters } from './array-parameter.ts'
-import { hookFailureFacts, slowQueryFacts, transactionFacts } from './channels.ts'
+import { hookFailureFacts, slowQueryFacts, statementFacts, transactionFacts } from './channels.ts'
 import { type Connections, sendTogether, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
@@ -75,6 +75,7 @@ export async function runStatement(
   const encoded = values === undefined ? undefined : encodeParameters(text, values)
   const result = await client.query({ text, values: encoded as unknown[], ...(name === undefined ? {} : { name }) })
   const ms = performance.now() - startedAt
+  if (statementFacts.hasSubscribers) statementFacts.publish({ shard: place.shard, ms })
   if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })
   return result.rows
 }

@@ -1,4 +1,4 @@
-import { facts } from '../core/index.ts'
+import { type Facts, facts } from '../core/index.ts'
 
 /** The sequencer moved `events` events in `segments` segments from a shard's outbox to its log. */
 export const appended = facts<{ shard: number; segments: number; events: number; durationMs: number }>(
@@ -14,6 +14,17 @@ export const delivered = facts<{
   durationMs: number
   oldestAtMs: number
 }>('events.delivered')
+
+export type EmittedFact = { readonly payload: unknown; readonly occurredAtMs: number }
+
+const emittedByTopic = new Map<string, Facts<EmittedFact>>()
+
+/** Committed events of one topic that this process wrote. A channel a topic, since few topics have listeners. */
+export function emittedOf(topic: string): Facts<EmittedFact> {
+  const known = emittedByTopic.get(topic) ?? facts<EmittedFact>(`events.emitted.${topic}`)
+  emittedByTopic.set(topic, known)
+  return known
+}
 
 /** An event was parked or failed again: it will be tried again, or it is a dead letter. */
 export const parked = facts<{

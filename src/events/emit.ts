@@ -1,5 +1,6 @@
-import { type EventType, newId, systemClock } from '../core/index.ts'
+import { type EventType, type Facts, newId, systemClock } from '../core/index.ts'
 import { bucketOf, type Transaction } from '../data/index.ts'
+import { type EmittedFact, emittedOf } from './channels.ts'
 import { insertOutbox, type OutboxRow } from './engines/postgres-log.ts'
 import { eventsError } from './errors.ts'
 import { EMITTED_EVENTS_MAX, SEGMENT_CHARS_MAX } from './limits.ts'
@@ -33,16 +34,20 @@ export function emit<Payload>(
   }
   const bucket = bucketOf(key)
   const id = newId(bucket)
+  const occurredAtMs = systemClock.now()
   const record = encodeRecord({
     id,
     version: type.version,
     bucket,
     key: String(key),
     traceparent: context.traceparent,
-    occurredAtMs: systemClock.now(),
+    occurredAtMs,
     payload,
   })
-  emitted(tx).add(type.name, id, record)
+  const events = emitted(tx)
+  events.add(type.name, id, record)
+  const channel = emittedOf(type.name)
+  if (channel.hasSubscribers) events.tell(channel, { payload, occurredAtMs })
   return id
 }
 
@@ -52,6 +57,7 @@ function emitted(tx: Transaction): EmittedEvents {
   return tx.attach(EMITTED, () => {
     const events = new EmittedEvents(() => tx.beforeCommit(() => write(tx, events.take())))
     tx.afterCommit(() => outboxWritten(tx.shard))
+    tx.afterCommit(() => events.publish())
     return events
   })
 }
@@ -65,6 +71,7 @@ function write(tx: Transaction, rows: readonly OutboxRow[]): void {
 class EmittedEvents {
   private rows: OutboxRow[] = []
   private readonly open = new Map<string, { id: string; events: number; records: string }>()
+  private readonly told: { readonly channel: Facts<EmittedFact>; readonly fact: EmittedFact }[] = []
   private readonly onFirst: () => void
   private count = 0
 
@@ -88,6 +95,15 @@ class EmittedEvents {
       segment.events += 1
       segment.records += `,${record}`
     }
+  }
+
+  /** Keeps a fact for when the transaction has committed. */
+  tell(channel: Facts<EmittedFact>, fact: EmittedFact): void {
+    this.told.push({ channel, fact })
+  }
+
+  publish(): void {
+    for (const { channel, fact } of this.told.splice(0)) channel.publish(fact)
   }
 
   /** All segments in the order of writing within each topic; starts afresh. */

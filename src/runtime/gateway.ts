@@ -34,13 +34,22 @@ export type GatewayParts = {
   readonly cluster: OpenCluster
   /** Services of this process by name: the gateway calls these without a network hop. */
   readonly hosts: ReadonlyMap<string, ServiceHost>
+  /** For `GET /metrics` of the Admin API. */
+  readonly metrics: Pick<AdminInfo, 'metrics'>
 }
 
 /**
  * Starts the configuration store, the Admin API and the gateway, with the application's services and routes in place.
  * Each is among the `started` parts as soon as it has something to stop.
  */
-export async function startGateway({ app, settings, started, cluster, hosts }: GatewayParts): Promise<RunningGateway> {
+export async function startGateway({
+  app,
+  settings,
+  started,
+  cluster,
+  hosts,
+  metrics,
+}: GatewayParts): Promise<RunningGateway> {
   const store = createConfigStore({ cluster, plugins: installedPlugins })
   const gateway = createGateway({ config: store, resolve: resolver(app, settings, hosts), version: KONG_VERSION })
   const info: AdminInfo = {
@@ -48,6 +57,7 @@ export async function startGateway({ app, settings, started, cluster, hosts }: G
     hostname: hostname(),
     nodeId: randomUUID(),
     connections: () => connectionCounts(gateway),
+    ...metrics,
   }
   const admin = createAdminApi({ store, plugins: installedPlugins, info, token: settings.admin.token })
   started.push('gateway configuration', (options) => store.stop(options))

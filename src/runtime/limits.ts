@@ -18,3 +18,24 @@ export const STATEMENT_CHARACTERS_SHOWN = 300
 
 /** Failures that wait for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
 export const FAILURE_LOG_BYTES_MAX = 262_144
+
+/** Time between readings of the telemetry exchange: a frame is a second. */
+export const EXCHANGE_POLL_MS = 1_000
+
+/** Time a message of the exchange is kept: far longer than a reader that works needs. */
+export const EXCHANGE_KEPT_MS = 60_000
+
+/** Time between a process's removals of old messages. */
+export const EXCHANGE_PURGE_MS = 15_000
+
+/** Rows before the last one read that are looked at again: more than are written while one INSERT commits. */
+export const EXCHANGE_OVERLAP_ROWS = 256
+
+/** Messages taken in one reading; more wait for the next. A fleet of 250 processes, two kinds each, fits. */
+export const EXCHANGE_ROWS_MAX = 1_000
+
+/** Messages of this process that wait while one INSERT is under way. Older ones say nothing about now. */
+export const EXCHANGE_WAITING_MAX = 8
+
+/** Time between questions for the lag of the consumer groups: one cheap query a shard, from one process. */
+export const LAG_POLL_MS = 1_000

@@ -52,6 +52,10 @@ const Environment = z.object({
     .describe(
       'Attempts of an event that keeps failing before it is a dead letter; 15, about four minutes, when not set.',
     ),
+  TELEMETRY: z
+    .enum(['off', 'metrics', 'traces'])
+    .default('traces')
+    .describe('What is measured: nothing, metrics, or traces as well. Without, the console has nothing to show.'),
   CONNECTIONS_MAX: z.coerce
     .number()
     .int()
@@ -73,6 +77,7 @@ export type RuntimeOptions = {
   /** Undefined leaves it to events. */
   readonly eventsAttemptsMax: number | undefined
   readonly connectionsMax: number
+  readonly telemetry: 'off' | 'metrics' | 'traces'
   /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
   readonly originOf: (service: string) => string
 }
@@ -101,6 +106,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     databaseUrls: value.DATABASE_URLS,
     eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
     connectionsMax: value.CONNECTIONS_MAX,
+    telemetry: value.TELEMETRY,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }
 }

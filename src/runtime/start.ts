@@ -1,5 +1,5 @@
-import { hostname } from 'node:os'
-import { type App, assertLimits, isLoopbackName, newId, type ServiceDeclaration } from '../core/index.ts'
+import { createConsole } from '../console/index.ts'
+import { type App, assertLimits, isLoopbackName, type ServiceDeclaration, type TextPage } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations } from '../gateway/index.ts'
@@ -11,6 +11,7 @@ import {
   type ServiceHost,
   serviceMigrations,
 } from '../service/index.ts'
+import type { TelemetryView } from '../telemetry/index.ts'
 import { startDatabases } from './database.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
@@ -21,6 +22,8 @@ import { IDEMPOTENCY_KEPT_MS } from './limits.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
+import { processName, startTelemetry } from './telemetry.ts'
+import { runtimeMigrations } from './telemetry-exchange.ts'
 import { type Topology, topologyOf } from './topology.ts'
 
 export type StartOptions = {
@@ -101,10 +104,14 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
   started.push('housekeeping', keepHouse('idempotency keys', purge))
 
+  const { telemetry, stop: stopTelemetry } = startTelemetry({ app, topology, settings, cluster })
+  started.push('telemetry', stopTelemetry)
+  const metrics = settings.telemetry === 'off' ? {} : { metrics: telemetry.page }
+
   log('starting services')
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
-  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes' })
+  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes', ...metrics })
   started.push('services', (options) => host.close(options))
   for (const service of topology.services) hosts.set(service.name, host)
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
@@ -116,7 +123,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   const events = await startEvents({
     cluster,
     groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
-    owner: `${hostname()}:${process.pid}:${newId().slice(-12)}`,
+    owner: processName,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })
@@ -124,8 +131,10 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
-  const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
+  if (topology.console) {
+    addresses.console = await startConsole({ app, settings, started, cluster, caller, metrics, view: telemetry })
+  }
+  const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts, metrics }) : undefined
   Object.assign(addresses, gateway?.addresses)
   let isGone = false
   return {
@@ -159,11 +168,15 @@ async function startConsole(parts: {
   started: StartedParts
   cluster: OpenCluster
   caller: Caller
+  metrics: { readonly metrics?: TextPage }
+  view: TelemetryView
 }): Promise<string> {
-  const { app, settings, started, cluster, caller } = parts
-  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes' })
-  started.push('console', (options) => host.close(options))
-  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
+  const { app, settings, started, cluster, caller, metrics, view } = parts
+  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes', ...metrics })
+  started.push('pages of services', (options) => host.close(options))
+  const console = await createConsole({ app, view, shards: cluster.shards, pages: host.dispatch })
+  started.push('console', (options) => console.close(options))
+  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, console.listen))
 }
 
 function migrationsOf(app: App): readonly MigrationSet[] {
@@ -172,7 +185,7 @@ function migrationsOf(app: App): readonly MigrationSet[] {
       ? []
       : [{ owner: service.name, folder: service.migrations, placement: service.placement }],
   )
-  return [systemMigrations, eventsMigrations, serviceMigrations, gatewayMigrations, ...own]
+  return [systemMigrations, eventsMigrations, serviceMigrations, gatewayMigrations, runtimeMigrations, ...own]
 }
 
 async function seed(services: readonly ServiceDeclaration[], cluster: OpenCluster, caller: Caller): Promise<void> {

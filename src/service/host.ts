@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import {
   BODY_BYTES_MAX,
@@ -12,6 +13,7 @@ import {
   SERVICE_DEADLINE_MS,
   type ServiceDeclaration,
   type StopOptions,
+  type TextPage,
   untilDeadline,
 } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
@@ -29,6 +31,8 @@ export type ServiceHostOptions = {
   readonly caller: Caller
   /** Which routes to serve. Default `routes`. */
   readonly routes?: 'routes' | 'consoleRoutes'
+  /** What `/metrics` answers, which is there only if this is. */
+  readonly metrics?: TextPage
 }
 
 /** Services of this process behind one HTTP application. */
@@ -37,7 +41,7 @@ export type ServiceHost = {
   dispatch(request: IncomingMessage, response: ServerResponse): void
   /** Runs an endpoint for a typed call, without HTTP. Undefined when it is not served here. */
   invoke(endpoint: Endpoint, request: RawRequest): Promise<Reply | ProblemReply> | undefined
-  /** Serves on a port too, with `/healthz` and `/readyz`. Port 0 picks a free one. */
+  /** Serves on a port too, with `/healthz`, `/readyz` and, if given, `/metrics`. Port 0 picks a free one. */
   listen(options: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>
   /** Answers what is under way and refuses what is new with 503; cuts off what is left at the deadline. Idempotent. */
   close(options: StopOptions): Promise<void>
@@ -50,6 +54,8 @@ export async function createServiceHost(options: ServiceHostOptions): Promise<Se
   const routes = options.services.flatMap((service) => service[kind].map((route) => prepareRoute(route, parts)))
   const deadlines = new Deadlines()
   const fastify = createFastify(routes, deadlines)
+  const { metrics } = options
+  if (metrics !== undefined) serveMetrics(fastify, metrics)
   await fastify.ready()
   const byName = new Map(routes.map((route) => [nameOf(route.endpoint), route]))
   let closing: Promise<void> | undefined
@@ -91,6 +97,10 @@ function createFastify(routes: readonly Route[], deadlines: Deadlines): FastifyI
     fastify.route({ method, url: path, handler: serve(route, deadlines) })
   }
   return fastify
+}
+
+function serveMetrics(fastify: FastifyInstance, { contentType, read }: TextPage): void {
+  fastify.get('/metrics', (_request, response) => response.type(contentType).send(Readable.from(read())))
 }
 
 /** The hot path: nothing here that one request does not need. */

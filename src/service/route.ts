@@ -52,7 +52,7 @@ export function prepareRoute(declaration: RouteDeclaration, parts: { data: Clust
       const { service, method, path } = endpoint
       const { traceparent } = request.context
       const durationMs = performance.now() - startedAtMs
-      requestFacts.publish({ service, method, path, status: result.status, durationMs, traceparent })
+      requestFacts.publish({ endpoint, service, method, path, status: result.status, durationMs, traceparent })
     }
     return result
   }
@@ -69,8 +69,8 @@ function checked(answer: Reply | ProblemReply | undefined): Reply | ProblemReply
 function refusalOf(endpoint: Endpoint, request: RawRequest, error: unknown): ProblemReply {
   const refusal = problemOf(error, request.context)
   if (refusal.status >= 500) {
-    const { method, path } = endpoint
-    reportFailure({ method, path, status: refusal.status, traceparent: request.context.traceparent, error })
+    const { service, method, path } = endpoint
+    reportFailure({ service, method, path, status: refusal.status, traceparent: request.context.traceparent, error })
   }
   return refusal
 }

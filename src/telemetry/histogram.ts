@@ -1,3 +1,5 @@
+import { type EncodedHistogram, type HistogramTotals, readHistogram, writeHistogram } from './histogram-encoding.ts'
+
 /**
  * A histogram with log-linear buckets: every power of two is split into 128 equal buckets, so that a quantile is off
  * by at most 0.4 % of its value, whatever the range. Recording costs a few arithmetic operations and never allocates;
@@ -46,18 +48,41 @@ export class Histogram {
 
   /** Adds everything that `other` has recorded. */
   merge(other: Histogram): void {
+    if (other.#count === 0) return
     const theirs = other.#counts
-    for (let index = 0; index < BUCKETS; index++) {
+    const last = bucketIndex(other.#max)
+    for (let index = bucketIndex(other.#min); index <= last; index++) {
       this.#counts[index] = (this.#counts[index] ?? 0) + (theirs[index] ?? 0)
     }
-    this.#count += other.#count
-    this.#sum += other.#sum
-    this.#min = Math.min(this.#min, other.#min)
-    this.#max = Math.max(this.#max, other.#max)
+    this.#add({ count: other.#count, sum: other.#sum, min: other.#min, max: other.#max })
+  }
+
+  /** Adds everything that an encoded histogram holds. Throws on bytes that are none. */
+  add(encoded: EncodedHistogram): void {
+    const totals = readHistogram(encoded, BUCKETS, (index, counted) => {
+      this.#counts[index] = (this.#counts[index] ?? 0) + counted
+    })
+    if (totals.count > 0) this.#add(totals)
+  }
+
+  /** All of it in a few hundred bytes: to send, or to keep. */
+  encode(): EncodedHistogram {
+    if (this.#count === 0) return EMPTY
+    const range = { first: bucketIndex(this.#min), last: bucketIndex(this.#max) }
+    return writeHistogram(this.#counts, range, { sum: this.#sum, min: this.#min, max: this.#max })
+  }
+
+  /** Encodes and starts afresh; undefined when nothing is recorded. */
+  take(): EncodedHistogram | undefined {
+    if (this.#count === 0) return undefined
+    const encoded = this.encode()
+    this.reset()
+    return encoded
   }
 
   reset(): void {
-    this.#counts.fill(0)
+    if (this.#count === 0) return
+    this.#counts.fill(0, bucketIndex(this.#min), bucketIndex(this.#max) + 1)
     this.#count = 0
     this.#sum = 0
     this.#min = Number.POSITIVE_INFINITY
@@ -78,6 +103,10 @@ export class Histogram {
     return this.#max
   }
 
+  get sum(): number {
+    return this.#sum
+  }
+
   get mean(): number {
     return this.#count === 0 ? 0 : this.#sum / this.#count
   }
@@ -89,7 +118,7 @@ export class Histogram {
     const rank = Math.max(1, Math.ceil(fraction * this.#count))
     if (rank === this.#count) return this.#max
     let seen = 0
-    for (let index = 0; index < BUCKETS; index++) {
+    for (let index = bucketIndex(this.#min); index < BUCKETS; index++) {
       seen += this.#counts[index] ?? 0
       if (seen >= rank) return Math.min(this.#max, Math.max(this.#min, bucketMiddle(index)))
     }
@@ -109,7 +138,39 @@ export class Histogram {
       max: this.max,
     }
   }
+
+  /** How many of the values are over `value`, within the width of its bucket: 0.8 % of it. */
+  countOver(value: number): number {
+    if (this.#count === 0 || value >= this.#max) return 0
+    const own = bucketIndex(Math.max(0, value))
+    let over = 0
+    for (let index = bucketIndex(this.#max); index > own; index--) {
+      over += this.#counts[index] ?? 0
+    }
+    return over
+  }
+
+  #add({ count, sum, min, max }: HistogramTotals & { readonly count: number }): void {
+    this.#count += count
+    this.#sum += sum
+    if (min < this.#min) this.#min = min
+    if (max > this.#max) this.#max = max
+  }
 }
+
+/** Whether bytes from elsewhere are an encoded histogram that can be added. */
+export function isEncodedHistogram(bytes: Uint8Array): bytes is EncodedHistogram {
+  try {
+    readHistogram(bytes, BUCKETS, () => {})
+    return true
+  } catch {
+    // Whatever is wrong with it: it is none.
+    return false
+  }
+}
+
+/** What nothing recorded is encoded as. */
+const EMPTY: EncodedHistogram = new Uint8Array(0)
 
 /** Values under 128 have a bucket each; above, bits 31..0 give `exponent · 128 + the 7 bits after the leading one`. */
 function bucketIndex(value: number): number {

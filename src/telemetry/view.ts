@@ -5,7 +5,7 @@
 
 /** One second of the whole system. */
 export type Frame = {
-  /** End of the second, milliseconds since the Unix epoch. */
+  /** End of the second, milliseconds since the Unix epoch. In the older history, of a step; counts are per second. */
   readonly atMs: number
   /** All requests through the gateway together. */
   readonly all: LatencySample
@@ -43,7 +43,7 @@ export type ServiceSample = {
   readonly httpErrors: number
   /** What handlers and consumers threw. */
   readonly applicationErrors: number
-  /** Transactions that failed. */
+  /** Requests and deliveries of events that failed for a reason of the database. */
   readonly databaseErrors: number
 }
 
@@ -77,6 +77,9 @@ export type ShardSample = {
   readonly shard: number
   readonly transactionsPerSecond: number
   readonly transactionP99Ms: number | undefined
+  /** Statements, of transactions and by themselves. */
+  readonly statementsPerSecond: number
+  readonly statementP99Ms: number | undefined
   readonly connectionsBusy: number
   readonly connectionsMax: number
   /** Transactions that wait for a connection. */

@@ -34,13 +34,8 @@ export function recentRate(store: SeriesStore, name: string, range: TimeRange): 
   return to > from ? sum / (to - from) : 0
 }
 
-/** How many there were in the range, from a column of counts per sample. */
+/** How many there were in the range, from a column of counts per second. */
 export function total(store: SeriesStore, name: string, range: TimeRange): number {
-  return fold(columnIn(store, name, range), (sum, value) => sum + value)
-}
-
-/** How many there were in the range, from a column of rates per second. */
-export function totalOfRate(store: SeriesStore, name: string, range: TimeRange): number {
   return fold(columnIn(store, name, range), (sum, value, index) => sum + (value * stepMs(store, index)) / 1000)
 }
 

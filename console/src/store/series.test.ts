@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Frame } from '../../../src/telemetry/index.ts'
-import { chartData, highest, isGap, lastValue, recentRate, total, totalOfRate } from './figures.ts'
+import { chartData, highest, isGap, lastValue, recentRate, total } from './figures.ts'
 import { SeriesStore, seriesName } from './series.ts'
 
 const P95 = seriesName('all', 'p95Ms')
@@ -64,7 +64,7 @@ test('figures of a range are of its samples only', () => {
 
 test('a coarse sample counts for the ten seconds it stands for', () => {
   const store = storeOf([10_000, 20_000, 30_000, 31_000].map((atMs) => frameAt(atMs, { perSecond: 5 })))
-  assert.equal(totalOfRate(store, RATE, { fromMs: 10_000, toMs: 31_000 }), 5 * 21)
+  assert.equal(total(store, RATE, { fromMs: 10_000, toMs: 31_000 }), 5 * 21)
 })
 
 test('missing samples are a gap, and the change from coarse to fine ones is none', () => {

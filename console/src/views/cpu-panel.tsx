@@ -30,8 +30,11 @@ export function CpuPanel() {
   )
 }
 
-function roleOf(services: readonly string[] | undefined): string {
-  if (services === undefined) return 'ended since'
-  if (services.length === 1) return services[0] ?? ''
-  return services.length === 0 ? 'gateway' : `${services.length} services`
+/** What of the application a process runs, in a few words. */
+function roleOf(parts: readonly string[] | undefined): string {
+  if (parts === undefined) return 'ended since'
+  const services = parts.filter((part) => part !== 'gateway' && part !== 'console')
+  const fronts = parts.filter((part) => part === 'gateway' || (part === 'console' && services.length === 0))
+  const words = services.length > 1 ? `${services.length} services` : services[0]
+  return [...fronts, ...(words === undefined ? [] : [words])].join(', ')
 }

@@ -3,7 +3,7 @@ import { count, duration, rate } from '../format.ts'
 import { Figure } from '../parts/figure.tsx'
 import { Empty, Panel } from '../parts/panel.tsx'
 import { type Column, SortableTable } from '../parts/sortable-table.tsx'
-import { lastValue, recentRate, totalOfRate } from '../store/figures.ts'
+import { lastValue, recentRate, total } from '../store/figures.ts'
 import { useLive } from '../store/live.ts'
 import { seriesName } from '../store/series.ts'
 
@@ -44,7 +44,7 @@ export function JourneyPanel() {
     return {
       journey,
       perSecond: recentRate(series, column('perSecond'), range),
-      ended: totalOfRate(series, column('perSecond'), range),
+      ended: total(series, column('perSecond'), range),
       p50Ms: percentile('p50Ms'),
       p95Ms: percentile('p95Ms'),
       p99Ms: percentile('p99Ms'),

@@ -1,7 +1,7 @@
 import { Sparkline } from '../charts/sparkline.tsx'
 import { count, duration, percent, type Quantity, rate, seconds, text } from '../format.ts'
 import { Figure } from '../parts/figure.tsx'
-import { highest, lastValue, recentRate, type TimeRange, total, totalOfRate } from '../store/figures.ts'
+import { highest, lastValue, recentRate, type TimeRange, total } from '../store/figures.ts'
 import { useLive } from '../store/live.ts'
 import { type SeriesStore, seriesName } from '../store/series.ts'
 
@@ -54,7 +54,7 @@ function latency(series: SeriesStore, range: TimeRange): KeyFigure {
 }
 
 function errors(series: SeriesStore, range: TimeRange): KeyFigure {
-  const requests = totalOfRate(series, seriesName('all', 'perSecond'), range)
+  const requests = total(series, seriesName('all', 'perSecond'), range)
   const failed = sumOf(series, 'service', (name) => total(series, seriesName(name, 'httpErrors'), range))
   const share = requests > 0 ? text(percent((failed / requests) * 100)) : '0%'
   return {

@@ -1,5 +1,5 @@
 import type { Topology } from '../../../src/console/index.ts'
-import { lastValue, recentRate, type TimeRange, total, totalOfRate } from '../store/figures.ts'
+import { lastValue, recentRate, type TimeRange, total } from '../store/figures.ts'
 import { type SeriesStore, seriesName } from '../store/series.ts'
 
 export type RouteRow = {
@@ -44,7 +44,7 @@ function rowOf(series: SeriesStore, name: string, range: TimeRange): Omit<RouteR
     p50Ms: percentile('p50Ms'),
     p95Ms: percentile('p95Ms'),
     p99Ms: percentile('p99Ms'),
-    requests: totalOfRate(series, column('perSecond'), range),
+    requests: total(series, column('perSecond'), range),
     errors: total(series, column('errors'), range),
   }
 }

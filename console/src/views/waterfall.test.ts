@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import type { Span } from '../../../src/telemetry/index.ts'
 import { waterfallOf } from './waterfall.ts'
 
-function span(spanId: string, parentSpanId: string | undefined, startedAtMs: number, durationMs = 10): Span {
+type Placed = readonly [spanId: string, parentSpanId: string | undefined, startedAtMs: number, durationMs?: number]
+
+function span(...[spanId, parentSpanId, startedAtMs, durationMs = 10]: Placed): Span {
   const rest = { traceId: 't', name: spanId, service: 's', kind: 'internal', failed: false, attributes: {} } as const
   return { ...rest, spanId, parentSpanId, startedAtMs, durationMs }
 }

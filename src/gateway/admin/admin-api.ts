@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { isLoopbackName, type StopOptions, untilDeadline } from '../../core/index.ts'
 import { ApiError, methodNotAllowed, notFound } from '../config/api-error.ts'
 import { createCatalog } from '../config/catalog.ts'
@@ -123,7 +125,7 @@ type Exchange = {
   readonly latencyMs: number
 }
 
-function send({ request, response, result, latencyMs }: Exchange, info: AdminInfo): void {
+async function send({ request, response, result, latencyMs }: Exchange, info: AdminInfo): Promise<void> {
   const body = result.body === undefined ? undefined : Buffer.from(JSON.stringify(result.body))
   const { origin } = request.headers
   // A body that was not read to its end cannot be followed by another request on the same connection.
@@ -136,10 +138,17 @@ function send({ request, response, result, latencyMs }: Exchange, info: AdminInf
       ? { 'Access-Control-Allow-Origin': origin, 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' }
       : {}),
     ...(body && { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': String(body.length) }),
+    ...(result.page && { 'Content-Type': result.page.contentType }),
     ...(unread && { Connection: 'close' }),
     ...result.headers,
   })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  if (request.method === 'HEAD' || result.page === undefined) response.end(request.method === 'HEAD' ? undefined : body)
+  else await pipeline(Readable.from(result.page.read()), response).catch(ignoreLeaving)
+}
+
+/** A client that stops reading a long answer is nobody's failure. */
+function ignoreLeaving(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
 }
 
 const hasBody = ({ headers }: IncomingMessage) =>

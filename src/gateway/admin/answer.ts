@@ -1,7 +1,10 @@
-/** What an endpoint answers; no body for 204. */
+import type { TextPage } from '../../core/index.ts'
+
+/** What an endpoint answers; no body for 204, a page in its place where that is long. */
 export type Answer = {
   readonly status: number
   readonly body?: unknown
+  readonly page?: TextPage
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -1,3 +1,4 @@
+import type { TextPage } from '../../core/index.ts'
 import { ApiError } from '../config/api-error.ts'
 import { type Catalog, fieldsOf, nestedSegmentOf, segmentOf } from '../config/catalog.ts'
 import type { ConfigStore } from '../config/entities.ts'
@@ -14,6 +15,8 @@ export type AdminInfo = {
   readonly hostname: string
   /** Client connections of the proxy, for `/status`. */
   readonly connections: () => ConnectionCounts
+  /** What `/metrics` answers, which is there only if this is. */
+  readonly metrics?: TextPage
 }
 
 export type ConnectionCounts = {
@@ -41,10 +44,12 @@ export function informationAt(segments: readonly string[], options: InformationO
   switch (segments.slice(0, 2).join('/')) {
     case '':
       return { GET: () => ok(nodeInformation(options)) }
+    case 'metrics':
+      return metricsOf(options)
     case 'status':
       return { GET: async () => ok(await statusOf(options)) }
     case 'endpoints':
-      return { GET: () => ok({ data: endpointList(catalog) }) }
+      return { GET: () => ok({ data: endpointList(options) }) }
     case 'plugins/enabled':
       return third === undefined
         ? { GET: () => ok({ enabled_plugins: [...catalog.plugins.keys()].sort() }) }
@@ -125,6 +130,10 @@ async function statusOf({ store, info }: InformationOptions): Promise<unknown> {
   }
 }
 
+function metricsOf({ info: { metrics } }: InformationOptions): Endpoint | undefined {
+  return metrics === undefined ? undefined : { GET: () => ({ status: 200, page: metrics }) }
+}
+
 function onlyWithoutDatabase(): never {
   throw new ApiError(400, {
     message: 'this endpoint is only available when Kong is configured to not use a database',
@@ -134,7 +143,7 @@ function onlyWithoutDatabase(): never {
 const FIXED = ['/', '/config', '/endpoints', '/plugins/enabled', '/plugins/schema/{name}', '/status']
 const SCHEMAS = ['/schemas/{name}', '/schemas/{name}/validate', '/schemas/plugins/{name}', '/schemas/plugins/validate']
 
-function endpointList(catalog: Catalog): readonly string[] {
+function endpointList({ catalog, info }: InformationOptions): readonly string[] {
   const derived = catalog.kinds.flatMap((schema) => {
     const item = `/${segmentOf(schema)}/{${schema.name}}`
     const parents = fieldsOf(schema.fields)
@@ -146,5 +155,6 @@ function endpointList(catalog: Catalog): readonly string[] {
     })
     return [`/${segmentOf(schema)}`, item, ...parents, ...children]
   })
-  return [...FIXED, ...SCHEMAS, ...derived].sort()
+  const page = info.metrics === undefined ? [] : ['/metrics']
+  return [...FIXED, ...SCHEMAS, ...page, ...derived].sort()
 }

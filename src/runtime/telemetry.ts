@@ -1,0 +1,190 @@
+import { hostname } from 'node:os'
+import { type App, delay, type Endpoint, GroundswellError, type Lifecycle, newId, systemClock } from '../core/index.ts'
+import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
+import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed } from '../events/index.ts'
+import { requestFinished } from '../gateway/index.ts'
+import { failureFacts, requestFacts } from '../service/index.ts'
+import { createTelemetry, type RouteMeter, type Telemetry, type TelemetryView } from '../telemetry/index.ts'
+import { LAG_POLL_MS } from './limits.ts'
+import type { RuntimeOptions } from './options.ts'
+import { exchangeOverHome } from './telemetry-exchange.ts'
+import type { Topology } from './topology.ts'
+
+export type TelemetryParts = {
+  readonly app: App
+  readonly topology: Topology
+  readonly settings: Pick<RuntimeOptions, 'telemetry'>
+  /** Migrated. */
+  readonly cluster: OpenCluster
+}
+
+export type RunningTelemetry = {
+  readonly telemetry: Telemetry & TelemetryView
+  readonly stop: Lifecycle['stop']
+}
+
+/** What this process is called wherever processes are told apart: another name after each start. */
+export const processName = `${hostname()}:${process.pid}:${newId().slice(-12)}`
+
+/**
+ * Makes what the folders publish into measurements. They know nothing of it: it listens to their facts, and asks
+ * for what is no fact, such as the use of the pools. With `TELEMETRY=off` nobody listens, and no fact is ever built.
+ */
+export function startTelemetry({ app, topology, settings, cluster }: TelemetryParts): RunningTelemetry {
+  const isOn = settings.telemetry !== 'off'
+  const exchange = isOn && topology.apart ? exchangeOf(cluster, () => telemetry) : undefined
+  const telemetry = createTelemetry({
+    instance: processName,
+    services: namesOf(topology),
+    clock: systemClock,
+    collects: topology.console,
+    ...(exchange === undefined ? {} : { exchange }),
+  })
+  if (!isOn) return { telemetry, stop: () => telemetry.stop() }
+  const ends = [...recordFacts(telemetry), ...recordJourneys(app, telemetry), pollLag(cluster, telemetry)]
+  telemetry.beforeSeal(() => samplePools(cluster, telemetry))
+  telemetry.start()
+  return {
+    telemetry,
+    async stop(options) {
+      for (const end of ends) await end()
+      await telemetry.stop()
+      await exchange?.stop(options)
+    },
+  }
+}
+
+const EXCHANGE = 'telemetry exchange'
+
+function exchangeOf(cluster: OpenCluster, telemetry: () => Telemetry) {
+  return exchangeOverHome({
+    home: cluster.home,
+    instance: processName,
+    onLost: () => telemetry().metrics.exchangeLost.series().add(),
+    onState(reason) {
+      if (reason === undefined) telemetry().recovered(EXCHANGE)
+      else telemetry().degraded(EXCHANGE, `what other processes measure does not arrive: ${reason}`)
+    },
+  })
+}
+
+function namesOf(topology: Topology): readonly string[] {
+  return [
+    ...(topology.gateway ? ['gateway'] : []),
+    ...(topology.console ? ['console'] : []),
+    ...topology.services.map((service) => service.name),
+  ]
+}
+
+type End = () => void | Promise<void>
+
+/** The hot paths: what a request passes here finds its meter by one lookup and allocates nothing. */
+function recordFacts(telemetry: Telemetry): readonly End[] {
+  const routes = new Map<Endpoint, RouteMeter>()
+  const routeOf = (endpoint: Endpoint): RouteMeter => {
+    const meter = telemetry.route(endpoint.service, `${endpoint.method} ${endpoint.path}`)
+    routes.set(endpoint, meter)
+    return meter
+  }
+  return [
+    requestFacts.subscribe(({ endpoint, status, durationMs }) => {
+      const meter = routes.get(endpoint) ?? routeOf(endpoint)
+      meter.record(status, durationMs)
+    }),
+    requestFinished.subscribe(({ status, totalMs }) => telemetry.gateway.record(status, totalMs)),
+    statementFacts.subscribe(({ shard, ms }) => telemetry.shard(shard).statement(ms)),
+    transactionFacts.subscribe(({ shard, outcome, ms }) => telemetry.shard(shard).transaction(outcome, ms)),
+    appended.subscribe(({ shard, events }) => telemetry.shard(shard).appended(events)),
+    delivered.subscribe(({ group, events, durationMs, oldestAtMs }) =>
+      telemetry.service(group).delivered({ events, durationMs, ageMs: systemClock.now() - oldestAtMs }),
+    ),
+    parked.subscribe(({ group, state }) => telemetry.service(group).parked(state)),
+    failureFacts.subscribe(({ service, error }) => {
+      if (service !== undefined) telemetry.service(service).failed(reasonOf(error))
+    }),
+    workFailed.subscribe(({ part, error }) => {
+      const [, group] = /^group:(.+)$/.exec(part) ?? []
+      if (group !== undefined) telemetry.service(group).failed(reasonOf(error))
+    }),
+  ]
+}
+
+/** Errors of the data layer are the database's; whatever else a handler throws is the application's. */
+function reasonOf(error: unknown): 'application' | 'database' {
+  return error instanceof GroundswellError && error.code.startsWith('DATA_') ? 'database' : 'application'
+}
+
+function recordJourneys(app: App, telemetry: Telemetry): readonly End[] {
+  return app.journeys.map(({ name, endsWith, startedAtMs }) => {
+    const meter = telemetry.journey(name)
+    return emittedOf(endsWith.name).subscribe(({ payload, occurredAtMs }) => {
+      const startMs = attempt(
+        () => startedAtMs(payload as never),
+        (error) => telemetry.degraded(`journey ${name}`, `its beginning cannot be read: ${String(error)}`),
+      )
+      if (startMs !== undefined) meter.record(occurredAtMs - startMs)
+    })
+  })
+}
+
+/** The application's own function runs here, in the middle of others' work, which must not fail by it. */
+function attempt<T>(run: () => T, onError: (error: unknown) => void): T | undefined {
+  try {
+    return run()
+  } catch (error) {
+    onError(error)
+    return undefined
+  }
+}
+
+function samplePools(cluster: OpenCluster, telemetry: Telemetry): void {
+  for (const [shard, { total, idle, max, waiting }] of cluster.stats().entries()) {
+    telemetry.shard(shard).pool({ busy: total - idle, idle, max, waiting })
+  }
+}
+
+/**
+ * Asks how far behind consumer groups are. One process of the application does: the one that holds the lease to
+ * sequence the home shard, which is always one while events are delivered at all.
+ */
+function pollLag(cluster: OpenCluster, telemetry: Telemetry): End {
+  const stopping = new AbortController()
+  let isOurs = false
+  const unsubscribe = leaseChanged.subscribe(({ shard, name, held }) => {
+    if (shard !== 0 || name !== 'sequencer') return
+    isOurs = held
+    if (!held) telemetry.lag([])
+  })
+  const poll = async () => {
+    while (!stopping.signal.aborted) {
+      if (isOurs) await readLag(cluster, telemetry)
+      await delay(LAG_POLL_MS, stopping.signal)
+    }
+  }
+  const polling = poll()
+  return async () => {
+    unsubscribe()
+    stopping.abort()
+    await polling
+  }
+}
+
+const LAG = 'queue lag'
+
+/** Never rejects. */
+async function readLag(cluster: OpenCluster, telemetry: Telemetry): Promise<void> {
+  try {
+    const samples = new Map<string, { topic: string; group: string; messages: number; seconds: number }>()
+    for (const { topic, group, lag: messages, oldestAgeSeconds } of await lag(cluster)) {
+      const sample = samples.get(`${topic} ${group}`) ?? { topic, group, messages: 0, seconds: 0 }
+      samples.set(`${topic} ${group}`, sample)
+      sample.messages += messages
+      sample.seconds = Math.max(sample.seconds, oldestAgeSeconds)
+    }
+    telemetry.lag([...samples.values()])
+    telemetry.recovered(LAG)
+  } catch (error) {
+    telemetry.lag([])
+    telemetry.degraded(LAG, `it cannot be asked of the databases: ${error instanceof Error ? error.message : error}`)
+  }
+}

@@ -1,0 +1,162 @@
+import type { Clock, StopOptions, TextPage } from '../core/index.ts'
+import { Collected } from './collected.ts'
+import { Degradations } from './degradations.ts'
+import type { Exchange, ExchangeKind } from './exchange.ts'
+import { SECOND_MS } from './limits.ts'
+import { createMetrics, type Metrics } from './metrics/catalog.ts'
+import { metricsPage } from './metrics/exposition.ts'
+import { ProcessSampler } from './process-sampler.ts'
+import { Recorder } from './recorder.ts'
+import { decodeSecond, encodeSecond, type Second } from './second.ts'
+import { sampleSystem } from './system-sampler.ts'
+import { Ticker } from './ticker.ts'
+import type { InstanceSample, TelemetryView, Verdict } from './view.ts'
+
+export type TelemetryOptions = {
+  /** Host, process id and a random part: another after each start. */
+  readonly instance: string
+  /** Of this process. */
+  readonly services: readonly string[]
+  readonly clock: Clock
+  /** How the application's processes tell each other; absent when this is the only one. */
+  readonly exchange?: Exchange
+  /** Whether to collect what the others measured: true of the process with the console. Default true. */
+  readonly collects?: boolean
+}
+
+/** What others answer of the view: traces and alerts are parts of their own. */
+export type ViewPart = Pick<TelemetryView, 'traces' | 'trace'> | Pick<TelemetryView, 'alerts' | 'verdict'>
+
+/**
+ * What is measured in one process, second by second. Meters count; a tick each second seals what they counted, sends
+ * it to the process that collects, and there the parts of all processes become the frames of the view.
+ */
+export type Telemetry = Pick<Recorder, 'gateway' | 'route' | 'service' | 'shard' | 'journey' | 'lag'> & {
+  /** Of this process, for Prometheus: counters from its start, gauges as of the last second. */
+  readonly metrics: Metrics
+  /** These metrics as Prometheus reads them. */
+  readonly page: TextPage
+  /** Called just before a second is sealed: the moment to read gauges, such as the use of a pool. */
+  beforeSeal(sample: () => void): void
+  /**
+   * Calls `listener` with each second of the whole system, in order, once it has settled: at once for a process that
+   * is alone, after 2.5 s otherwise. Where `collects` is false it is this process's own.
+   */
+  onSecond(listener: (second: Second) => void): () => void
+  /** A part works worse than it should, but goes on. Idempotent; `message` is a sentence for people. */
+  degraded(part: string, message: string): void
+  recovered(part: string): void
+  /** Lets others answer their part of the view. */
+  show(part: ViewPart): void
+  /** Begins to tick, at whole seconds of the clock. */
+  start(): void
+  /** One tick: seals, sends, settles. `start` calls it; tests may instead. */
+  tick(): void
+  stop(options?: StopOptions): Promise<void>
+}
+
+export function createTelemetry(options: TelemetryOptions): Telemetry & TelemetryView {
+  const { clock } = options
+  const metrics = createMetrics()
+  const recorder = new Recorder(metrics)
+  const degradations = new Degradations()
+  const process = new Measurement(options, recorder, metrics)
+  const { collected } = process
+  const ticker = new Ticker(clock, () => process.tick())
+  const parts: Partial<TelemetryView> = {}
+  return {
+    metrics,
+    page: metricsPage(metrics),
+    gateway: recorder.gateway,
+    route: (service, route) => recorder.route(service, route),
+    service: (service) => recorder.service(service),
+    shard: (shard) => recorder.shard(shard),
+    journey: (journey) => recorder.journey(journey),
+    lag: (samples) => recorder.lag(samples),
+    beforeSeal: (sample) => void process.samples.push(sample),
+    onSecond: (listener) => collected.onSecond(listener),
+    degraded(part, message) {
+      if (degradations.degraded(part, message, clock.now())) metrics.degraded.series(part).set(1)
+    },
+    recovered(part) {
+      if (degradations.recovered(part)) metrics.degraded.series(part).set(0)
+    },
+    show: (part) => void Object.assign(parts, part),
+    start: () => ticker.start(),
+    tick: () => process.tick(),
+    async stop() {
+      ticker.stop()
+      process.stop()
+    },
+    history: (sinceMs) => collected.history.since(sinceMs),
+    subscribe: (onFrame) => collected.onFrame(onFrame),
+    traces: (limit) => parts.traces?.(limit) ?? [],
+    trace: (traceId) => parts.trace?.(traceId) ?? [],
+    alerts: () => parts.alerts?.() ?? [],
+    degradations: () => degradations.all(),
+    verdict: () => parts.verdict?.() ?? plainVerdict(degradations),
+  }
+}
+
+/** The tick of one process: what it measured is sealed and sent, what the others sent is collected. */
+class Measurement {
+  readonly collected: Collected
+  /** Called before each sealing. */
+  readonly samples: (() => void)[] = []
+  readonly #options: TelemetryOptions
+  readonly #recorder: Recorder
+  readonly #metrics: Metrics
+  readonly #sampler = new ProcessSampler()
+  readonly #endReceiving: (() => void) | undefined
+  #sealedAtMs = 0
+
+  constructor(options: TelemetryOptions, recorder: Recorder, metrics: Metrics) {
+    const { exchange, collects = true } = options
+    this.#options = options
+    this.#recorder = recorder
+    this.#metrics = metrics
+    this.collected = new Collected(exchange === undefined || !collects)
+    this.#endReceiving = collects ? exchange?.receive((kind, payload) => this.#receive(kind, payload)) : undefined
+  }
+
+  tick(): void {
+    const { clock, exchange } = this.#options
+    const nowMs = clock.now()
+    const atMs = Math.floor(nowMs / SECOND_MS) * SECOND_MS
+    // When the clock was set back, what is recorded meanwhile waits for the next second that is new.
+    if (atMs > this.#sealedAtMs) {
+      this.#sealedAtMs = atMs
+      const second = this.#seal(atMs)
+      this.collected.add(second)
+      exchange?.publish('second', encodeSecond(second))
+    }
+    this.collected.settle(nowMs)
+  }
+
+  stop(): void {
+    this.#endReceiving?.()
+    this.#sampler.stop()
+  }
+
+  #seal(atMs: number): Second {
+    for (const sample of this.samples) sample()
+    const { eventLoopDelayP50Ms, eventLoopDelayMaxMs, ...own } = this.#sampler.sample()
+    const instance: InstanceSample = { instance: this.#options.instance, services: this.#options.services, ...own }
+    sampleSystem(this.#metrics, { instance, eventLoopDelayP50Ms, eventLoopDelayMaxMs })
+    return this.#recorder.seal(atMs, instance)
+  }
+
+  #receive(kind: ExchangeKind, payload: Uint8Array): void {
+    if (kind !== 'second') return
+    const second = decodeSecond(payload)
+    if (second === undefined || !this.collected.add(second)) this.#metrics.exchangeLost.series().add()
+  }
+}
+
+/** Until somebody who judges shows a better one. */
+function plainVerdict(degradations: Degradations): Verdict {
+  const [first, ...others] = degradations.all()
+  if (first === undefined) return { state: 'healthy', sentence: 'All is well.' }
+  const more = others.length === 0 ? '' : ` And ${others.length} more.`
+  return { state: 'degraded', sentence: `${first.part}: ${first.message}.${more}` }
+}
