@@ -174,9 +174,9 @@ async function startConsole(parts: {
   const { app, settings, started, cluster, caller, metrics, view } = parts
   const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes', ...metrics })
   started.push('pages of services', (options) => host.close(options))
-  const console = await createConsole({ app, view, shards: cluster.shards, pages: host.dispatch })
-  started.push('console', (options) => console.close(options))
-  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, console.listen))
+  const pages = await createConsole({ app, view, shards: cluster.shards, pages: host.dispatch })
+  started.push('console', (options) => pages.close(options))
+  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))
 }
 
 function migrationsOf(app: App): readonly MigrationSet[] {
