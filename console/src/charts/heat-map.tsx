@@ -10,10 +10,13 @@ import { cellWidth, HOT_PERCENT, heatCells } from './heat-cells.ts'
 
 export type HeatRow = { readonly id: string; readonly label: string; readonly detail: string; readonly name: string }
 
+/** So few rows are drawn taller: one process is a band, not a thread. */
+const ROOMY_ROWS_MAX = 3
+
 /** Rows of cells over time: the fuller, the deeper, and glowing orange above HOT_PERCENT. */
 export function HeatMap({ label, rows }: { readonly label: string; readonly rows: readonly HeatRow[] }) {
   return (
-    <div className="heat">
+    <div className={rows.length <= ROOMY_ROWS_MAX ? 'heat roomy' : 'heat'}>
       <ul aria-label={label}>
         {rows.map((row) => (
           <HeatStrip key={row.id} row={row} />

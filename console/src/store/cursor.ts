@@ -4,10 +4,6 @@ export type CursorListener = (atMs: number | undefined, source: object | undefin
 const listeners = new Set<CursorListener>()
 let current: number | undefined
 
-export function cursorAt(): number | undefined {
-  return current
-}
-
 /** `source` is the chart that moved it: it need not follow itself. */
 export function moveCursor(atMs: number | undefined, source?: object): void {
   if (atMs === current) return
