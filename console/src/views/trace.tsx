@@ -95,7 +95,7 @@ function SpanRow({ row, color, isSelected, onSelect }: SpanRowProps) {
         <span className="span-name" style={{ paddingInlineStart: `${depth * 14}px` }}>
           <i className={`swatch ${span.failed ? 'red' : color}`} />
           <span>{span.name}</span>
-          <small>{span.service}</small>
+          {!span.name.startsWith(span.service) && <small>{span.service}</small>}
         </span>
         <span className="span-track">
           <i
