@@ -41,10 +41,15 @@ export type Watched = {
 export async function visitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
   const context = await browser.newContext(options)
   const page = await context.newPage()
+  return { page, complaints: complaintsOf(page) }
+}
+
+/** Collects what a page complains about from now on: what it throws or logs, resources that do not load among it. */
+export function complaintsOf(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(error.message))
-  return { page, complaints }
+  return complaints
 }

@@ -1,5 +1,4 @@
 export { type AdminApi, type AdminApiOptions, createAdminApi } from './admin/admin-api.ts'
-export { isLoopbackName } from './admin/guard.ts'
 export type { AdminInfo, ConnectionCounts } from './admin/information.ts'
 export * from './channels.ts'
 export { adminRequestFailed, configReloadFailed } from './config/channels.ts'

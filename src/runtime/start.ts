@@ -1,7 +1,8 @@
-import { type App, assertLimits, type ServiceDeclaration } from '../core/index.ts'
+import { createConsole } from '../console/index.ts'
+import { type App, assertLimits, isLoopbackName, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
-import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
+import { gatewayMigrations } from '../gateway/index.ts'
 import {
   type Caller,
   createCaller,
@@ -151,7 +152,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, serving })
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, serving, view: telemetry })
   const gateway = topology.gateway
     ? await startGateway({ app, settings, started, cluster, hosts, metrics, sampleTrace })
     : undefined
@@ -188,11 +189,14 @@ async function startConsole(parts: {
   settings: RuntimeOptions
   started: StartedParts
   serving: Omit<ServiceHostOptions, 'services' | 'routes'>
+  view: TelemetryView
 }): Promise<string> {
-  const { app, settings, started, serving } = parts
+  const { app, settings, started, serving, view } = parts
   const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...serving })
-  started.push('console', (options) => host.close(options))
-  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
+  started.push('pages of services', (options) => host.close(options))
+  const pages = await createConsole({ app, view, shards: serving.cluster.shards, pages: host.dispatch })
+  started.push('console', (options) => pages.close(options))
+  return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))
 }
 
 const INVALIDATIONS_TIMES = { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs: INVALIDATIONS_PURGE_INTERVAL_MS }

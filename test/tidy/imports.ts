@@ -57,6 +57,8 @@ function brokenByPath(one: Import): string | undefined {
       : `imports ${target}, which is not part of ${fromRoot.join('/')}`
   }
   if (one.path.startsWith('examples/')) return `examples import the package by name, not ${target}`
+  // A folder's fixture is for tests, its own and those that cross folders; its index.ts is for what runs.
+  if (one.path.startsWith('test/') && target.endsWith('-fixture.ts')) return undefined
   if (target !== 'src/index.ts' && target !== `src/${to}/index.ts`) return `imports ${to} past its index.ts: ${target}`
   if (from === undefined || from === 'entry' || isTest(one.path)) return undefined
   if (LAYERS[from] === undefined) return `folder ${from} has no row in the import table`

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { isIPv4 } from 'node:net'
+import { isLoopbackName } from '../../core/index.ts'
 import { ApiError } from '../config/api-error.ts'
 
 /** Refuses a request, by an `ApiError`, that may not use the Admin API. */
@@ -14,11 +14,6 @@ export type Guard = (request: IncomingMessage) => void
  */
 export function createGuard(token: string | undefined): Guard {
   return token === undefined ? refuseForeignPages : (request) => requireToken(request, token)
-}
-
-export function isLoopbackName(name: string): boolean {
-  const bare = name.toLowerCase()
-  return bare === 'localhost' || bare === '::1' || bare === '[::1]' || (isIPv4(bare) && bare.startsWith('127.'))
 }
 
 /** Whether `Origin` is a page of this machine, such as the console on another port. */

@@ -1,0 +1,48 @@
+import type { Clock } from '../core/index.ts'
+import type { TelemetryView } from '../telemetry/index.ts'
+import { consoleError } from './errors.ts'
+import { TRACES_DEFAULT, TRACES_MAX } from './limits.ts'
+import { stateOf } from './state.ts'
+import type { Topology } from './topology.ts'
+
+export type ApiOptions = { readonly view: TelemetryView; readonly topology: Topology; readonly clock: Clock }
+
+/** What `/api/…` answers, by path; undefined where there is nothing. Throws operating errors of the console. */
+export type Api = (path: string, query: URLSearchParams) => unknown
+
+/** Frames of this long ago are sent when `since` is absent: what the charts show. */
+const HISTORY_MS = 1_800_000
+
+export function createApi({ view, topology, clock }: ApiOptions): Api {
+  const answers: Readonly<Record<string, (query: URLSearchParams) => unknown>> = {
+    '/api/topology': () => topology,
+    '/api/verdict': () => view.verdict(),
+    '/api/alerts': () => stateOf(view),
+    '/api/frames': (query) => {
+      const sinceMs = wholeNumber('since', query.get('since')) ?? clock.now() - HISTORY_MS
+      return { frames: view.history(sinceMs) }
+    },
+    '/api/traces': (query) => {
+      const limit = wholeNumber('limit', query.get('limit'), TRACES_MAX) ?? TRACES_DEFAULT
+      return { traces: view.traces(limit) }
+    },
+  }
+  return (path, query) => {
+    const traceId = /^\/api\/traces\/([0-9a-f]{1,64})$/.exec(path)?.[1]
+    return traceId === undefined ? answers[path]?.(query) : traceOf(view, traceId)
+  }
+}
+
+function traceOf(view: TelemetryView, traceId: string) {
+  const spans = view.trace(traceId)
+  if (spans.length === 0) throw consoleError('CONSOLE_TRACE_UNKNOWN', `trace ${traceId} is not kept here`)
+  return { traceId, spans }
+}
+
+/** A parameter that is a whole number from 0 to `max`; undefined when it is absent. Throws CONSOLE_QUERY_INVALID. */
+export function wholeNumber(name: string, text: string | null, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (text === null) return undefined
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value <= max) return value
+  throw consoleError('CONSOLE_QUERY_INVALID', `${name} is "${text}": give a whole number from 0 to ${max}`)
+}

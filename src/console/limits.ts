@@ -1,0 +1,18 @@
+/** Browsers that may follow the event stream at once: a team's, with a bound on what each second costs. */
+export const STREAMS_MAX = 64
+
+/**
+ * Frames that a client may be late before it is cut off. It comes back by itself with the id of what it has, and gets
+ * what it missed, so that nothing is held for it meanwhile.
+ */
+export const STALLED_FRAMES_MAX = 10
+
+/** Time without a frame after which the stream says that it is alive: less than proxies wait on a quiet connection. */
+export const HEARTBEAT_MS = 10_000
+
+/** Pause that browsers are told to make before they connect again. */
+export const RECONNECT_MS = 1_000
+
+/** Traces in one answer, at most and when the query does not say. */
+export const TRACES_MAX = 500
+export const TRACES_DEFAULT = 100
