@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { App } from '../core/index.ts'
+import type { App, Health } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import {
   type AdminInfo,
@@ -31,6 +31,7 @@ export type GatewayParts = {
   readonly app: App
   readonly settings: RuntimeOptions
   readonly started: StartedParts
+  readonly health: Health
   readonly cluster: OpenCluster
   /** Services of this process by name: the gateway calls these without a network hop. */
   readonly hosts: ReadonlyMap<string, ServiceHost>
@@ -40,7 +41,8 @@ export type GatewayParts = {
  * Starts the configuration store, the Admin API and the gateway, with the application's services and routes in place.
  * Each is among the `started` parts as soon as it has something to stop.
  */
-export async function startGateway({ app, settings, started, cluster, hosts }: GatewayParts): Promise<RunningGateway> {
+export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
+  const { app, settings, started, health, cluster, hosts } = parts
   const store = createConfigStore({ cluster, plugins: installedPlugins })
   const gateway = createGateway({ config: store, resolve: resolver(app, settings, hosts), version: KONG_VERSION })
   const info: AdminInfo = {
@@ -49,7 +51,7 @@ export async function startGateway({ app, settings, started, cluster, hosts }: G
     nodeId: randomUUID(),
     connections: () => connectionCounts(gateway),
   }
-  const admin = createAdminApi({ store, plugins: installedPlugins, info, token: settings.admin.token })
+  const admin = createAdminApi({ store, plugins: installedPlugins, info, health, token: settings.admin.token })
   started.push('gateway configuration', (options) => store.stop(options))
   await store.start()
   await store.seed(gatewaySeedOf(app))

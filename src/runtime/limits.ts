@@ -18,3 +18,21 @@ export const STATEMENT_CHARACTERS_SHOWN = 300
 
 /** Failures that wait for a slow reader of stderr, in bytes: beyond it lines are dropped rather than memory filled. */
 export const FAILURE_LOG_BYTES_MAX = 262_144
+
+/** Pause between two questions to a database whether it is there: a statement a second costs it nothing. */
+export const DATABASE_CHECK_MS = 1_000
+
+/** Time without an answer after which a database counts as away: longer than a failover of its connections takes. */
+export const DATABASE_SILENT_MS = 5_000
+
+/**
+ * Of the time for an orderly stop, what is kept for PostgreSQL, which stops last: a fast shutdown writes a checkpoint,
+ * and one that is cut off makes the next start recover.
+ */
+export const DATABASE_STOP_MS = 5_000
+
+/** The same for the connections to it: by then nothing uses them. */
+export const CONNECTIONS_STOP_MS = 1_000
+
+/** Longest time that STOP_DELAY_MS may ask for: a load balancer that has not noticed after a minute never will. */
+export const STOP_DELAY_MS_MAX = 60_000

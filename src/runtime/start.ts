@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { type App, assertLimits, newId, type ServiceDeclaration } from '../core/index.ts'
+import { type App, assertLimits, delay, newId, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations, isLoopbackName } from '../gateway/index.ts'
@@ -12,12 +12,14 @@ import {
   serviceMigrations,
 } from '../service/index.ts'
 import { startDatabases } from './database.ts'
+import { DatabaseWatch } from './database-watch.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
 import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
+import { ProcessHealth } from './health.ts'
 import { keepHouse } from './housekeeping.ts'
-import { IDEMPOTENCY_KEPT_MS } from './limits.ts'
+import { CONNECTIONS_STOP_MS, DATABASE_STOP_MS, IDEMPOTENCY_KEPT_MS } from './limits.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
@@ -38,8 +40,8 @@ export type RunningApp = {
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
   /**
-   * Drains from the top down: gateway, services, events, databases. Throws RUNTIME_STOP_FAILED when a part did not
-   * stop, after all others have. Idempotent.
+   * Says on `/readyz` that it drains, waits for STOP_DELAY_MS, and drains from the top down: gateway, services, events,
+   * databases. Throws RUNTIME_STOP_FAILED when a part did not stop, after all others have. Idempotent.
    */
   stop(): Promise<void>
   /** Rejects when a part that everything needs ends by itself (RUNTIME_DATABASE_GONE). */
@@ -63,16 +65,19 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
   assertAdminGuarded(topology, settings)
   await assertPortsFree(wantedPorts(topology, settings))
   const started = new StartedParts()
+  const health = new ProcessHealth()
   // A signal is obeyed wherever there is progress: each line says that one step is whole and another begins.
   const log = (line: string) => {
     options.signal?.throwIfAborted()
+    health.starting(line)
     options.log(line)
   }
   try {
-    const running = await startParts({ app, settings, topology, started, log })
+    const running = await startParts({ app, settings, topology, started, health, log })
     options.signal?.throwIfAborted()
     return running
   } catch (error) {
+    health.draining()
     throw await stopAfter(error, started)
   }
 }
@@ -82,19 +87,29 @@ type Parts = {
   readonly settings: RuntimeOptions
   readonly topology: Topology
   readonly started: StartedParts
+  readonly health: ProcessHealth
   readonly log: (line: string) => void
 }
 
-async function startParts({ app, settings, topology, started, log }: Parts): Promise<RunningApp> {
+async function startParts({ app, settings, topology, started, health, log }: Parts): Promise<RunningApp> {
   started.push('the log of failures', logFailures())
   const databases = await startDatabases(settings, log)
-  started.push('databases', (options) => databases.stop(options))
+  started.push('databases', (options) => databases.stop(options), DATABASE_STOP_MS)
   const cluster = await openCluster({
     urls: databases.urls,
     connectionsMax: settings.connectionsMax,
     applicationName: 'groundswell',
   })
-  started.push('connections', (options) => cluster.close(options))
+  started.push('connections', (options) => cluster.close(options), CONNECTIONS_STOP_MS)
+  const hosts = new Map<string, ServiceHost>()
+  const caller = createCaller({ locals: hosts, origin: settings.originOf })
+  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes', health })
+  started.push('services', (options) => host.close(options))
+  const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
+  // Before the migrations, which may take minutes: meanwhile `/livez` answers, and `/readyz` says what is under way.
+  if (topology.apart) {
+    addresses.services = originAt(settings.services.host, await listenOn(wantedOf(settings).services, host.listen))
+  }
   log('applying migrations')
   await cluster.migrate(migrationsOf(app), log)
   await cluster.loadDirectory()
@@ -102,15 +117,7 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   started.push('housekeeping', keepHouse('idempotency keys', purge))
 
   log('starting services')
-  const hosts = new Map<string, ServiceHost>()
-  const caller = createCaller({ locals: hosts, origin: settings.originOf })
-  const host = await createServiceHost({ services: topology.services, cluster, caller, routes: 'routes' })
-  started.push('services', (options) => host.close(options))
   for (const service of topology.services) hosts.set(service.name, host)
-  const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
-  if (topology.apart && topology.services.length > 0) {
-    addresses.services = originAt(settings.services.host, await listenOn(wantedOf(settings).services, host.listen))
-  }
   await seed(topology.services, cluster, caller)
   log('starting the delivery of events')
   const events = await startEvents({
@@ -124,16 +131,27 @@ async function startParts({ app, settings, topology, started, log }: Parts): Pro
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, cluster, caller })
-  const gateway = topology.gateway ? await startGateway({ app, settings, started, cluster, hosts }) : undefined
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, health, cluster, caller })
+  const gateway = topology.gateway ? await startGateway({ app, settings, started, health, cluster, hosts }) : undefined
   Object.assign(addresses, gateway?.addresses)
+  if (topology.services.length > 0) {
+    started.push('database watch', health.watch(new DatabaseWatch({ shards: cluster.shards })))
+  }
+  health.started()
   let isGone = false
+  let stopping: Promise<void> | undefined
+  const stop = async () => {
+    health.draining()
+    await delay(settings.stopDelayMs)
+    // Without the databases no part can finish its work: that they are gone says it all.
+    await started.stop().catch((error: unknown) => isGone || Promise.reject(error))
+  }
   return {
     addresses,
     describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
-    async stop() {
-      // Without the databases no part can finish its work: that they are gone says it all.
-      await started.stop().catch((error: unknown) => isGone || Promise.reject(error))
+    stop() {
+      stopping ??= stop()
+      return stopping
     },
     failed: databases.exited.then((reason) => {
       if (started.isStopping) return new Promise<never>(() => {})
@@ -157,11 +175,12 @@ async function startConsole(parts: {
   app: App
   settings: RuntimeOptions
   started: StartedParts
+  health: ProcessHealth
   cluster: OpenCluster
   caller: Caller
 }): Promise<string> {
-  const { app, settings, started, cluster, caller } = parts
-  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes' })
+  const { app, settings, started, health, cluster, caller } = parts
+  const host = await createServiceHost({ services: app.services, cluster, caller, routes: 'consoleRoutes', health })
   started.push('console', (options) => host.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, host.listen))
 }
@@ -200,6 +219,6 @@ function wantedPorts(topology: Topology, settings: RuntimeOptions): WantedPort[]
   return [
     ...(topology.gateway ? [gateway, admin] : []),
     ...(topology.console ? [console] : []),
-    ...(topology.apart && topology.services.length > 0 ? [services] : []),
+    ...(topology.apart ? [services] : []),
   ]
 }
