@@ -13,6 +13,7 @@ export type {
   EventType,
   Key,
   Placement,
+  Scale,
   ServiceDeclaration,
 } from './core/index.ts'
 export {

@@ -1,6 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import type { Context, Endpoint, EndpointSpec, Placement, RouteDeclaration, ServiceDeclaration } from '../core/index.ts'
+import type {
+  Context,
+  Endpoint,
+  EndpointSpec,
+  Placement,
+  RouteDeclaration,
+  Scale,
+  ServiceDeclaration,
+} from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Caller } from './caller.ts'
 import type { ProblemReply, RepliesOf } from './reply.ts'
@@ -43,6 +51,8 @@ export type ServiceDefinition = {
   readonly consoleRoutes?: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
   readonly emits?: ServiceDeclaration['emits']
+  /** How much of a cluster it gets, where manifests are made. */
+  readonly scale?: Scale
   /** Data that a first start needs. Runs at every start, so it must be idempotent. */
   readonly seed?: (input: SeedInput) => Promise<void>
 }
