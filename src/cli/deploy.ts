@@ -76,13 +76,19 @@ async function buildOptions(project: Package, appPath: string, out: string): Pro
   return {
     context: slashed(context),
     dockerfile: slashed(join(relative(process.cwd(), resolve(out)), 'Dockerfile')),
-    copies: isRepository ? ['bin', 'src', folder] : [folder],
+    copies: isRepository ? ['bin', 'src', ...(await builtConsole()), folder] : [folder],
     drivers: Object.entries(own.peerDependencies).map(
       ([name, range]) => `${name}@${own.devDependencies?.[name] ?? range}`,
     ),
     entrypoint: isRepository ? 'bin/groundswell.js' : 'node_modules/groundswell/bin/groundswell.js',
     nodeVersion: own.devDependencies?.node ?? process.versions.node,
   }
+}
+
+/** The web console's files, where they have been built. */
+async function builtConsole(): Promise<readonly string[]> {
+  const index = await readIfPresent(join('console', 'dist', 'index.html'))
+  return index === undefined ? [] : ['console/dist']
 }
 
 async function readPackage(path: string): Promise<Package> {

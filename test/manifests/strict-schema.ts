@@ -7,16 +7,17 @@ type Validator = ((value: unknown) => boolean) & {
     | null
 }
 
-/** Where the schema of a kind is. */
-const SCHEMAS: Readonly<Record<string, string>> = {
-  'apps/v1 Deployment': 'IoK8sApiAppsV1Deployment',
-  'autoscaling/v2 HorizontalPodAutoscaler': 'IoK8sApiAutoscalingV2HorizontalPodAutoscaler',
-  'networking.k8s.io/v1 NetworkPolicy': 'IoK8sApiNetworkingV1NetworkPolicy',
-  'policy/v1 PodDisruptionBudget': 'IoK8sApiPolicyV1PodDisruptionBudget',
-  'v1 ConfigMap': 'IoK8sApiCoreV1ConfigMap',
-  'v1 Namespace': 'IoK8sApiCoreV1Namespace',
-  'v1 Service': 'IoK8sApiCoreV1Service',
-  'v1 ServiceAccount': 'IoK8sApiCoreV1ServiceAccount',
+/** The schema of each kind that we render. */
+const SCHEMAS: Readonly<Record<string, () => Promise<{ readonly validate: unknown }>>> = {
+  'apps/v1 Deployment': () => import('kubernetes-models/_schemas/IoK8sApiAppsV1Deployment'),
+  'autoscaling/v2 HorizontalPodAutoscaler': () =>
+    import('kubernetes-models/_schemas/IoK8sApiAutoscalingV2HorizontalPodAutoscaler'),
+  'networking.k8s.io/v1 NetworkPolicy': () => import('kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy'),
+  'policy/v1 PodDisruptionBudget': () => import('kubernetes-models/_schemas/IoK8sApiPolicyV1PodDisruptionBudget'),
+  'v1 ConfigMap': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1ConfigMap'),
+  'v1 Namespace': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1Namespace'),
+  'v1 Service': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1Service'),
+  'v1 ServiceAccount': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1ServiceAccount'),
 }
 
 /**
@@ -27,7 +28,7 @@ export async function schemaProblems(manifest: Manifest): Promise<readonly strin
   const kind = `${manifest.apiVersion} ${manifest.kind}`
   const schema = SCHEMAS[kind]
   if (schema === undefined) return [`${kind} has no schema here`]
-  const { validate } = (await import(`kubernetes-models/_schemas/${schema}`)) as { validate: Validator }
+  const validate = (await schema()).validate as Validator
   const readings: Reading[] = []
   validate(watched(manifest, '', readings))
   const wrong = (validate.errors ?? []).map(
