@@ -16,6 +16,7 @@ export type {
   JourneyDeclaration,
   Key,
   Placement,
+  Scale,
   ServiceDeclaration,
   SiteDeclaration,
   SiteDefinition,

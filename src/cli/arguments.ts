@@ -54,6 +54,14 @@ export function baseUrl(text: string): string {
   return text.replace(/\/$/, '')
 }
 
+/** The name of an image with a tag or digest that says which one it is. */
+export function image(text: string): string {
+  if (!/^[a-z0-9][\w./:-]*(:[\w.-]+|@sha256:[0-9a-f]{64})$/.test(text) || text.endsWith(':latest')) {
+    throw new InvalidArgumentError('It must name a version, like registry.example.com/shop:1.4.0; latest is none.')
+  }
+  return text
+}
+
 /** Whole numbers from 0 are integer keys, everything else is text. */
 export function shardingKey(text: string): number | string {
   if (!/^(0|[1-9]\d*)$/.test(text)) return text

@@ -6,6 +6,22 @@ export const cliError = defineErrors({
     retryable: false,
     remedy: 'Name one of the benchmarks that the message lists; they are in the repository, not in the package.',
   },
+  CLI_FILES_PRESENT: {
+    status: 500,
+    retryable: false,
+    remedy: 'The folder has files that this command did not write, or that were changed. `--force` overwrites them.',
+  },
+  CLI_FOLDER_EMPTY: {
+    status: 500,
+    retryable: false,
+    remedy: 'There is nothing to check in the folder. Name the one that `groundswell deploy` wrote to.',
+  },
+  CLI_PROJECT_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'Images are built from the folder that holds package.json: run the command there, for an application in it.',
+  },
   CLI_GROUP_UNKNOWN: {
     status: 500,
     retryable: false,

@@ -54,6 +54,9 @@ const COMMANDS = [
   'events dlq',
   'events redrive',
   'load',
+  'deploy kubernetes',
+  'deploy compose',
+  'deploy check',
 ]
 for (const command of [...COMMANDS, 'bench']) {
   test(`${command} --help shows an example`, async () => {

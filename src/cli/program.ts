@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import * as parse from './arguments.ts'
+import { addDeploy } from './deploy-command.ts'
+import { examples } from './examples.ts'
 import { DEAD_LETTERS_SHOWN } from './limits.ts'
 
 /**
@@ -17,6 +19,7 @@ export function createProgram(exit: Exit, environment: readonly string[]): Comma
     .enablePositionalOptions()
     .exitOverride()
   addStart(program, exit, environment)
+  addDeploy(program, exit)
   addShards(program, exit)
   addEvents(program, exit)
   addLoad(program, exit)
@@ -190,17 +193,6 @@ function checked(command: Command, check: () => void): void {
   } catch (error) {
     command.error(`error: ${error instanceof Error ? error.message : String(error)}`, { exitCode: 2 })
   }
-}
-
-/** Lines that are commands are shown as such. */
-function examples(...lines: readonly string[]): string {
-  const [commands, notes] = [lines.filter(isCommand), lines.filter((line) => !isCommand(line))]
-  const shown = commands.map((line) => `  $ ${line}`)
-  return ['', 'Example:', ...shown, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')
-}
-
-function isCommand(line: string): boolean {
-  return /^([A-Z]+=\S+ )*groundswell /.test(line)
 }
 
 function packageVersion(): string {

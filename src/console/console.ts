@@ -70,7 +70,7 @@ type Parts = {
 }
 
 /** Asked by whoever watches the process, under whatever name it knows it by. They tell nothing. */
-const HEALTH = new Set(['/healthz', '/readyz', '/livez'])
+const HEALTH = new Set(['/readyz', '/livez'])
 
 async function answer(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname: path, searchParams: query } = urlOf(request)

@@ -1,6 +1,7 @@
 import type { Endpoint, Method } from './endpoint.ts'
 import type { AnyEventType } from './event.ts'
 import type { JourneyDeclaration } from './journey.ts'
+import { type Scale, scaleProblems } from './scale.ts'
 import { redirectsTo, type SiteDeclaration, siteProblems } from './site.ts'
 
 /**
@@ -32,6 +33,8 @@ export type ServiceDeclaration = {
   readonly consoleRoutes: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
   readonly emits: readonly AnyEventType[]
+  /** How much of a cluster it gets. */
+  readonly scale?: Scale
   /** Called once after migrations, for data that a first start needs. Must be idempotent. Handler typed in service/. */
   readonly seed?: (input: never) => Promise<void>
 }
@@ -57,6 +60,8 @@ export type ConsumerDeclaration = {
 export type GatewayDeclaration = {
   /** Consumers that exist from the first start, each with a random key. */
   readonly consumers: readonly string[]
+  /** How much of a cluster the gateway gets. */
+  readonly scale?: Scale
   /** A request that works on a fresh start, for people who try the application: the start table prints it as a curl. */
   readonly example?: { readonly method: Method; readonly path: string; readonly body?: unknown }
 }
@@ -92,7 +97,9 @@ function problemsOf(value: App): string[] {
     if (!NAME.test(name)) problems.push(`name "${name}" must be kebab-case, like "order-service"`)
   }
   const emitted = new Set(value.services.flatMap((service) => service.emits.map((type) => type.name)))
+  problems.push(...scaleProblems('the gateway', value.gateway.scale))
   for (const service of value.services) {
+    problems.push(...scaleProblems(service.name, service.scale))
     claim(`service ${service.name}`)
     for (const { endpoint } of [...service.routes, ...service.consoleRoutes]) {
       claim(`route ${endpoint.method} ${endpoint.path.replace(/:[^/]+/g, ':')}`)

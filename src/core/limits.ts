@@ -25,6 +25,17 @@ export const BODY_BYTES_MAX = 1_048_576
 export const STOP_GRACE_MS = 25_000
 
 /**
+ * Time a connection stays open unused once its server stops: longer than a request takes to arrive, so that none is cut
+ * on its way, and short enough that a stop with an idle browser does not feel slow.
+ */
+export const DRAIN_IDLE_MS = 500
+
+/**
+ * How often a stopping server looks for connections that became idle: often enough that a stop is not held up by it.
+ */
+export const DRAIN_CHECK_MS = 50
+
+/**
  * Connections that may wait to be accepted. With Node's 511, two thousand clients at once make the kernel drop
  * handshakes, and the dropped ones come back after up to 31 s. The kernel caps it at its own `somaxconn`.
  */

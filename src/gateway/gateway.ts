@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Clock, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
+import { type Clock, ConnectionDrain, type StopOptions, systemClock } from '../core/index.ts'
 import { configProblem, requestFailed, requestFinished } from './channels.ts'
 import { Peers } from './client-address.ts'
 import { answerMalformed } from './client-error.ts'
@@ -12,7 +12,6 @@ import {
   assertGatewayLimits,
   CLIENT_CONNECTIONS_MAX,
   CLIENT_IDLE_MS,
-  DRAIN_CHECK_MS,
   LOCAL_DEADLINE_CHECK_MS,
   REQUEST_HEAD_BYTES_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
@@ -79,8 +78,7 @@ class NodeGateway implements Gateway {
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
   readonly #pluginStates = new Map<string, object>()
-  /** Connections that have not sent a request yet. */
-  readonly #silent = new Set<Socket>()
+  readonly #connections: ConnectionDrain
   #compiled: CompiledGateway
   #unsubscribe: (() => void) | undefined
   #closing: Promise<void> | undefined
@@ -97,6 +95,7 @@ class NodeGateway implements Gateway {
     this.#peers = new Peers(options.trustedIps ?? [])
     this.#sampleTrace = options.sampleTrace ?? (() => false)
     this.#server = this.#createServer()
+    this.#connections = new ConnectionDrain(this.#server)
     this.#listeners = new Listeners(this.#server)
     this.#compiled = this.#compile(NOTHING)
   }
@@ -162,10 +161,8 @@ class NodeGateway implements Gateway {
       if (this.#connectionsActive >= CLIENT_CONNECTIONS_MAX) return void socket.destroy()
       this.#connectionsAccepted += 1
       this.#connectionsActive += 1
-      this.#silent.add(socket)
       socket.once('close', () => {
         this.#connectionsActive -= 1
-        this.#silent.delete(socket)
       })
     })
     server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, this.#identity.server))
@@ -175,7 +172,6 @@ class NodeGateway implements Gateway {
 
   #handle(request: IncomingMessage, response: GatewayResponse): void {
     this.#requestsTotal += 1
-    this.#silent.delete(request.socket)
     const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
     response.exchange = exchange
     this.#active.add(exchange)
@@ -236,21 +232,11 @@ class NodeGateway implements Gateway {
     for (const exchange of this.#active) if (exchange.deadlineAtMs < limitMs) exchange.abandon()
   }
 
-  /** Node closes connections that are idle at one moment, and takes one that never sent a request for busy. */
-  #closeIdle(): void {
-    this.#server.closeIdleConnections()
-    for (const socket of this.#silent) socket.destroy()
-  }
-
   async #drain(options: StopOptions): Promise<void> {
     this.#unsubscribe?.()
     this.#identity.draining = true
-    const closed = this.#listeners.close()
-    const sweep = setInterval(() => this.#closeIdle(), DRAIN_CHECK_MS)
-    const outcome = await untilDeadline(closed, options)
-    clearInterval(sweep)
+    await this.#connections.end(this.#listeners.close(), options)
     clearInterval(this.#deadlines)
-    if (outcome === 'late') this.#server.closeAllConnections()
     await this.#proxy.destroy()
   }
 }

@@ -50,11 +50,6 @@ export const IDENTIFIER_CHARS_MAX = 128
  */
 export const LOCAL_DEADLINE_CHECK_MS = 250
 
-/**
- * How often a closing gateway looks for connections that became idle: often enough that a drain is not held up by it.
- */
-export const DRAIN_CHECK_MS = 50
-
 /** Throws when limits contradict each other. */
 export function assertGatewayLimits(): void {
   if (REQUEST_HEAD_TIMEOUT_MS > REQUEST_TIMEOUT_MS) throw new Error('a head may not take longer than its request')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type ListenOptions, type Server as NetServer } from 'node:net'
-import { LISTEN_BACKLOG } from '../core/index.ts'
+import { LISTEN_BACKLOG, stopListening } from '../core/index.ts'
 import { LISTENERS } from './limits.ts'
 
 /**
@@ -43,7 +43,7 @@ export class Listeners {
 
   /** Accepts no more, and resolves when every connection has ended. */
   async close(): Promise<void> {
-    await Promise.all([this.#server, ...this.#others].map(closed))
+    await Promise.all([this.#server, ...this.#others].map(stopListening))
   }
 }
 
@@ -59,10 +59,6 @@ async function claimPort(address: { readonly host: string; readonly port: number
   claim.listen({ ...address, exclusive: true })
   await once(claim, 'listening')
   const { port } = claim.address() as AddressInfo
-  await closed(claim)
+  await stopListening(claim)
   return port
-}
-
-function closed(listener: Pick<NetServer, 'close'>): Promise<void> {
-  return new Promise((resolve) => listener.close(() => resolve()))
 }

@@ -36,7 +36,7 @@ export async function describeApp(description: Description): Promise<string> {
       ]),
     ),
     '',
-    ...addressLines(addresses),
+    ...addressLines(addresses, topology),
     ...siteLines(app, addresses),
     ...requestLines(description),
     '',
@@ -72,12 +72,12 @@ function keyWord(access: Access | undefined): string {
   return access === 'key' ? 'any' : access.consumers.join(', ')
 }
 
-function addressLines(addresses: Addresses): string[] {
+function addressLines(addresses: Addresses, topology: Topology): string[] {
   const lines: [string, string | undefined][] = [
     ['gateway', addresses.gateway],
     ['Admin API', addresses.admin],
     ['console', addresses.console],
-    ['services', addresses.services],
+    [topology.services.length > 0 ? 'services' : 'probes', addresses.services],
   ]
   return lines.filter(([, url]) => url !== undefined).map(([name, url]) => `${name.padEnd(10)} ${url}`)
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { App } from '../core/index.ts'
+import type { App, Health } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import {
   type AdminInfo,
@@ -33,6 +33,7 @@ export type GatewayParts = {
   readonly app: App
   readonly settings: RuntimeOptions
   readonly started: StartedParts
+  readonly health: Health
   readonly cluster: OpenCluster
   /** Services of this process by name: the gateway calls these without a network hop. */
   readonly hosts: ReadonlyMap<string, ServiceHost>
@@ -47,7 +48,7 @@ export type GatewayParts = {
  * Each is among the `started` parts as soon as it has something to stop.
  */
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
-  const { app, settings, started, cluster, hosts, metrics, sampleTrace } = parts
+  const { app, settings, started, health, cluster, hosts, metrics, sampleTrace } = parts
   const store = createConfigStore({ cluster, plugins: installedPlugins })
   const keyOf = (username: string) => keyIn(store.snapshot(), username)
   const sites = await openSites(app, keyOf)
@@ -60,7 +61,7 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
     connections: () => connectionCounts(gateway),
     ...metrics,
   }
-  const admin = createAdminApi({ store, plugins: installedPlugins, info, token: settings.admin.token })
+  const admin = createAdminApi({ store, plugins: installedPlugins, info, health, token: settings.admin.token })
   started.push('gateway configuration', (options) => store.stop(options))
   await store.start()
   await store.seed(gatewaySeedOf(app))

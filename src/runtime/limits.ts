@@ -48,3 +48,21 @@ export const EXCHANGE_WAITING_MAX = 8
 
 /** Time between questions for the lag of the consumer groups: one cheap query a shard, from one process. */
 export const LAG_POLL_MS = 1_000
+
+/** Pause between two questions to a database whether it is there: a statement a second costs it nothing. */
+export const DATABASE_CHECK_MS = 1_000
+
+/** Time without an answer after which a database counts as away: longer than a failover of its connections takes. */
+export const DATABASE_SILENT_MS = 5_000
+
+/**
+ * Of the time for an orderly stop, what is kept for PostgreSQL, which stops last: a fast shutdown writes a checkpoint,
+ * and one that is cut off makes the next start recover.
+ */
+export const DATABASE_STOP_MS = 5_000
+
+/** The same for the connections to it: by then nothing uses them. */
+export const CONNECTIONS_STOP_MS = 1_000
+
+/** Longest time that STOP_DELAY_MS may ask for: a load balancer that has not noticed after a minute never will. */
+export const STOP_DELAY_MS_MAX = 60_000

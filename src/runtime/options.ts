@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { TRACES_PER_SECOND } from '../telemetry/index.ts'
 import { runtimeError } from './errors.ts'
+import { STOP_DELAY_MS_MAX } from './limits.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 
 /**
@@ -26,8 +27,19 @@ const Environment = z.object({
     .enum(['127.0.0.1', '::1', 'localhost'])
     .default('127.0.0.1')
     .describe('Address of the console: loopback only, for as long as the console has no authentication.'),
-  PORT: port(8080).describe('Port of the services of this process, when they run apart from the gateway.'),
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address of the services; 0.0.0.0 in a container.'),
+  PORT: port(8080).describe(
+    'Port of a process of a fleet (--only): /livez and /readyz, and the routes of the services that run in it.',
+  ),
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address of that port; 0.0.0.0 in a container.'),
+  STOP_DELAY_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(STOP_DELAY_MS_MAX)
+    .default(0)
+    .describe(
+      'Time between a signal to stop, when /readyz begins to say so, and the stop itself: for load balancers that poll it.',
+    ),
   DATA_DIR: z.string().min(1).default('.groundswell').describe('Folder of the embedded PostgreSQL.'),
   SHARDS: z.coerce.number().int().min(1).max(64).default(4).describe('Shards of the embedded PostgreSQL.'),
   POSTGRES_PORT: port(0).describe(
@@ -110,6 +122,7 @@ export type RuntimeOptions = {
   readonly tracesPerSecond: number
   readonly connectionsMax: number
   readonly telemetry: 'off' | 'metrics' | 'traces'
+  readonly stopDelayMs: number
   /** Where a service runs that is not in this process: `<NAME>_URL`, else its name as host name on port 8080. */
   readonly originOf: (service: string) => string
 }
@@ -144,6 +157,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     tracesPerSecond: value.TRACES_PER_SECOND,
     connectionsMax: value.CONNECTIONS_MAX,
     telemetry: value.TELEMETRY,
+    stopDelayMs: value.STOP_DELAY_MS,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }
 }

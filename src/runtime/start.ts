@@ -1,10 +1,11 @@
 import { createConsole } from '../console/index.ts'
-import { type App, assertLimits, isLoopbackName, type ServiceDeclaration } from '../core/index.ts'
+import { type App, assertLimits, delay, isLoopbackName, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { eventsMigrations, startEvents } from '../events/index.ts'
 import { gatewayMigrations } from '../gateway/index.ts'
 import {
   type Caller,
+  createCaching,
   createCaller,
   createServiceHost,
   purgeIdempotencyKeys,
@@ -12,22 +13,29 @@ import {
   type ServiceHost,
   type ServiceHostOptions,
   serviceMigrations,
-  startCaching,
 } from '../service/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { logAccess } from './access-log.ts'
-import { startDatabases } from './database.ts'
+import { type Databases, startDatabases } from './database.ts'
+import { DatabaseWatch } from './database-watch.ts'
 import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
 import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
+import { ProcessHealth } from './health.ts'
 import { keepHouse } from './housekeeping.ts'
-import { HOUSEKEEPING_DELAY_MS, IDEMPOTENCY_KEPT_MS, INVALIDATIONS_PURGE_INTERVAL_MS } from './limits.ts'
+import {
+  CONNECTIONS_STOP_MS,
+  DATABASE_STOP_MS,
+  HOUSEKEEPING_DELAY_MS,
+  IDEMPOTENCY_KEPT_MS,
+  INVALIDATIONS_PURGE_INTERVAL_MS,
+} from './limits.ts'
 import { openLog } from './log.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 import { assertPortsFree, listenOn, originAt, type WantedPort, wantedOf } from './ports.ts'
 import { StartedParts } from './started-parts.ts'
-import { processName, startTelemetry } from './telemetry.ts'
+import { prepareTelemetry, processName } from './telemetry.ts'
 import { runtimeMigrations } from './telemetry-exchange.ts'
 import { type Topology, topologyOf } from './topology.ts'
 import { startTraces } from './traces.ts'
@@ -49,8 +57,8 @@ export type RunningApp = {
   /** The table of services, routes, events, shards and addresses, with a request that works. */
   describe(): Promise<string>
   /**
-   * Drains from the top down: gateway, services, events, databases. Throws RUNTIME_STOP_FAILED when a part did not
-   * stop, after all others have. Idempotent.
+   * Says on `/readyz` that it drains, waits for STOP_DELAY_MS, and drains from the top down: gateway, services, events,
+   * databases. Throws RUNTIME_STOP_FAILED when a part did not stop, after all others have. Idempotent.
    */
   stop(): Promise<void>
   /** Rejects when a part that everything needs ends by itself (RUNTIME_DATABASE_GONE). */
@@ -74,16 +82,19 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
   assertAdminGuarded(topology, settings)
   await assertPortsFree(wantedPorts(topology, settings))
   const started = new StartedParts()
+  const health = new ProcessHealth()
   // A signal is obeyed wherever there is progress: each line says that one step is whole and another begins.
   const log = (line: string) => {
     options.signal?.throwIfAborted()
+    health.starting(line)
     options.log(line)
   }
   try {
-    const running = await startParts({ app, settings, topology, started, log })
+    const running = await startParts({ app, settings, topology, started, health, log })
     options.signal?.throwIfAborted()
     return running
   } catch (error) {
+    health.draining()
     throw await stopAfter(error, started)
   }
 }
@@ -93,78 +104,121 @@ type Parts = {
   readonly settings: RuntimeOptions
   readonly topology: Topology
   readonly started: StartedParts
+  readonly health: ProcessHealth
   readonly log: (line: string) => void
 }
 
-async function startParts({ app, settings, topology, started, log }: Parts): Promise<RunningApp> {
-  const write = openLog(settings.logLevel)
-  started.push('the log of failures', logFailures(write))
-  if (settings.accessLog) {
-    const end = logAccess(write)
-    started.push('the access log', async () => end())
-  }
+async function startParts(parts: Parts): Promise<RunningApp> {
+  const { app, settings, topology, started, health, log } = parts
+  startLogs(settings, started)
   const databases = await startDatabases(settings, log)
-  started.push('databases', (options) => databases.stop(options))
+  started.push('databases', (options) => databases.stop(options), DATABASE_STOP_MS)
   const cluster = await openCluster({
     urls: databases.urls,
     connectionsMax: settings.connectionsMax,
     applicationName: 'groundswell',
   })
-  started.push('connections', (options) => cluster.close(options))
+  started.push('connections', (options) => cluster.close(options), CONNECTIONS_STOP_MS)
+  const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
+  const serving = await prepareServing(parts, cluster)
+  const { host, hosts, telemetry, metrics, shared } = serving
+  // Before the migrations, which may take minutes: meanwhile `/livez` answers, and `/readyz` says what is under way.
+  if (topology.apart) {
+    addresses.services = originAt(settings.services.host, await listenOn(wantedOf(settings).services, host.listen))
+  }
   log('applying migrations')
   await cluster.migrate(migrationsOf(app), log)
   await cluster.loadDirectory()
-  const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
-  started.push('housekeeping', keepHouse('idempotency keys', purge))
-  started.push(
-    'housekeeping',
-    keepHouse('invalidations', () => purgeInvalidations(cluster), INVALIDATIONS_TIMES),
-  )
-  const caching = await startCaching({ cluster, ...secondLevelOf(app, settings) })
-  started.push('caches', (options) => caching.stop(options))
-
-  const { telemetry, exchange, stop: stopTelemetry } = startTelemetry({ app, topology, settings, cluster })
-  started.push('telemetry', stopTelemetry)
-  const metrics = settings.telemetry === 'off' ? {} : { metrics: telemetry.page }
-  const { sampleTrace } = await startTraces({ app, topology, settings, started, telemetry, exchange })
+  startHousekeeping(cluster, started)
+  await shared.caching.start()
+  telemetry.start()
+  const { sampleTrace } = await startTraces({ app, topology, settings, started, ...telemetry })
 
   log('starting services')
+  for (const service of topology.services) hosts.set(service.name, host)
+  await seed(topology.services, cluster, shared.caller)
+  log('starting the delivery of events')
+  await startDelivery(parts, cluster)
+  // Closing is idempotent: services refuse what is new before delivery ends, not after.
+  started.push('services', (options) => host.close(options))
+  log('opening ports')
+  const view = telemetry.telemetry
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, shared, view })
+  const gateway = topology.gateway
+    ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace })
+    : undefined
+  Object.assign(addresses, gateway?.addresses)
+  if (topology.services.length > 0) {
+    started.push('database watch', health.watch(new DatabaseWatch({ shards: cluster.shards })))
+  }
+  health.started()
+  return {
+    addresses,
+    telemetry: view,
+    describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
+    ...endings(parts, databases),
+  }
+}
+
+function startLogs(settings: RuntimeOptions, started: StartedParts): void {
+  const write = openLog(settings.logLevel)
+  started.push('the log of failures', logFailures(write))
+  if (!settings.accessLog) return
+  const end = logAccess(write)
+  started.push('the access log', async () => end())
+}
+
+/** Everything that answers requests, ready to listen but not started: until then routes refuse with 503. */
+async function prepareServing({ app, settings, topology, started, health }: Parts, cluster: OpenCluster) {
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
-  const serving = { cluster, caller, caching, ...metrics }
-  const host = await createServiceHost({ services: topology.services, routes: 'routes', ...serving })
+  const caching = createCaching({ cluster, ...secondLevelOf(app, settings) })
+  started.push('caches', (options) => caching.stop(options))
+  const telemetry = prepareTelemetry({ app, topology, settings, cluster })
+  started.push('telemetry', telemetry.stop)
+  const metrics = settings.telemetry === 'off' ? {} : { metrics: telemetry.telemetry.page }
+  const shared = { cluster, caller, caching, health, ...metrics }
+  const host = await createServiceHost({ services: topology.services, routes: 'routes', ...shared })
   started.push('services', (options) => host.close(options))
-  for (const service of topology.services) hosts.set(service.name, host)
-  const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
-  if (topology.apart && topology.services.length > 0) {
-    addresses.services = originAt(settings.services.host, await listenOn(wantedOf(settings).services, host.listen))
-  }
-  await seed(topology.services, cluster, caller)
-  log('starting the delivery of events')
+  return { host, hosts, telemetry, metrics, shared }
+}
+
+function startHousekeeping(cluster: OpenCluster, started: StartedParts): void {
+  const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
+  started.push('housekeeping', keepHouse('idempotency keys', purge))
+  const times = { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs: INVALIDATIONS_PURGE_INTERVAL_MS }
+  started.push(
+    'housekeeping',
+    keepHouse('invalidations', () => purgeInvalidations(cluster), times),
+  )
+}
+
+async function startDelivery({ settings, topology, started }: Parts, cluster: OpenCluster): Promise<void> {
+  const consuming = topology.services.filter(({ consumers }) => consumers.length > 0)
   const events = await startEvents({
     cluster,
-    groups: topology.services.filter(consumes).map((service) => ({ name: service.name, consumers: service.consumers })),
+    groups: consuming.map(({ name, consumers }) => ({ name, consumers })),
     owner: processName,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })
   started.push('events', (options) => events.stop(options))
-  // Closing is idempotent: services refuse what is new before delivery ends, not after.
-  started.push('services', (options) => host.close(options))
-  log('opening ports')
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, serving, view: telemetry })
-  const gateway = topology.gateway
-    ? await startGateway({ app, settings, started, cluster, hosts, metrics, sampleTrace })
-    : undefined
-  Object.assign(addresses, gateway?.addresses)
+}
+
+/** How a running application ends: when it is told to, or because its databases are gone. */
+function endings({ settings, started, health }: Parts, databases: Databases): Pick<RunningApp, 'stop' | 'failed'> {
   let isGone = false
+  let stopping: Promise<void> | undefined
+  const stop = async () => {
+    health.draining()
+    await delay(settings.stopDelayMs)
+    // Without the databases no part can finish its work: that they are gone says it all.
+    await started.stop().catch((error: unknown) => isGone || Promise.reject(error))
+  }
   return {
-    addresses,
-    telemetry,
-    describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
-    async stop() {
-      // Without the databases no part can finish its work: that they are gone says it all.
-      await started.stop().catch((error: unknown) => isGone || Promise.reject(error))
+    stop() {
+      stopping ??= stop()
+      return stopping
     },
     failed: databases.exited.then((reason) => {
       if (started.isStopping) return new Promise<never>(() => {})
@@ -188,18 +242,16 @@ async function startConsole(parts: {
   app: App
   settings: RuntimeOptions
   started: StartedParts
-  serving: Omit<ServiceHostOptions, 'services' | 'routes'>
+  shared: Omit<ServiceHostOptions, 'services' | 'routes'>
   view: TelemetryView
 }): Promise<string> {
-  const { app, settings, started, serving, view } = parts
-  const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...serving })
+  const { app, settings, started, shared, view } = parts
+  const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...shared })
   started.push('pages of services', (options) => host.close(options))
-  const pages = await createConsole({ app, view, shards: serving.cluster.shards, pages: host.dispatch })
+  const pages = await createConsole({ app, view, shards: shared.cluster.shards, pages: host.dispatch })
   started.push('console', (options) => pages.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))
 }
-
-const INVALIDATIONS_TIMES = { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs: INVALIDATIONS_PURGE_INTERVAL_MS }
 
 function secondLevelOf(app: App, { cacheUrl }: RuntimeOptions) {
   return cacheUrl === undefined ? {} : { second: { url: cacheUrl, prefix: `groundswell:${app.name}` } }
@@ -221,10 +273,6 @@ async function seed(services: readonly ServiceDeclaration[], cluster: OpenCluste
   }
 }
 
-function consumes(service: ServiceDeclaration): boolean {
-  return service.consumers.length > 0
-}
-
 /** The Admin API refuses this as well, but only once everything else has been started. */
 function assertAdminGuarded(topology: Topology, { admin }: RuntimeOptions): void {
   if (!topology.gateway || admin.token !== undefined || isLoopbackName(admin.host)) return
@@ -239,6 +287,6 @@ function wantedPorts(topology: Topology, settings: RuntimeOptions): WantedPort[]
   return [
     ...(topology.gateway ? [gateway, admin] : []),
     ...(topology.console ? [console] : []),
-    ...(topology.apart && topology.services.length > 0 ? [services] : []),
+    ...(topology.apart ? [services] : []),
   ]
 }

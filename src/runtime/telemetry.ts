@@ -22,14 +22,15 @@ export type TelemetryParts = {
   readonly app: App
   readonly topology: Topology
   readonly settings: Pick<RuntimeOptions, 'telemetry'>
-  /** Migrated. */
   readonly cluster: OpenCluster
 }
 
-export type RunningTelemetry = {
+export type PreparedTelemetry = {
   readonly telemetry: Telemetry & TelemetryView
   /** How the processes tell each other; undefined where this is the only one. */
   readonly exchange: Exchange | undefined
+  /** Call it once the databases are migrated. */
+  readonly start: () => void
   readonly stop: Lifecycle['stop']
 }
 
@@ -40,7 +41,7 @@ export const processName = `${hostname()}:${process.pid}:${newId().slice(-12)}`
  * Makes what the folders publish into measurements. They know nothing of it: it listens to their facts, and asks
  * for what is no fact, such as the use of the pools. With `TELEMETRY=off` nobody listens, and no fact is ever built.
  */
-export function startTelemetry({ app, topology, settings, cluster }: TelemetryParts): RunningTelemetry {
+export function prepareTelemetry({ app, topology, settings, cluster }: TelemetryParts): PreparedTelemetry {
   const isOn = settings.telemetry !== 'off'
   const exchange = isOn && topology.apart ? exchangeOf(cluster, () => telemetry) : undefined
   const telemetry = createTelemetry({
@@ -50,19 +51,18 @@ export function startTelemetry({ app, topology, settings, cluster }: TelemetryPa
     collects: topology.console,
     ...(exchange === undefined ? {} : { exchange }),
   })
-  if (!isOn) return { telemetry, exchange, stop: () => telemetry.stop() }
+  if (!isOn) return { telemetry, exchange, start: () => {}, stop: () => telemetry.stop() }
   if (topology.console) judgeSeconds(telemetry)
-  const ends = [
-    ...recordFacts(telemetry),
-    recordForKong(telemetry.metrics),
-    ...recordJourneys(app, telemetry),
-    pollLag(cluster, telemetry),
-  ]
-  telemetry.beforeSeal(() => samplePools(cluster, telemetry))
-  telemetry.start()
+  const ends: End[] = []
   return {
     telemetry,
     exchange,
+    start() {
+      ends.push(...recordFacts(telemetry), recordForKong(telemetry.metrics), ...recordJourneys(app, telemetry))
+      ends.push(pollLag(cluster, telemetry))
+      telemetry.beforeSeal(() => samplePools(cluster, telemetry))
+      telemetry.start()
+    },
     async stop(options) {
       for (const end of ends) await end()
       await telemetry.stop()

@@ -78,6 +78,11 @@ export const serviceError = defineErrors({
     retryable: true,
     remedy: 'The Idempotency-Key was purged, being a day old, in the moment it was used again. Try again.',
   },
+  SERVICE_STARTING: {
+    status: 503,
+    retryable: true,
+    remedy: 'The process is still starting, and `/readyz` says so. Send it requests when that answers 200.',
+  },
   SERVICE_UNREACHABLE: {
     status: 503,
     retryable: true,

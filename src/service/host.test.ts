@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { after, before, test } from 'node:test'
 import { z } from 'zod'
-import { endpoints } from '../core/index.ts'
+import { endpoints, type Readiness } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { Caching } from './caching/caching.ts'
 import { createCaller } from './caller.ts'
@@ -134,7 +134,7 @@ test('a handler that answers what HTTP cannot hold gets a 500 reported, and the 
   }
   stop()
   assert.deepEqual(reported, ['/misdirected 500', '/out-of-range 500', '/answerless 500'])
-  assert.equal((await send('GET', '/healthz')).status, 200)
+  assert.equal((await send('GET', '/livez')).status, 200)
 })
 
 test('a route for named consumers is closed to all others', async () => {
@@ -151,9 +151,53 @@ test('a request whose deadline is over gets 504, at once or as soon as it is', a
   release()
 })
 
-test('health is served', async () => {
-  assert.equal((await send('GET', '/healthz')).status, 200)
-  assert.equal((await send('GET', '/readyz')).status, 200)
+test('while a process starts it is alive and not ready, and its routes refuse', async () => {
+  let readiness: Readiness = { status: 'starting', reason: 'applying migrations' }
+  const caller = createCaller({ locals: new Map(), origin: () => undefined })
+  const notes = service('note-service', { routes: [handle(guarded, async () => reply(204))] })
+  const health = { readiness: () => readiness }
+  const young = await createServiceHost({ services: [notes], cluster: noCluster, caller, caching: noCaching, health })
+  const { port } = await young.listen({ host: '127.0.0.1', port: 0 })
+  const ask = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'x-consumer-username': 'operator' } })
+  try {
+    assert.deepEqual(await (await ask('/livez')).json(), { status: 'alive' })
+    const [ready, route] = [await ask('/readyz'), await ask('/guarded')]
+    assert.deepEqual([ready.status, await ready.json()], [503, readiness])
+    assert.deepEqual([route.status, route.headers.get('retry-after')], [503, '1'])
+    assert.equal(((await route.json()) as { code: string }).code, 'SERVICE_STARTING')
+    readiness = { status: 'ready', degraded: [] }
+    assert.equal((await ask('/readyz')).status, 200)
+    assert.equal((await ask('/guarded')).status, 204)
+  } finally {
+    await young.close({ deadlineAtMs: Date.now() + 5_000 })
+  }
+})
+
+test('a request that arrives on an idle connection while the host closes is answered', async () => {
+  const other = await createServiceHost({
+    services: [service('note-service', { routes: [handle(guarded, async () => reply(204))] })],
+    cluster: noCluster,
+    caller: createCaller({ locals: new Map(), origin: () => undefined }),
+    caching: noCaching,
+  })
+  const { port } = await other.listen({ host: '127.0.0.1', port: 0 })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = () =>
+    new Promise<[number | undefined, string | undefined]>((resolve, reject) => {
+      const headers = { 'x-consumer-username': 'operator' }
+      const outgoing = request({ port, host: '127.0.0.1', path: '/guarded', agent, headers }, (response) => {
+        response.resume()
+        response.once('end', () => resolve([response.statusCode, response.headers.connection]))
+      })
+      outgoing.once('error', reject)
+      outgoing.end()
+    })
+  assert.deepEqual(await ask(), [204, 'keep-alive'])
+  const closed = other.close({ deadlineAtMs: Date.now() + 5_000 })
+  assert.deepEqual(await ask(), [204, 'close'])
+  await closed
+  agent.destroy()
 })
 
 test('a host that closes answers what is under way first', async () => {

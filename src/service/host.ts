@@ -2,17 +2,22 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { Readable } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import {
+  alwaysReady,
+  answerProbe,
   BODY_BYTES_MAX,
+  ConnectionDrain,
   type Context,
   contextFrom,
   DEADLINE_HEADER,
   type Endpoint,
+  type Health,
   LISTEN_BACKLOG,
   type Method,
   newContext,
   SERVICE_DEADLINE_MS,
   type ServiceDeclaration,
   type StopOptions,
+  stopListening,
   type TextPage,
   untilDeadline,
 } from '../core/index.ts'
@@ -35,6 +40,8 @@ export type ServiceHostOptions = {
   readonly routes?: 'routes' | 'consoleRoutes'
   /** What `/metrics` answers, which is there only if this is. */
   readonly metrics?: TextPage
+  /** What `/livez` and `/readyz` answer from. Default: always ready. While it is starting, routes refuse with 503. */
+  readonly health?: Health
 }
 
 /** Services of this process behind one HTTP application. */
@@ -43,9 +50,12 @@ export type ServiceHost = {
   dispatch(request: IncomingMessage, response: ServerResponse): void
   /** Runs an endpoint for a typed call, without HTTP. Undefined when it is not served here. */
   invoke(endpoint: Endpoint, request: RawRequest): Promise<Reply | ProblemReply> | undefined
-  /** Serves on a port too, with `/healthz`, `/readyz` and, if given, `/metrics`. Port 0 picks a free one. */
+  /** Serves on a port too, with `/livez`, `/readyz` and, if given, `/metrics`. Port 0 picks a free one. */
   listen(options: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>
-  /** Answers what is under way and refuses what is new with 503; cuts off what is left at the deadline. Idempotent. */
+  /**
+   * Ends its connections as {@link ConnectionDrain} says, then refuses with 503 what other parts of this process still
+   * bring; cuts off what is left at the deadline. Idempotent.
+   */
   close(options: StopOptions): Promise<void>
 }
 
@@ -55,10 +65,11 @@ export async function createServiceHost(options: ServiceHostOptions): Promise<Se
   const parts = { data: options.cluster, services: options.caller, caching: options.caching }
   const routes = options.services.flatMap((service) => service[kind].map((route) => prepareRoute(route, parts)))
   const deadlines = new Deadlines()
-  const fastify = createFastify(routes, deadlines)
+  const fastify = createFastify({ routes, deadlines, health: options.health ?? alwaysReady })
   const { metrics } = options
   if (metrics !== undefined) serveMetrics(fastify, metrics)
   await fastify.ready()
+  const connections = new ConnectionDrain(fastify.server)
   const byName = new Map(routes.map((route) => [nameOf(route.endpoint), route]))
   let closing: Promise<void> | undefined
 
@@ -74,13 +85,15 @@ export async function createServiceHost(options: ServiceHostOptions): Promise<Se
       return { port: typeof address === 'object' && address !== null ? address.port : port }
     },
     close(stopOptions) {
-      closing ??= closeFastify(fastify, deadlines, stopOptions)
+      closing ??= closeHost({ fastify, connections, deadlines }, stopOptions)
       return closing
     },
   }
 }
 
-function createFastify(routes: readonly Route[], deadlines: Deadlines): FastifyInstance {
+type Parts = { readonly routes: readonly Route[]; readonly deadlines: Deadlines; readonly health: Health }
+
+function createFastify({ routes, deadlines, health }: Parts): FastifyInstance {
   const fastify = Fastify({
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
@@ -92,11 +105,10 @@ function createFastify(routes: readonly Route[], deadlines: Deadlines): FastifyI
   fastify.removeContentTypeParser('text/plain')
   fastify.setErrorHandler(refuse)
   fastify.setNotFoundHandler(notFoundHandler(routes))
-  fastify.get('/healthz', (_request, response) => void response.send('ok'))
-  fastify.get('/readyz', (_request, response) => void response.send('ready'))
+  for (const path of ['/livez', '/readyz']) fastify.get(path, probeHandler(path, health))
   for (const route of routes) {
     const { method, path } = route.endpoint
-    fastify.route({ method, url: path, handler: serve(route, deadlines) })
+    fastify.route({ method, url: path, handler: serve(route, deadlines, health) })
   }
   return fastify
 }
@@ -106,10 +118,18 @@ function serveMetrics(fastify: FastifyInstance, { contentType, read }: TextPage)
 }
 
 /** The hot path: nothing here that one request does not need. */
-function serve(route: Route, deadlines: Deadlines) {
+function serve(route: Route, deadlines: Deadlines, health: Health) {
+  let isStarting = true
   return (request: FastifyRequest, response: FastifyReply): void => {
     const { headers, params, query, body } = request
     const context = contextFrom(headers)
+    if (isStarting) {
+      isStarting = health.readiness().status === 'starting'
+      if (isStarting) {
+        send(response, startingProblem(context))
+        return
+      }
+    }
     if (isLate(headers)) {
       send(response, lateProblem(context))
       return
@@ -118,6 +138,16 @@ function serve(route: Route, deadlines: Deadlines) {
     void route.run({ params, query, body, headers, context }).then((answer) => {
       if (deadlines.settle(pending)) send(response, answer)
     })
+  }
+}
+
+function probeHandler(path: string, health: Health) {
+  return (_request: FastifyRequest, response: FastifyReply): void => {
+    const answer = answerProbe(path, health)
+    void response
+      .code(answer?.status ?? 404)
+      .header('cache-control', 'no-store')
+      .send(answer?.body)
   }
 }
 
@@ -211,6 +241,10 @@ function lateProblem(context: Context = newContext()): ProblemReply {
   return problemOf(serviceError('SERVICE_DEADLINE_PASSED', 'the time for this request is over'), context)
 }
 
+function startingProblem(context: Context): ProblemReply {
+  return problemOf(serviceError('SERVICE_STARTING', 'this process has not finished its start'), context)
+}
+
 /** Whether the request came with no time left: then nobody waits for its answer. */
 function isLate(headers: IncomingHttpHeaders): boolean {
   const remaining = headers[DEADLINE_HEADER]
@@ -221,7 +255,14 @@ function nameOf(endpoint: Endpoint): string {
   return `${endpoint.service} ${endpoint.method} ${endpoint.path}`
 }
 
-async function closeFastify(fastify: FastifyInstance, deadlines: Deadlines, options: StopOptions): Promise<void> {
-  const drained = Promise.all([deadlines.whenIdle(), fastify.close()])
-  if ((await untilDeadline(drained, options)) === 'late') fastify.server.closeAllConnections()
+type Open = {
+  readonly fastify: FastifyInstance
+  readonly connections: ConnectionDrain
+  readonly deadlines: Deadlines
+}
+
+/** Fastify refuses what is new as soon as it closes, so its connections are ended before. */
+async function closeHost({ fastify, connections, deadlines }: Open, options: StopOptions): Promise<void> {
+  if (fastify.server.listening) await connections.end(stopListening(fastify.server), options)
+  await untilDeadline(Promise.all([deadlines.whenIdle(), fastify.close()]), options)
 }

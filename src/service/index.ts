@@ -1,4 +1,4 @@
-export { type Caching, type CachingOptions, startCaching } from './caching/caching.ts'
+export { type Caching, type CachingOptions, createCaching, startCaching } from './caching/caching.ts'
 export { invalidate } from './caching/invalidate.ts'
 export type { LoadReader } from './caching/load-reader.ts'
 export { purgeInvalidations } from './caching/retention.ts'

@@ -1,7 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { Caches } from '../cache/index.ts'
-import type { Context, Endpoint, EndpointSpec, Placement, RouteDeclaration, ServiceDeclaration } from '../core/index.ts'
+import type {
+  Context,
+  Endpoint,
+  EndpointSpec,
+  Placement,
+  RouteDeclaration,
+  Scale,
+  ServiceDeclaration,
+} from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import type { LoadReader } from './caching/load-reader.ts'
 import type { Caller } from './caller.ts'
@@ -47,6 +55,8 @@ export type ServiceDefinition = {
   readonly consoleRoutes?: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
   readonly emits?: ServiceDeclaration['emits']
+  /** How much of a cluster it gets, where manifests are made. */
+  readonly scale?: Scale
   /** Data that a first start needs. Runs at every start, so it must be idempotent. */
   readonly seed?: (input: SeedInput) => Promise<void>
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { isLoopbackName, type StopOptions, untilDeadline } from '../../core/index.ts'
+import { alwaysReady, type Health, isLoopbackName, type StopOptions, untilDeadline } from '../../core/index.ts'
 import { ApiError, methodNotAllowed, notFound } from '../config/api-error.ts'
 import { createCatalog } from '../config/catalog.ts'
 import { adminRequestFailed } from '../config/channels.ts'
@@ -22,6 +22,8 @@ export type AdminApiOptions = {
   readonly store: ConfigStore
   readonly plugins: readonly PluginDescription[]
   readonly info: AdminInfo
+  /** What `/livez`, `/readyz` and Kong's `/status/ready` answer from. Default: always ready. */
+  readonly health?: Health
   /** Asked of every request when given; required to listen anywhere but on loopback. */
   readonly token?: string | undefined
 }
@@ -59,11 +61,13 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
 
 type EndpointAt = (segments: readonly string[]) => Endpoint | undefined
 
-function createRouting({ store, plugins, info }: AdminApiOptions): EndpointAt {
+function createRouting({ store, plugins, info, health = alwaysReady }: AdminApiOptions): EndpointAt {
   const catalog = createCatalog(plugins)
   const resources = createResources(store, catalog)
   return (segments) =>
-    informationAt(segments, { store, catalog, info, resources }) ?? resources.at(segments) ?? unavailableAt(segments)
+    informationAt(segments, { store, catalog, info, health, resources }) ??
+    resources.at(segments) ??
+    unavailableAt(segments)
 }
 
 async function answer(request: IncomingMessage, endpointAt: EndpointAt): Promise<Answer> {

@@ -1,9 +1,9 @@
-import type { TextPage } from '../../core/index.ts'
+import { answerProbe, type Health, type TextPage } from '../../core/index.ts'
 import { ApiError } from '../config/api-error.ts'
 import { type Catalog, fieldsOf, nestedSegmentOf, segmentOf } from '../config/catalog.ts'
 import type { ConfigStore } from '../config/entities.ts'
 import type { EntitySchema } from '../config/schema.ts'
-import { type Call, type Endpoint, ok } from './answer.ts'
+import { type Answer, type Call, type Endpoint, ok } from './answer.ts'
 import type { Resources } from './resources.ts'
 
 /** What the Admin API says about the node that answers. */
@@ -33,6 +33,7 @@ export type InformationOptions = {
   readonly store: ConfigStore
   readonly catalog: Catalog
   readonly info: AdminInfo
+  readonly health: Health
   readonly resources: Resources
 }
 
@@ -48,6 +49,11 @@ export function informationAt(segments: readonly string[], options: InformationO
       return metricsOf(options)
     case 'status':
       return { GET: async () => ok(await statusOf(options)) }
+    case 'status/ready':
+      return third === undefined ? { GET: () => readyAnswer(options.health) } : undefined
+    case 'livez':
+    case 'readyz':
+      return { GET: () => answerProbe(`/${first}`, options.health) ?? readyAnswer(options.health) }
     case 'endpoints':
       return { GET: () => ok({ data: endpointList(options) }) }
     case 'plugins/enabled':
@@ -134,13 +140,30 @@ function metricsOf({ info: { metrics } }: InformationOptions): Endpoint | undefi
   return metrics === undefined ? undefined : { GET: () => ({ status: 200, page: metrics }) }
 }
 
+/** Kong's own words for whether a node may get traffic. */
+function readyAnswer(health: Health): Answer {
+  const readiness = health.readiness()
+  if (readiness.status === 'ready') return ok({ message: 'ready' })
+  return { status: 503, body: { message: readiness.reason } }
+}
+
 function onlyWithoutDatabase(): never {
   throw new ApiError(400, {
     message: 'this endpoint is only available when Kong is configured to not use a database',
   })
 }
 
-const FIXED = ['/', '/config', '/endpoints', '/plugins/enabled', '/plugins/schema/{name}', '/status']
+const PROBES = ['/livez', '/readyz']
+const FIXED = [
+  ...PROBES,
+  '/',
+  '/config',
+  '/endpoints',
+  '/plugins/enabled',
+  '/plugins/schema/{name}',
+  '/status',
+  '/status/ready',
+]
 const SCHEMAS = ['/schemas/{name}', '/schemas/{name}/validate', '/schemas/plugins/{name}', '/schemas/plugins/validate']
 
 function endpointList({ catalog, info }: InformationOptions): readonly string[] {

@@ -26,15 +26,17 @@ export type Caching = {
   /** Caches for a client who has seen the effects of these transactions. */
   seeing(seen: Seen): Caches<LoadReader>
   readonly memory: CacheSystem<LoadReader>['memory']
+  /**
+   * Resolves when every shard has been heard from. A second level that is away is no reason not to start. Throws
+   * CACHE_URL_UNSUPPORTED, CACHE_DRIVER_MISSING.
+   */
+  start(): Promise<void>
   /** Idempotent. */
   stop(options: StopOptions): Promise<void>
 }
 
-/**
- * Starts the caches of this process. Resolves when every shard has been heard from. A second level that is away is no
- * reason not to start. Throws CACHE_URL_UNSUPPORTED, CACHE_DRIVER_MISSING.
- */
-export async function startCaching({ cluster, second, fences }: CachingOptions): Promise<Caching> {
+/** The caches of this process, not started: they know of no invalidation yet. */
+export function createCaching({ cluster, second, fences }: CachingOptions): Caching {
   const system = createCaches({
     source: sourceOf(cluster),
     ...(second === undefined ? {} : { second: secondLevelAt(second.url, second.prefix) }),
@@ -52,12 +54,21 @@ export async function startCaching({ cluster, second, fences }: CachingOptions):
     await Promise.all(followers.map((follower) => follower.stop()))
     await system.stop(options)
   }
-  try {
-    await system.start()
-    await Promise.all(followers.map((follower) => follower.start()))
-  } catch (error) {
-    await stop({ deadlineAtMs: 0 })
-    throw error
+  async function start(): Promise<void> {
+    try {
+      await system.start()
+      await Promise.all(followers.map((follower) => follower.start()))
+    } catch (error) {
+      await stop({ deadlineAtMs: 0 })
+      throw error
+    }
   }
-  return { caches: system.caches, seeing: system.seeing, memory: system.memory, stop }
+  return { caches: system.caches, seeing: system.seeing, memory: system.memory, start, stop }
+}
+
+/** {@link createCaching}, started. */
+export async function startCaching(options: CachingOptions): Promise<Caching> {
+  const caching = createCaching(options)
+  await caching.start()
+  return caching
 }

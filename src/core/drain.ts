@@ -1,0 +1,60 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server, type Socket } from 'node:net'
+import { type StopOptions, untilDeadline } from './lifecycle.ts'
+import { DRAIN_CHECK_MS, DRAIN_IDLE_MS } from './limits.ts'
+
+/** What draining needs of an HTTP server, of whatever kinds of requests and responses. */
+type HttpServer = Pick<Server, 'close' | 'on' | 'prependListener'> & {
+  closeAllConnections(): void
+  closeIdleConnections(): void
+}
+
+/**
+ * Ends the connections of an HTTP server without failing a request on any of them. Node's own `close` cuts every idle
+ * connection at once, and a request that its client is just sending on one of those fails although the client did
+ * nothing wrong. So a connection may live on for a while:
+ *
+ *     in use ─next answer says `Connection: close`→ ended by its client
+ *     idle ─unused for {@link DRAIN_IDLE_MS} since the drain began→ cut
+ *     whatever is left ─at the deadline→ cut
+ */
+export class ConnectionDrain {
+  readonly #server: HttpServer
+  /** Connections that have not sent a request yet, which Node takes for busy. */
+  readonly #silent = new Set<Socket>()
+  #isDraining = false
+
+  constructor(server: HttpServer) {
+    this.#server = server
+    server.on('connection', (socket: Socket) => {
+      this.#silent.add(socket)
+      socket.once('close', () => this.#silent.delete(socket))
+    })
+    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+      this.#silent.delete(request.socket)
+      if (this.#isDraining) response.shouldKeepAlive = false
+    })
+  }
+
+  /** Ends every connection of a server whose listening sockets are closing; `closed` resolves when none is left. */
+  async end(closed: Promise<unknown>, options: StopOptions): Promise<void> {
+    this.#isDraining = true
+    const cutAtMs = performance.now() + DRAIN_IDLE_MS
+    const sweep = setInterval(() => performance.now() >= cutAtMs && this.#cutIdle(), DRAIN_CHECK_MS)
+    const outcome = await untilDeadline(closed, options)
+    clearInterval(sweep)
+    if (outcome === 'late') this.#server.closeAllConnections()
+    // Of the whole `close` only the end of Node's own timer is left to do, and the error that says so to be ignored.
+    this.#server.close(() => undefined)
+  }
+
+  #cutIdle(): void {
+    this.#server.closeIdleConnections()
+    for (const socket of this.#silent) socket.destroy()
+  }
+}
+
+/** Stops listening and resolves when the last connection has ended; cuts none, unlike `close` of an HTTP server. */
+export function stopListening(server: Pick<Server, 'close'>): Promise<void> {
+  return new Promise((resolve) => Server.prototype.close.call(server, () => resolve()))
+}
