@@ -6,6 +6,7 @@ import {
   DRAIN_LINGER_MS_EACH,
   DRAIN_LINGER_MS_MAX,
   DRAIN_LINGER_MS_MIN,
+  DRAIN_LINGER_MS_SATURATED,
   DRAIN_POLL_MS_MAX,
   DRAIN_POLL_MS_MIN,
   DRAIN_SEGMENTS_MAX,
@@ -13,6 +14,7 @@ import {
   LEASE_MS,
   NOTIFY_INTERVAL_MS,
 } from './limits.ts'
+import { pace } from './pace.ts'
 import { backoffMs } from './pause.ts'
 import type { Segment } from './segment.ts'
 import { Gate } from './signals.ts'
@@ -157,5 +159,6 @@ export class Sequencer {
 
 /** Pause between the beginning of a drain that moved `segments` and that of the next. */
 function lingerMsAfter(segments: number): number {
-  return Math.min(DRAIN_LINGER_MS_MAX, Math.max(DRAIN_LINGER_MS_MIN, segments * DRAIN_LINGER_MS_EACH))
+  const lingerMs = Math.min(DRAIN_LINGER_MS_MAX, Math.max(DRAIN_LINGER_MS_MIN, segments * DRAIN_LINGER_MS_EACH))
+  return Math.min(DRAIN_LINGER_MS_SATURATED, lingerMs * pace.factor())
 }

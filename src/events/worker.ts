@@ -8,6 +8,7 @@ import {
   DELIVERY_EVENTS_MAX,
   DELIVERY_LINGER_MS_MAX,
   DELIVERY_LINGER_MS_MIN,
+  DELIVERY_LINGER_MS_SATURATED,
   PARKED_KEYS_MAX,
   PARKED_REFRESH_MS,
   POSITION_FLUSH_MS,
@@ -15,6 +16,7 @@ import {
   READ_POLL_MS_REMOTE,
   RETRY_POLL_MS,
 } from './limits.ts'
+import { pace } from './pace.ts'
 import { backoffMs } from './pause.ts'
 import { endsOf, followOn, type Group, planTargets } from './plan.ts'
 import { decodeSegment, type LoggedEvent } from './segment.ts'
@@ -267,7 +269,8 @@ export class GroupWorker {
 /** Pause between the beginning of this delivery and that of the next. */
 function lingerMsAfter(events: number, max: number): number {
   if (events === 0 || events === max) return 0
-  return Math.min(DELIVERY_LINGER_MS_MAX, Math.max(DELIVERY_LINGER_MS_MIN, events))
+  const lingerMs = Math.min(DELIVERY_LINGER_MS_MAX, Math.max(DELIVERY_LINGER_MS_MIN, events))
+  return Math.min(DELIVERY_LINGER_MS_SATURATED, lingerMs * pace.factor())
 }
 
 function countParked({ targets }: Knowledge): number {
