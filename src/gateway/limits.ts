@@ -93,3 +93,6 @@ export const JWKS_KEYS_MAX = 64
 
 /** Difference between the clocks of an issuer and of this machine that is forgiven, in seconds. */
 export const JWKS_CLOCK_SKEW_S = 30
+
+/** Values of User-Agent whose verdict `bot-detection` remembers, as in Kong. */
+export const USER_AGENTS_MAX = 10_000

@@ -72,6 +72,15 @@ test('of several ways to authenticate with an anonymous consumer one is enough',
   assert.deepEqual(await who({ authorization: basic('bobby', 'x') }), ['guest', 'g-1', 'true'])
 })
 
+test('the anonymous consumer may be refused altogether, in the words of its own plugin', async (context) => {
+  const { show, plug, consumer } = await asking(context, { anonymous: 'guest' })
+  const { id } = consumer('guest')
+  plug('request-termination', { status_code: 401, message: 'log in' }, { consumer: { id } })
+  assert.equal((await show(basic('bobby', 'se:cret'))).status, 200)
+  const refused = await show(basic('bobby', 'x'))
+  assert.deepEqual([refused.status, refused.body], [401, '{"message":"log in"}'])
+})
+
 test('without one all of them must be satisfied', async (context) => {
   const { send, plug, config, bob } = await asking(context)
   config.add('keyauth_credentials', { key: 'key', consumer: { id: bob.id } })
