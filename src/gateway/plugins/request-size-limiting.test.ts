@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fastify } from 'fastify'
 import { type Answer, ask } from '../gateway-fixture.ts'
@@ -34,6 +36,8 @@ test('who asks before sending is told by another status', async (context) => {
   const { post } = await limited(context)
   const headers = { expect: '100-continue', 'content-length': '11' }
   assert.deepEqual(refusal(await post('x'.repeat(11), headers)), [417, 'Request size limit exceeded'])
+  const open = { expect: '100-continue', 'transfer-encoding': 'chunked' }
+  assert.deepEqual(refusal(await post('x'.repeat(11), open)), [417, 'Request size limit exceeded'])
 })
 
 test('sizes are counted in the unit that is configured', async (context) => {
@@ -43,9 +47,15 @@ test('sizes are counted in the unit that is configured', async (context) => {
   assert.deepEqual(refusal(await post(large, withLength(large))), TOO_LARGE)
 })
 
-test('a length is asked of what has a body', async (context) => {
-  const { chunked, send } = await limited(context, { require_content_length: true })
-  assert.deepEqual(refusal(await chunked('x')), [411, 'A valid Content-Length header is required'])
+test('a length is asked of what has a body, unless it comes in chunks', async (context) => {
+  const { chunked, send, port } = await limited(context, { require_content_length: true })
+  const socket = connect(port, '127.0.0.1')
+  socket.end('POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  const answer = await text(socket)
+  assert.match(answer, /^HTTP\/1\.1 411 /)
+  assert.match(answer, /"message":"A valid Content-Length header is required"/)
+  assert.equal((await chunked('x')).status, 200)
+  assert.deepEqual(refusal(await chunked('x'.repeat(11))), TOO_LARGE)
   assert.equal((await send('/')).status, 200)
 })
 

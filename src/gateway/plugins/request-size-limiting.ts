@@ -34,7 +34,7 @@ const schema: PluginSchema = {
               description: 'What sizes are counted in: a megabyte is 1,048,576 bytes.',
             },
           },
-          { require_content_length: flag(false, 'Whether a body must come with its length.') },
+          { require_content_length: flag(false, 'Whether a body that does not come in chunks needs its length.') },
         ],
       },
     },
@@ -55,7 +55,7 @@ export const requestSizeLimiting: PluginDefinition = {
         const length = headers['content-length']
         if (length !== undefined) return Number(length) > bytesMax ? refuse(exchange) : undefined
         const isChunked = headers['transfer-encoding'] !== undefined
-        if (config.require_content_length && (isChunked || expectsBody(exchange))) {
+        if (config.require_content_length && !isChunked && expectsBody(exchange)) {
           return exchange.exit(411, 'A valid Content-Length header is required')
         }
         // From HTTP/2 on, a body needs neither of the two headers.
@@ -69,7 +69,11 @@ export const requestSizeLimiting: PluginDefinition = {
 const MESSAGE = 'Request size limit exceeded'
 
 function refuse(exchange: Exchange): undefined {
-  return exchange.exit(exchange.headers.expect?.trim().toLowerCase() === '100-continue' ? 417 : 413, MESSAGE)
+  return exchange.exit(statusFor(exchange), MESSAGE)
+}
+
+function statusFor({ headers }: Exchange): number {
+  return headers.expect?.trim().toLowerCase() === '100-continue' ? 417 : 413
 }
 
 const METHODS_WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
@@ -83,23 +87,26 @@ const expectsBody = ({ request }: Exchange) => METHODS_WITH_BODY.has(request.met
  */
 function countBody(exchange: Exchange, bytesMax: number): void {
   const { request } = exchange
-  const emit = request.emit.bind(request) as (name: string | symbol, ...values: unknown[]) => boolean
+  const emit = request.emit.bind(request) as Emit
+  const status = statusFor(exchange)
   let bytes = 0
   request.emit = (name: string | symbol, ...values: unknown[]): boolean => {
     if (name === 'data') {
       const before = bytes
       bytes += Buffer.byteLength(values[0] as Buffer)
-      if (before <= bytesMax && bytes > bytesMax) cutOff(exchange, emit)
+      if (before <= bytesMax && bytes > bytesMax) cutOff(exchange, status, emit)
     }
     if (bytes > bytesMax && (name === 'data' || name === 'end')) return false
     return emit(name, ...values)
   }
 }
 
-function cutOff(exchange: Exchange, emit: (name: string, ...values: unknown[]) => boolean): void {
+type Emit = (name: string | symbol, ...values: unknown[]) => boolean
+
+function cutOff(exchange: Exchange, status: number, emit: Emit): void {
   const { request, response } = exchange
   if (response.headersSent) response.destroy()
-  else exchange.exit(413, MESSAGE)
+  else exchange.exit(status, MESSAGE)
   // Whatever the service still says of this request, the client has its answer.
   response.abandoned = true
   exchange.onAbort?.()
