@@ -36,6 +36,10 @@ describe('the shop with caches', { skip }, () => {
     await dataDir?.remove()
   })
 
+  const verdict = async () => {
+    const answer = await fetch(`${first.console}/api/verdict`)
+    return (await answer.json()) as { state: string; sentence: string }
+  }
   const put = (priceCents: number, stock = 100) =>
     operator('PUT', '/products/kite', { name: 'Kite', priceCents, stock })
 
@@ -71,11 +75,14 @@ describe('the shop with caches', { skip }, () => {
   test('with Redis gone the shop goes on and says so, and with Redis back it says that too', async () => {
     await redis.kill()
     await until(() => /goes on without redis/.test(first.output()), { what: 'the loss is in the log' })
+    await until(async () => (await verdict()).state === 'degraded', { what: 'the console says so' })
+    assert.match((await verdict()).sentence, /the cache goes on without redis/)
     await put(800)
     assert.equal((await operator('GET', '/products/kite')).body.priceCents, 800)
     await until(async () => (await elsewhere('GET', '/products/kite')).body.priceCents === 800)
     await redis.restart()
     await until(() => /is whole again, it has redis/.test(first.output()), { what: 'the return is in the log' })
+    await until(async () => !/redis/.test((await verdict()).sentence), { what: 'the console no longer says so' })
     assert.equal((await elsewhere('GET', '/products/kite')).body.priceCents, 800)
   })
 })

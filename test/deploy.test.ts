@@ -10,6 +10,7 @@ import shop from '../examples/shop/app.ts'
 import tickets from '../examples/tickets/app.ts'
 import { checkFiles, type RenderOptions, render } from '../src/deploy/index.ts'
 import { describeOptions } from '../src/runtime/index.ts'
+import { describeMetrics } from '../src/telemetry/index.ts'
 import { containersOf, type Manifest, manifestsIn } from './manifests/manifest.ts'
 import { schemaProblems } from './manifests/strict-schema.ts'
 import { run } from './shop-process.ts'
@@ -30,7 +31,7 @@ const OPTIONS: RenderOptions = {
     nodeVersion: '24.21.0',
   },
   shards: 4,
-  variables: new Set([...VARIABLES, 'CACHE_URL']),
+  variables: new Set(VARIABLES),
   autoscaler: 'hpa',
   prometheusUrl: 'http://prometheus.monitoring.svc:9090',
 }
@@ -190,3 +191,22 @@ test('what the image copies is there, and what it names is declared', async () =
 function specOf(manifest: Manifest | undefined): Readonly<Record<string, unknown>> {
   return manifest?.spec as Readonly<Record<string, unknown>>
 }
+
+test('every metric that autoscaling reads is one that telemetry exposes', () => {
+  const exposed = new Set(describeMetrics().map(({ name }) => name))
+  for (const autoscaler of ['hpa', 'keda'] as const) {
+    const text = render(shop, 'kubernetes', { ...OPTIONS, autoscaler })
+      .map((file) => file.text)
+      .join('\n')
+    const names = text.match(/\b(?:nodejs|http_server|groundswell)_[a-z_]+/g) ?? []
+    const read = new Set(names.map((name) => name.replace(/_count$/, '')))
+    assert.ok(read.size > 0, autoscaler)
+    // The adapter makes this one, by a rule that stands beside it.
+    read.delete('http_server_requests_per_second')
+    assert.deepEqual(
+      [...read].filter((name) => !exposed.has(name)),
+      [],
+      autoscaler,
+    )
+  }
+})

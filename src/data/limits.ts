@@ -82,6 +82,9 @@ export const MIGRATION_LOCK_TIMEOUT_MS = 5_000
 /** Time one migration statement may take: index builds are slower than requests. */
 export const MIGRATION_STATEMENT_TIMEOUT_MS = 600_000
 
+/** Time from which on a migration's file is told of on every shard, not on the first alone. */
+export const MIGRATION_SLOW_MS = 1_000
+
 /** Time to wait for another process that migrates the same shard. */
 export const MIGRATION_TURN_MS = 120_000
 

@@ -5,7 +5,12 @@ import pg from 'pg'
 import { messageOf, type Placement } from '../core/index.ts'
 import { clientConfig, endClient } from './connection.ts'
 import { dataError } from './errors.ts'
-import { MIGRATION_LOCK_TIMEOUT_MS, MIGRATION_STATEMENT_TIMEOUT_MS, MIGRATION_TURN_MS } from './limits.ts'
+import {
+  MIGRATION_LOCK_TIMEOUT_MS,
+  MIGRATION_SLOW_MS,
+  MIGRATION_STATEMENT_TIMEOUT_MS,
+  MIGRATION_TURN_MS,
+} from './limits.ts'
 import { isConnectionError } from './sql-error.ts'
 
 /** A folder of `0001_name.sql` files, applied in order of their names to every database of the placement. */
@@ -34,7 +39,8 @@ const LEDGER = `
   )`
 
 /**
- * Brings every shard up to date: shard 0 first, as the canary, then the others side by side. Each file is a transaction
+ * Brings every shard up to date: shard 0 first, as the canary, file by file, then the others side by side, which tell
+ * only of slow files and when they are done. Each file is a transaction
  * of its own, recorded in the shard's ledger, so that a run that was cut off goes on where it stopped. Throws
  * DATA_MIGRATION_CHANGED when a file differs from what was applied, DATA_MIGRATION_FAILED with shard, file and line.
  */
@@ -48,9 +54,9 @@ export async function migrateShards(
     loaded.filter(({ set }) => set.placement === 'sharded' || index === 0).flatMap(({ migrations }) => migrations)
   const [canary, ...others] = targets
   if (canary === undefined) return { applied: 0 }
-  let applied = await migrateShard(canary, forShard(canary.index), onProgress)
+  let applied = await migrateShard(canary, forShard(canary.index), { onProgress, slowMs: 0 })
   const outcomes = await Promise.allSettled(
-    others.map((target) => migrateShard(target, forShard(target.index), onProgress)),
+    others.map((target) => migrateShard(target, forShard(target.index), { onProgress, slowMs: MIGRATION_SLOW_MS })),
   )
   // Every shard gets as far as it can before the first failure is reported: the ledgers say what is left.
   for (const outcome of outcomes) {
@@ -81,7 +87,7 @@ async function loadMigrations({ owner, folder }: MigrationSet): Promise<Migratio
 async function migrateShard(
   target: MigrationTarget,
   migrations: readonly Migration[],
-  onProgress: (line: string) => void,
+  { onProgress, slowMs }: { readonly onProgress: (line: string) => void; readonly slowMs: number },
 ): Promise<number> {
   const client = new pg.Client({
     ...clientConfig({
@@ -110,8 +116,10 @@ async function migrateShard(
     for (const migration of migrations) {
       const checksum = done.get(`${migration.owner}/${migration.name}`)
       if (checksum === undefined) {
+        const startedAtMs = performance.now()
         await applyMigration(client, target, migration)
-        onProgress(`shard ${target.index}: applied ${migration.owner}/${migration.name}`)
+        const isTold = performance.now() - startedAtMs >= slowMs
+        if (isTold) onProgress(`shard ${target.index}: applied ${migration.owner}/${migration.name}`)
         applied += 1
       } else if (checksum !== migration.checksum) {
         throw dataError(
@@ -121,6 +129,7 @@ async function migrateShard(
         )
       }
     }
+    if (applied > 0 && slowMs > 0) onProgress(`shard ${target.index}: applied ${applied} files`)
     return applied
   } finally {
     await endClient(client)

@@ -1,5 +1,15 @@
 import { hostname } from 'node:os'
-import { type App, delay, type Endpoint, GroundswellError, type Lifecycle, newId, systemClock } from '../core/index.ts'
+import { levelChanged } from '../cache/index.ts'
+import {
+  type App,
+  delay,
+  type Endpoint,
+  GroundswellError,
+  type Lifecycle,
+  messageOf,
+  newId,
+  systemClock,
+} from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
 import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed } from '../events/index.ts'
 import { requestFinished } from '../gateway/index.ts'
@@ -53,7 +63,8 @@ export function prepareTelemetry({ app, topology, settings, cluster }: Telemetry
   })
   if (!isOn) return { telemetry, exchange, start: () => {}, stop: () => telemetry.stop() }
   if (topology.console) judgeSeconds(telemetry)
-  const ends: End[] = []
+  // From here on: a second level that is away at the start says so before anything else has begun.
+  const ends: End[] = [showCacheLevels(telemetry)]
   return {
     telemetry,
     exchange,
@@ -69,6 +80,19 @@ export function prepareTelemetry({ app, topology, settings, cluster }: Telemetry
       await exchange?.stop(options)
     },
   }
+}
+
+/** The console's sentence names a level of the cache that is away, for as long as it is. */
+function showCacheLevels(telemetry: Telemetry): End {
+  return levelChanged.subscribe(({ level, state, error }) => {
+    const part = `cache ${level}`
+    if (state === 'up') telemetry.recovered(part)
+    else
+      telemetry.degraded(
+        part,
+        `the cache goes on without ${level}${error === undefined ? '' : `: ${messageOf(error)}`}`,
+      )
+  })
 }
 
 /** The process that collects the seconds of all is the one that judges them. */

@@ -1,4 +1,4 @@
-/** Limits of the alert rules, each with its reason. docs/decisions/0008 has the reasoning and the measured rates. */
+/** Limits of the alert rules, each with its reason. docs/decisions/0009 has the reasoning and the measured rates. */
 
 /** Seconds are gathered into blocks of this length: the rules look once per block, and a block may be an outlier. */
 export const BLOCK_MS = 5_000

@@ -35,13 +35,13 @@ const alert: Alert = {
 test('all is well: the journey with its usual P99, the throughput and that there are no errors', () => {
   assert.deepEqual(verdictOf(minute, NOTHING_ELSE), {
     state: 'healthy',
-    sentence: 'Healthy. order placed to shipped P99 410 ms (usual 380 ms–450 ms), 212 requests/s, no errors.',
+    sentence: 'Healthy. Order placed to shipped P99 410 ms (usual 380 ms–450 ms), 212 requests/s, no errors.',
   })
 })
 
 test('without traffic it says so', () => {
   const verdict = verdictOf({ requestsPerSecond: 0, services: [], journeys: [] }, NOTHING_ELSE)
-  assert.deepEqual(verdict, { state: 'healthy', sentence: 'Healthy. no requests in the last minute, no errors.' })
+  assert.deepEqual(verdict, { state: 'healthy', sentence: 'Healthy. No requests in the last minute, no errors.' })
 })
 
 test('a few errors are told, but make nothing degraded', () => {
@@ -54,7 +54,7 @@ test('a firing alert and a degradation make it degraded, the first is named and 
   const degradations = [{ part: 'cache', message: 'Redis does not answer.', sinceMs: START_MS }]
   const { state, sentence } = verdictOf(minute, { firing: [alert], degradations })
   assert.equal(state, 'degraded')
-  assert.match(sentence, /^Degraded: P99 of POST \/orders rose by 54 % \(and 1 more\)\. order placed to shipped P99/)
+  assert.match(sentence, /^Degraded: P99 of POST \/orders rose by 54 % \(and 1 more\)\. Order placed to shipped P99/)
 })
 
 test('one in a hundred answers with an error is degraded, one in ten is failing, before every alert', () => {
@@ -92,6 +92,6 @@ test('seconds become the verdict of their last minute', () => {
   }
   assert.match(
     alerts.verdict([]).sentence,
-    /^Healthy\. order placed to shipped P99 40\d ms \(usual 40\d ms–40\d ms\), 10 requests\/s, no errors\.$/,
+    /^Healthy\. Order placed to shipped P99 40\d ms \(usual 40\d ms–40\d ms\), 10 requests\/s, no errors\.$/,
   )
 })

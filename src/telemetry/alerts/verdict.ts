@@ -41,7 +41,7 @@ export function verdictOf(
     ...firing.map(({ message }) => ({ state: 'degraded' as const, text: message, share: 0 })),
     ...degradations.map(({ message }) => ({ state: 'degraded' as const, text: message, share: 0 })),
   ]
-  const facts = `${factsOf(minute)}.`
+  const facts = `${capitalized(factsOf(minute))}.`
   const [worst, ...others] = reasons
   if (worst === undefined) return { state: 'healthy', sentence: `Healthy. ${facts}` }
   const state = reasons.some((reason) => reason.state === 'failing') ? 'failing' : 'degraded'
@@ -92,4 +92,8 @@ function errorFact(services: readonly ServiceMinute[]): string {
   ].filter(({ count }) => count > 0)
   if (counts.length === 0) return 'no errors'
   return `errors in the last minute: ${counts.map(({ kind, count }) => `${number(count)} ${kind}`).join(', ')}`
+}
+
+function capitalized(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }
