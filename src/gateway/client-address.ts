@@ -41,7 +41,7 @@ function withoutMapping(address: string): string {
   return address.startsWith(MAPPED_IPV4) && address.includes('.') ? address.slice(MAPPED_IPV4.length) : address
 }
 
-function blockList(entries: readonly string[]): BlockList {
+export function blockList(entries: readonly string[]): BlockList {
   const list = new BlockList()
   for (const entry of entries) {
     const [address = '', bits] = entry.split('/')

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { clientIpOf, type Peer } from './client-address.ts'
 import type { ConsumerEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
+import { headerText, removeIdentity } from './identity-headers.ts'
 import type { PathPlan } from './path.ts'
 import type { PluginChain, PluginChains } from './pipeline.ts'
 import type { RemoteDestination } from './proxy.ts'
@@ -41,7 +42,22 @@ export type RouteTarget = {
 }
 
 /** What identifies a credential to upstreams and to limits. */
-export type Credential = { readonly id: string }
+export type Credential = {
+  readonly id: string
+  /** What upstreams are told instead of the id. */
+  readonly identifier?: string
+}
+
+/** An answer in place of the upstream's, whose body goes out as it is. */
+export type GatewayAnswer = {
+  readonly status: number
+  /** Default: none. */
+  readonly body?: string
+  /** Default: JSON. */
+  readonly contentType?: string
+  /** Names and values in turn. */
+  readonly headers?: readonly string[]
+}
 
 const REQUEST_ID = headerName('X-Kong-Request-Id')
 const UPSTREAM_LATENCY = headerName('X-Kong-Upstream-Latency')
@@ -72,6 +88,8 @@ export class Exchange {
   chain: PluginChain | undefined = undefined
   consumer: ConsumerEntity | undefined = undefined
   credential: Credential | undefined = undefined
+  /** Groups that whoever authenticated the request says the caller is in, apart from those of its consumer. */
+  authenticatedGroups: readonly string[] | undefined = undefined
   /** Names the gateway's own span, once the request goes to a service. */
   traceparent: string | undefined = undefined
   /** The client's span, if it came with one. */
@@ -110,17 +128,49 @@ export class Exchange {
     this.reply.headers.push(name.wire, value)
   }
 
+  /** Takes a header away that the upstream may have set. */
+  removeReplyHeader(name: HeaderName): void {
+    this.reply.names.push(name.key)
+  }
+
+  /** Adds a header to the response, beside those of the same name. */
+  addReplyHeader(name: HeaderName, value: string): void {
+    this.reply.headers.push(name.wire, value)
+  }
+
   /** Says who calls: the upstream learns it from headers, and plugins of that consumer apply from here on. */
   authenticate(consumer: ConsumerEntity, credential: Credential | undefined): void {
     const { headers } = this
+    // Somebody else was let in before, such as the anonymous consumer: nothing of it may stay.
+    if (this.consumer !== undefined || this.credential !== undefined) removeIdentity(headers)
     this.consumer = consumer
     this.credential = credential
     headers['x-consumer-id'] = consumer.id
-    if (consumer.custom_id !== null) headers['x-consumer-custom-id'] = consumer.custom_id
-    if (consumer.username !== null) headers['x-consumer-username'] = consumer.username
+    if (consumer.custom_id !== null) headers['x-consumer-custom-id'] = headerText(consumer.custom_id)
+    if (consumer.username !== null) headers['x-consumer-username'] = headerText(consumer.username)
     if (credential === undefined) headers['x-anonymous-consumer'] = 'true'
-    else headers['x-credential-identifier'] = credential.id
+    else headers['x-credential-identifier'] = identifierOf(credential)
     if (this.target !== undefined) this.chain = this.target.chains.of(consumer.id)
+  }
+
+  /** Says by which credential somebody calls who is no consumer. */
+  authenticateStranger(credential: Credential): void {
+    removeIdentity(this.headers)
+    this.consumer = undefined
+    this.credential = credential
+    this.headers['x-credential-identifier'] = identifierOf(credential)
+    if (this.target !== undefined) this.chain = this.target.chains.base
+  }
+
+  /** Answers in place of the upstream, where Kong gives a body of its own instead of its template for errors. */
+  answer({
+    status,
+    body = '',
+    contentType = 'application/json; charset=utf-8',
+    headers = [],
+  }: GatewayAnswer): undefined {
+    const type = body === '' ? [] : ['Content-Type', contentType]
+    return this.#end(status, [...type, ...headers], body)
   }
 
   /** Answers in place of the upstream: Kong's error body with `message`, in the format that the client accepts. */
@@ -142,11 +192,15 @@ export class Exchange {
   }
 
   #exit(exit: { status: number; message: string; headers: readonly string[]; accept: string | undefined }): undefined {
+    const { contentType, body } = exitBody(exit.accept, exit.message, this.requestId)
+    return this.#end(exit.status, ['Content-Type', contentType, ...exit.headers], body)
+  }
+
+  #end(status: number, headers: readonly string[], body: string): undefined {
     if (this.exited || this.response.headersSent) return undefined
     this.exited = true
-    const { contentType, body } = exitBody(exit.accept, exit.message, this.requestId)
-    const length = String(Buffer.byteLength(body))
-    this.response.writeHead(exit.status, ['Content-Type', contentType, ...exit.headers, 'Content-Length', length])
+    const length = status === 204 || status === 304 ? [] : ['Content-Length', String(Buffer.byteLength(body))]
+    this.response.writeHead(status, [...headers, ...length])
     this.response.end(body)
     return undefined
   }
@@ -166,6 +220,10 @@ export class Exchange {
     }
     this.setReplyHeader(REQUEST_ID, this.requestId)
   }
+}
+
+function identifierOf({ id, identifier }: Credential): string {
+  return identifier === undefined ? id : headerText(identifier)
 }
 
 function wholeMs(durationMs: number): string {

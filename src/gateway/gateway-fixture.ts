@@ -21,6 +21,9 @@ const LISTS = {
   consumers: 'consumers',
   plugins: 'plugins',
   keyauth_credentials: 'keyAuthCredentials',
+  jwt_secrets: 'jwtSecrets',
+  basicauth_credentials: 'basicAuthCredentials',
+  acls: 'acls',
 } as const
 
 type Kind = keyof typeof LISTS
@@ -34,6 +37,9 @@ export class ConfigFixture implements ConfigSource {
     routes: [],
     consumers: [],
     keyAuthCredentials: [],
+    jwtSecrets: [],
+    basicAuthCredentials: [],
+    acls: [],
     plugins: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()

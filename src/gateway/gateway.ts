@@ -250,6 +250,9 @@ const NOTHING: GatewayConfig = {
   routes: [],
   consumers: [],
   keyAuthCredentials: [],
+  jwtSecrets: [],
+  basicAuthCredentials: [],
+  acls: [],
   plugins: [],
 }
 

@@ -62,3 +62,37 @@ export function assertGatewayLimits(): void {
  * clients within two seconds even when every turn takes 30 ms.
  */
 export const LISTENERS = 32
+
+/** Passwords that a process checks at a time, each some 40 ms of a processor: half of the threads that Node has. */
+export const PASSWORD_CHECKS_AT_ONCE = 2
+
+/** Checks that wait for their turn, over half a second in all; whoever comes then is told to come again. */
+export const PASSWORD_CHECKS_PENDING_MAX = 32
+
+/** Checked passwords that a process remembers, about 2 MB. */
+export const PASSWORD_VERDICTS_MAX = 10_000
+
+/** Age at which a token issuer's keys are fetched again, in the background: rotations are announced hours ahead. */
+export const JWKS_FRESH_MS = 300_000
+
+/**
+ * Age at which keys that cannot be fetched again count for nothing: an issuer may be down for an hour, and a key that
+ * it withdrew is believed for no longer.
+ */
+export const JWKS_AGE_MS_MAX = 3_600_000
+
+/** Least time between two fetches: tokens with made-up key ids must not become requests to the issuer. */
+export const JWKS_FETCH_INTERVAL_MS = 5_000
+
+/** Time of one fetch: a request waits for the first. */
+export const JWKS_TIMEOUT_MS = 3_000
+
+/** Size of a key set or discovery document, and keys that are taken from it: issuers publish a handful. */
+export const JWKS_BYTES_MAX = 262_144
+export const JWKS_KEYS_MAX = 64
+
+/** Difference between the clocks of an issuer and of this machine that is forgiven, in seconds. */
+export const JWKS_CLOCK_SKEW_S = 30
+
+/** Values of User-Agent whose verdict `bot-detection` remembers, as in Kong. */
+export const USER_AGENTS_MAX = 10_000

@@ -45,10 +45,12 @@ export class GatewayResponse extends ServerResponse {
     const merged = mergedHeaders(upstream, exchange)
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     for (let index = 0; index < merged.length; index += 2) {
-      this.setHeader(String(merged[index]), merged[index + 1] as OutgoingHttpHeader)
+      this.appendHeader(String(merged[index]), textOf(merged[index + 1] as OutgoingHttpHeader))
     }
   }
 }
+
+const textOf = (value: OutgoingHttpHeader) => (typeof value === 'number' ? String(value) : value)
 
 /**
  * Names and values in turn: what the upstream gave, then the gateway's, which replace those of the same name. `Via` is

@@ -12,16 +12,8 @@ import {
 } from '../core/index.ts'
 import type { ServiceEntity } from './config/entities.ts'
 import type { Exchange, RouteTarget } from './exchange.ts'
+import { removeIdentity } from './identity-headers.ts'
 import { upstreamPath } from './path.ts'
-
-/** Headers by which the gateway says who calls: nobody else may. */
-const IDENTITY_HEADERS = [
-  'x-consumer-id',
-  'x-consumer-custom-id',
-  'x-consumer-username',
-  'x-credential-identifier',
-  'x-anonymous-consumer',
-] as const
 
 /**
  * Headers that are about one connection. `transfer-encoding` stays: it says that there is a body. Source: RFC 9110,
@@ -34,7 +26,7 @@ const CONNECTION_HEADERS = ['connection', 'keep-alive', 'proxy', 'proxy-connecti
  * client could have the gateway's own headers removed by naming them in Connection.
  */
 export function cleanHeaders(headers: IncomingHttpHeaders): void {
-  for (const name of IDENTITY_HEADERS) if (headers[name] !== undefined) delete headers[name]
+  removeIdentity(headers)
   removeConnectionHeaders(headers)
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { foreignKeyUnresolved, methodNotAllowed, notFound } from '../config/api-error.ts'
 import { type Catalog, type Child, fieldsOf, nestedSegmentOf, segmentOf } from '../config/catalog.ts'
 import type { ConfigStore, Entity, EntityLookup } from '../config/entities.ts'
+import { cacheKeyLookup } from '../config/entity-rows.ts'
 import { prepareInsert, prepareUpdate, present } from '../config/prepare.ts'
 import type { EntitySchema, Field } from '../config/schema.ts'
 import { isRecord, isUuid } from '../config/values.ts'
@@ -154,7 +155,7 @@ class EntityResources {
     const { child } = parent
     const owner = async () => ({ [child.field]: { id: (await this.#find(parent.schema, parent.key)).id } })
     const find = async (owned: Values) => {
-      const entity = await this.#lookUp(child.schema, key)
+      const entity = await this.#lookUpOwned(child.schema, key, owned)
       if (entity !== undefined && !isOwned(entity, owned)) throw notFound()
       return entity
     }
@@ -253,6 +254,13 @@ class EntityResources {
   async #lookUp(schema: EntitySchema, key: string): Promise<Entity | undefined> {
     if (isUuid(key)) return this.#get(schema, { field: 'id', value: key })
     return schema.endpoint_key === undefined ? undefined : this.#get(schema, { field: schema.endpoint_key, value: key })
+  }
+
+  /** Some children are named only among those of their parent: `/consumers/bob/acls/staff`. */
+  async #lookUpOwned(schema: EntitySchema, key: string, owned: Values): Promise<Entity | undefined> {
+    const { endpoint_key = '', cache_key = [] } = schema
+    if (isUuid(key) || !cache_key.includes(endpoint_key)) return this.#lookUp(schema, key)
+    return this.#get(schema, cacheKeyLookup(cache_key, { ...owned, [endpoint_key]: key }))
   }
 
   /** NUL is in no stored text, and PostgreSQL refuses to be asked for it. */

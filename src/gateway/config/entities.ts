@@ -1,4 +1,5 @@
 import type { Lifecycle } from '../../core/index.ts'
+import type { JwtAlgorithm } from './jwt-algorithms.ts'
 
 /**
  * The gateway's configuration as Kong's Admin API shows it: snake_case, every field present, `null` where unset.
@@ -70,6 +71,26 @@ export type KeyAuthCredentialEntity = Omit<Common, 'updated_at'> & {
   readonly consumer: Reference
 }
 
+/** A key under which the tokens of a consumer are signed. */
+export type JwtSecretEntity = Omit<Common, 'updated_at'> & {
+  readonly key: string
+  readonly secret: string
+  /** PEM, of any kind of key in spite of its name. */
+  readonly rsa_public_key: string | null
+  readonly algorithm: JwtAlgorithm
+  readonly consumer: Reference
+}
+
+export type BasicAuthCredentialEntity = Omit<Common, 'updated_at'> & {
+  readonly username: string
+  /** As `password.ts` stores it, never as it was sent. */
+  readonly password: string
+  readonly consumer: Reference
+}
+
+/** That a consumer belongs to a group. */
+export type AclEntity = Omit<Common, 'updated_at'> & { readonly group: string; readonly consumer: Reference }
+
 /** A plugin's configuration and scope: global when service, route and consumer are all null. */
 export type PluginEntity = Common & {
   readonly name: string
@@ -90,6 +111,9 @@ export type GatewayConfig = {
   readonly routes: readonly RouteEntity[]
   readonly consumers: readonly ConsumerEntity[]
   readonly keyAuthCredentials: readonly KeyAuthCredentialEntity[]
+  readonly jwtSecrets: readonly JwtSecretEntity[]
+  readonly basicAuthCredentials: readonly BasicAuthCredentialEntity[]
+  readonly acls: readonly AclEntity[]
   readonly plugins: readonly PluginEntity[]
 }
 

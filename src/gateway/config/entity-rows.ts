@@ -210,6 +210,15 @@ function uniqueValues(schema: EntitySchema, entity: Entity): UniqueValue[] {
   })
   if (schema.cache_key === undefined) return values
   const shown = Object.fromEntries(schema.cache_key.map((field) => [field, entity[field] ?? null]))
-  const key = schema.cache_key.map((field) => (isRecord(shown[field]) ? shown[field].id : shown[field]))
-  return [...values, { field: CACHE_KEY, value: indexed(JSON.stringify(key)), shown }]
+  const { field, value } = cacheKeyLookup(schema.cache_key, entity)
+  return [...values, { field, value: indexed(value), shown }]
+}
+
+/** How to find the entity of which these fields together are the key: `{ consumer: { id: '…' }, group: 'staff' }`. */
+export function cacheKeyLookup(cacheKey: readonly string[], entity: Entity): EntityLookup {
+  const key = cacheKey.map((name) => {
+    const value = entity[name] ?? null
+    return isRecord(value) ? value.id : value
+  })
+  return { field: CACHE_KEY, value: JSON.stringify(key) }
 }

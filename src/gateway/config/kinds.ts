@@ -1,3 +1,4 @@
+import { credentialKinds } from './credential-kinds.ts'
 import {
   headerValue,
   host,
@@ -165,7 +166,14 @@ const plugins: EntitySchema = {
 }
 
 /** Parents before children: the order in which they can be created. */
-export const kinds: readonly EntitySchema[] = [services, routes, consumers, keyAuthCredentials, plugins]
+export const kinds: readonly EntitySchema[] = [
+  services,
+  routes,
+  consumers,
+  keyAuthCredentials,
+  ...credentialKinds,
+  plugins,
+]
 
 function onlyForStreams(field: string): Field {
   const refuse = () => `cannot set '${field}' when 'protocols' is 'http' or 'https'`

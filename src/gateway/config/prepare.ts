@@ -25,7 +25,7 @@ export function prepareInsert(catalog: Catalog, schema: EntitySchema, input: Val
   const entity = complete(rules.fields, expanded, nowSeconds())
   const errors = errorsOf(rules, entity)
   if (errors !== undefined) throw schemaViolation(errors)
-  return entity
+  return asStored(rules.fields, entity)
 }
 
 /** The current entity with the fields that `input` names changed: records merge, lists are replaced, null resets. */
@@ -44,12 +44,20 @@ export function prepareUpdate(
   const entity = complete(rules.fields, { ...stamped, id: current.id }, nowSeconds())
   const errors = errorsOf(rules, entity, true)
   if (errors !== undefined) throw schemaViolation(errors)
-  return entity
+  return asStored(rules.fields, entity)
 }
 
 /** As clients see it: old names of fields echo the new ones. */
 export function present(catalog: Catalog, schema: EntitySchema, entity: Entity): Entity {
   return echo({ ...schema, fields: catalog.rulesOf(schema, entity).fields }, entity)
+}
+
+function asStored(fields: readonly NamedField[], entity: Record<string, unknown>): Entity {
+  for (const [name, { stored }] of fieldsOf(fields)) {
+    const value = entity[name]
+    if (stored !== undefined && typeof value === 'string') entity[name] = stored(value)
+  }
+  return entity
 }
 
 function assertSubschema(catalog: Catalog, schema: EntitySchema, input: Values): void {

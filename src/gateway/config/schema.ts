@@ -59,6 +59,11 @@ export type Field = {
   readonly encrypted?: boolean
   /** A message for people when the value is refused, undefined when it is fine. Never called with null. */
   readonly custom_validator?: (value: never) => string | undefined
+  /**
+   * What is stored in place of a valid value, such as a password's hash. Leaves what it made as it is, so that an
+   * entity can be written as it was read.
+   */
+  readonly stored?: (value: string) => string
   /** A plugin's `config` in the entity itself: each plugin's schema says what is in it. */
   readonly abstract?: boolean
 }

@@ -10,6 +10,9 @@ export class ConfigImage {
     routes: [],
     consumers: [],
     keyAuthCredentials: [],
+    jwtSecrets: [],
+    basicAuthCredentials: [],
+    acls: [],
     plugins: [],
   }
 
@@ -37,6 +40,9 @@ export class ConfigImage {
       routes: list('routes', before.routes),
       consumers: list('consumers', before.consumers),
       keyAuthCredentials: list('keyauth_credentials', before.keyAuthCredentials),
+      jwtSecrets: list('jwt_secrets', before.jwtSecrets),
+      basicAuthCredentials: list('basicauth_credentials', before.basicAuthCredentials),
+      acls: list('acls', before.acls),
       plugins: list('plugins', before.plugins),
     })
   }

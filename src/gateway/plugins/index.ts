@@ -1,10 +1,31 @@
+import { acl } from './acl.ts'
+import { basicAuth } from './basic-auth.ts'
+import { botDetection } from './bot-detection.ts'
 import { correlationId } from './correlation-id.ts'
+import { cors } from './cors.ts'
+import { ipRestriction } from './ip-restriction.ts'
+import { jwt } from './jwt.ts'
 import { keyAuth } from './key-auth.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import { rateLimiting } from './rate-limiting.ts'
+import { requestSizeLimiting } from './request-size-limiting.ts'
+import { requestTermination } from './request-termination.ts'
 
 export type { PluginDefinition, PluginInstance } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
-export const plugins: readonly PluginDefinition[] = [correlationId, keyAuth, rateLimiting, prometheus]
+export const plugins: readonly PluginDefinition[] = [
+  correlationId,
+  botDetection,
+  cors,
+  jwt,
+  keyAuth,
+  basicAuth,
+  ipRestriction,
+  requestSizeLimiting,
+  acl,
+  rateLimiting,
+  prometheus,
+  requestTermination,
+]

@@ -2,7 +2,8 @@ import { headerName as headerNameField } from '../config/field-types.ts'
 import { httpProtocols, noConsumer, type PluginSchema } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import { queryValues, withoutQueryName } from '../query.ts'
-import type { PluginDefinition, PluginScope } from './plugin.ts'
+import { anonymousField, authenticationPhase, flag, realmField, type Verdict } from './authentication.ts'
+import type { PluginDefinition } from './plugin.ts'
 
 /** Lets in who shows a key, in a header or in the query. Source: Kong 3.9, `kong/plugins/key-auth`. */
 type Config = {
@@ -14,13 +15,6 @@ type Config = {
   readonly run_on_preflight: boolean
   readonly realm: string | null
 }
-
-const flag = (initial: boolean, description: string) => ({
-  type: 'boolean' as const,
-  required: true,
-  default: initial,
-  description,
-})
 
 const schema: PluginSchema = {
   name: 'key-auth',
@@ -42,7 +36,7 @@ const schema: PluginSchema = {
             },
           },
           { hide_credentials: flag(false, 'Whether to take the key away before the request goes to the upstream.') },
-          { anonymous: { type: 'string', description: 'Id or username of the consumer for requests without a key.' } },
+          { anonymous: anonymousField },
           { key_in_header: flag(true, 'Whether to look in the headers.') },
           { key_in_query: flag(true, 'Whether to look in the query string.') },
           {
@@ -53,7 +47,7 @@ const schema: PluginSchema = {
             },
           },
           { run_on_preflight: flag(true, 'Whether OPTIONS requests need a key too.') },
-          { realm: { type: 'string', description: 'The realm that WWW-Authenticate names.' } },
+          { realm: realmField() },
         ],
       },
     },
@@ -69,26 +63,30 @@ export const keyAuth: PluginDefinition = {
     const config = raw as Config
     const names = config.key_names.map((name) => ({ query: name, header: name.toLowerCase() }))
     const challenge = ['WWW-Authenticate', config.realm ? `Key realm="${config.realm}"` : 'Key']
-    const refuse = (exchange: Exchange, message: string): undefined => {
-      if (config.anonymous === null) exchange.exit(401, message, challenge)
-      else admitAnonymous(exchange, config.anonymous, scope)
-      return undefined
+    const refusing = (message: string): Verdict => {
+      return (exchange) => exchange.exit(401, message, challenge)
     }
+    const noKey = refusing('No API key found in request')
+    const unknown = refusing('Unauthorized')
+    const duplicate = refusing('Duplicate API key found')
     return {
-      access(exchange) {
-        if (!config.run_on_preflight && exchange.request.method === 'OPTIONS') return undefined
-        // Configured for any of several ways to authenticate, and another one has succeeded.
-        if (config.anonymous !== null && exchange.credential !== undefined) return undefined
-        const found = findKey(exchange, config, names)
-        if (found === undefined) return refuse(exchange, 'No API key found in request')
-        if (found === DUPLICATE) return refuse(exchange, 'Duplicate API key found')
-        const identities = scope.identities()
-        const credential = identities.keyAuth(found)
-        const consumer = credential && identities.consumer(credential.consumer.id)
-        if (consumer === undefined) return refuse(exchange, 'Unauthorized')
-        exchange.authenticate(consumer, credential)
-        return undefined
-      },
+      access: authenticationPhase({
+        plugin: 'key-auth',
+        scope,
+        anonymous: config.anonymous,
+        runOnPreflight: config.run_on_preflight,
+        authenticate(exchange) {
+          const found = findKey(exchange, config, names)
+          if (found === undefined) return noKey
+          if (found === DUPLICATE) return duplicate
+          const identities = scope.identities()
+          const credential = identities.keyAuth(found)
+          const consumer = credential && identities.consumer(credential.consumer.id)
+          if (consumer === undefined) return unknown
+          exchange.authenticate(consumer, credential)
+          return undefined
+        },
+      }),
     }
   },
 }
@@ -127,10 +125,4 @@ function queryKey(exchange: Exchange, config: Config, name: KeyName): string | t
 function hide(exchange: Exchange, name: KeyName): void {
   delete exchange.headers[name.header]
   exchange.query = withoutQueryName(exchange.query, name.query)
-}
-
-function admitAnonymous(exchange: Exchange, anonymous: string, scope: PluginScope): void {
-  const consumer = scope.identities().consumerNamed(anonymous)
-  if (consumer === undefined) throw new Error(`key-auth: the anonymous consumer "${anonymous}" does not exist`)
-  exchange.authenticate(consumer, undefined)
 }
