@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { BalancedDestination } from './balancer/destination.ts'
 import { clientIpOf, type Peer } from './client-address.ts'
 import type { ConsumerEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
 import type { PathPlan } from './path.ts'
 import type { PluginChain, PluginChains } from './pipeline.ts'
-import type { RemoteDestination } from './proxy.ts'
+import type { RemoteDestination } from './remote-destination.ts'
 import { newRequestId } from './request-id.ts'
 import type { GatewayResponse } from './response.ts'
 import type { LocalUpstream } from './upstream.ts'
@@ -33,7 +34,7 @@ export type RouteTarget = {
   readonly route: RouteEntity
   /** Undefined when the route has none. */
   readonly service: ServiceEntity | undefined
-  readonly destination: LocalUpstream | RemoteDestination | undefined
+  readonly destination: LocalUpstream | RemoteDestination | BalancedDestination | undefined
   /** The Host header for the upstream. */
   readonly host: string
   readonly path: PathPlan
@@ -107,6 +108,11 @@ export class Exchange {
   /** Adds a header to the response, in place of the upstream's of the same name. */
   setReplyHeader(name: HeaderName, value: string): void {
     this.reply.names.push(name.key)
+    this.reply.headers.push(name.wire, value)
+  }
+
+  /** Adds a header to the response, beside the upstream's of the same name. */
+  addReplyHeader(name: HeaderName, value: string): void {
     this.reply.headers.push(name.wire, value)
   }
 

@@ -21,6 +21,8 @@ const LISTS = {
   consumers: 'consumers',
   plugins: 'plugins',
   keyauth_credentials: 'keyAuthCredentials',
+  upstreams: 'upstreams',
+  targets: 'targets',
 } as const
 
 type Kind = keyof typeof LISTS
@@ -35,6 +37,8 @@ export class ConfigFixture implements ConfigSource {
     consumers: [],
     keyAuthCredentials: [],
     plugins: [],
+    upstreams: [],
+    targets: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
 

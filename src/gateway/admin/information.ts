@@ -176,7 +176,7 @@ function endpointList({ catalog, info }: InformationOptions): readonly string[] 
       const nested = `${item}/${nestedSegmentOf(child.schema)}`
       return [nested, `${nested}/{${child.schema.name}}`]
     })
-    return [`/${segmentOf(schema)}`, item, ...parents, ...children]
+    return schema.nested_only ? [] : [`/${segmentOf(schema)}`, item, ...parents, ...children]
   })
   const page = info.metrics === undefined ? [] : ['/metrics']
   return [...FIXED, ...SCHEMAS, ...page, ...derived].sort()

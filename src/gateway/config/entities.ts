@@ -1,4 +1,5 @@
 import type { Lifecycle } from '../../core/index.ts'
+import type { TargetEntity, UpstreamEntity } from './upstream-entities.ts'
 
 /**
  * The gateway's configuration as Kong's Admin API shows it: snake_case, every field present, `null` where unset.
@@ -91,6 +92,8 @@ export type GatewayConfig = {
   readonly consumers: readonly ConsumerEntity[]
   readonly keyAuthCredentials: readonly KeyAuthCredentialEntity[]
   readonly plugins: readonly PluginEntity[]
+  readonly upstreams: readonly UpstreamEntity[]
+  readonly targets: readonly TargetEntity[]
 }
 
 /** What the data plane needs of the store: the current state, and a call with every new one. */

@@ -11,6 +11,8 @@ export class ConfigImage {
     consumers: [],
     keyAuthCredentials: [],
     plugins: [],
+    upstreams: [],
+    targets: [],
   }
 
   get config(): GatewayConfig {
@@ -38,6 +40,8 @@ export class ConfigImage {
       consumers: list('consumers', before.consumers),
       keyAuthCredentials: list('keyauth_credentials', before.keyAuthCredentials),
       plugins: list('plugins', before.plugins),
+      upstreams: list('upstreams', before.upstreams),
+      targets: list('targets', before.targets),
     })
   }
 
