@@ -19,26 +19,7 @@ export class RemoteProxy {
 
   /** The same, to an address of the destination's choice, which may be in this process. */
   forwardBalanced(exchange: Exchange, destination: BalancedDestination, timeoutMs: number): undefined | Promise<void> {
-    const selection = new Selection(destination, exchange)
-    const address = selection.next()
-    if (address === undefined) {
-      const resolving = destination.balancer.whenResolved()
-      if (resolving === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
-      const startedAtMs = performance.now()
-      return resolving.then(() => {
-        const leftMs = timeoutMs - (performance.now() - startedAtMs)
-        return exchange.closed ? undefined : this.forwardBalanced(exchange, destination, leftMs)
-      })
-    }
-    const { local } = address.place
-    if (local !== undefined) {
-      dispatchLocal(exchange, local, { timeoutMs, selection })
-      return undefined
-    }
-    const pool = this.#poolOf(destination.at(address))
-    const poolOf = (remote: RemoteDestination) => this.#poolOf(remote)
-    new UpstreamAttempts(exchange, { pool, destination: destination.at(address), timeoutMs, selection, poolOf }).start()
-    return undefined
+    return this.#forwardTo(new Selection(destination, exchange), exchange, timeoutMs)
   }
 
   /** Closes the pools of destinations that the configuration no longer has, once their requests are done. */
@@ -57,6 +38,30 @@ export class RemoteProxy {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #forwardTo(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
+    const address = selection.next()
+    if (address === undefined) return this.#forwardLater(selection, exchange, timeoutMs)
+    if (address.place.local !== undefined) {
+      dispatchLocal(exchange, address.place.local, { timeoutMs, selection })
+      return undefined
+    }
+    const destination = selection.destination.at(address)
+    const poolOf = (remote: RemoteDestination) => this.#poolOf(remote)
+    new UpstreamAttempts(exchange, { pool: poolOf(destination), destination, timeoutMs, selection, poolOf }).start()
+    return undefined
+  }
+
+  /** Waits for names that are being resolved for the first time; without any there is nothing to wait for. */
+  #forwardLater(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
+    const resolving = selection.destination.balancer.whenResolved()
+    if (resolving === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
+    const startedAtMs = performance.now()
+    return resolving.then(() => {
+      const leftMs = timeoutMs - (performance.now() - startedAtMs)
+      return exchange.closed ? undefined : this.#forwardTo(selection, exchange, leftMs)
+    })
   }
 
   #poolOf(destination: RemoteDestination): Pool {

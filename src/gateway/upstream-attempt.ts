@@ -257,6 +257,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
 
   #abort(): void {
     clearTimeout(this.#timer)
+    this.#options.selection?.ended()
     this.#controller?.abort(new Error('the client no longer waits'))
     if (this.#body instanceof Readable) this.#body.destroy()
   }

@@ -163,6 +163,10 @@ const FIXED = [
   '/plugins/schema/{name}',
   '/status',
   '/status/ready',
+  '/upstreams/{upstreams}/health',
+  '/upstreams/{upstreams}/targets/all',
+  '/upstreams/{upstreams}/targets/{targets}/healthy',
+  '/upstreams/{upstreams}/targets/{targets}/unhealthy',
 ]
 const SCHEMAS = ['/schemas/{name}', '/schemas/{name}/validate', '/schemas/plugins/{name}', '/schemas/plugins/validate']
 

@@ -137,11 +137,12 @@ function shown({ addresses, host, nodeWeight, port, problem, weight }: TargetSta
     port,
     nodeWeight,
     weight,
-    addresses: addresses.map(({ breaker, ip, isHealthy, port, weight }) => ({
+    addresses: addresses.map(({ breaker, inFlight, ip, isHealthy, port, weight }) => ({
       ip,
       port,
       weight,
       health: healthWord(isHealthy),
+      requests_in_flight: inFlight,
       ...(breaker !== undefined && { circuit_breaker: breaker }),
     })),
     ...(problem !== undefined && { dns_error: problem }),

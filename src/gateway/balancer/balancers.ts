@@ -39,6 +39,8 @@ export type AddressState = {
   readonly port: number
   readonly weight: number
   readonly isHealthy: boolean
+  /** Requests under way there, from this gateway. */
+  readonly inFlight: number
   /** Undefined without a circuit breaker. */
   readonly breaker: BreakerState | undefined
 }
@@ -103,11 +105,12 @@ function stateOf(balancer: Balancer): UpstreamState {
       nodeWeight,
       problem,
       weight: weightOf(addresses),
-      addresses: addresses.map(({ place, weight, health, breaker }) => ({
+      addresses: addresses.map(({ place, weight, health, breaker, inFlight }) => ({
         ip: place.ip,
         port: place.port,
         weight,
         isHealthy: health.healthy,
+        inFlight,
         breaker: breaker?.state,
       })),
     })),

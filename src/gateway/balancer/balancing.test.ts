@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { request as httpRequest } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { Pool } from 'undici'
 import { until } from '../../testing/index.ts'
@@ -219,4 +220,48 @@ test('an upload that its target does not take in time is a 504', async (context)
   const { port } = await balance(context, [deaf.place], { service: { write_timeout: 50, retries: 0 } })
   const answer = await ask(port, '/', { method: 'POST', body: 'x'.repeat(20_000_000) })
   assert.equal(answer.status, 504)
+})
+
+test('whatever ends an attempt, its target is not taken for busy any longer', async (context) => {
+  const odd = await startTarget(context, (request, response) => {
+    request.resume()
+    if (request.url === '/reset') request.socket.destroy()
+    if (request.url === '/cut')
+      response.writeHead(200, { 'content-length': 10 }).write('half', () => request.socket.destroy())
+    if (request.url === '/busy') response.writeHead(503).end('x'.repeat(100_000))
+    if (request.url === '/fine') response.end('fine')
+  })
+  const { gateway, port, upstream } = await balance(context, [odd.place], {
+    upstream: { algorithm: 'least-connections', retry: {}, circuit_breaker: { failures: 60_000 } },
+    service: { read_timeout: 200, retries: 2 },
+  })
+  const inFlight = () => gateway.upstreams.of(upstream.id)?.targets[0]?.addresses[0]?.inFlight
+  for (const [path, status] of [
+    ['/reset', 502],
+    ['/busy', 503],
+    ['/silent', 504],
+    ['/fine', 200],
+  ] as const) {
+    assert.equal((await ask(port, path)).status, status, path)
+  }
+  await assert.rejects(ask(port, '/cut'))
+  const upload = httpRequest({ port, method: 'POST', path: '/fine', headers: { 'content-length': '10' }, agent: false })
+  upload.on('error', () => upload.destroy())
+  upload.write('half')
+  await until(() => inFlight() === 1)
+  upload.destroy()
+  await until(() => inFlight() === 0)
+})
+
+test('a cookie that a new client waits for is set once', async (context) => {
+  const a = await named(context, 'a')
+  const { promise, resolve: answer } = Promise.withResolvers<void>()
+  const { gateway, port } = await balance(context, [`orders.example:${a.port}`], {
+    upstream: { hash_on: 'cookie', hash_on_cookie: 'seat' },
+    gateway: { resolveName: () => promise.then(() => ({ ips: ['127.0.0.1'], ttlMs: 60_000 })) },
+  })
+  const asked = ask(port, '/')
+  await until(() => gateway.stats().requestsActive === 1)
+  answer()
+  assert.equal((await asked).headers['set-cookie']?.length, 1)
 })
