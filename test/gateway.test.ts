@@ -90,3 +90,35 @@ test('an unknown path and an unknown method get Kong’s answer', async () => {
 async function sameMinute(): Promise<void> {
   await until(() => Date.now() % 60_000 < 40_000, { what: 'a minute that has 20 seconds left' })
 }
+
+test('a service of the application is one target of an upstream, beside one that is down', async () => {
+  const admin = (method: string, path: string, body: unknown) =>
+    fetch(shop.admin + path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const breaker = { failures: 1, open_time: 3_600 }
+  assert.equal((await admin('POST', '/upstreams', { name: 'users.balanced', circuit_breaker: breaker })).status, 201)
+  for (const target of ['user-service:8080', '127.0.0.1:1']) {
+    assert.equal((await admin('POST', '/upstreams/users.balanced/targets', { target })).status, 201)
+  }
+  assert.equal((await admin('PATCH', '/services/user-service', { host: 'users.balanced' })).status, 200)
+  const anonymous = await clientOf(shop)
+  for (let index = 0; index < 4; index++) {
+    const user = { email: `balanced-${index}@example.com`, name: 'Balanced' }
+    assert.equal((await anonymous('POST', '/users', user)).status, 201)
+  }
+  const health = await fetch(`${shop.admin}/upstreams/users.balanced/health`)
+  const { data } = (await health.json()) as {
+    data: { target: string; health: string; data: { addresses: { circuit_breaker: string }[] } }[]
+  }
+  assert.deepEqual(
+    data.map((target) => [target.target, target.health, target.data.addresses[0]?.circuit_breaker]).sort(),
+    [
+      ['127.0.0.1:1', 'HEALTHCHECKS_OFF', 'open'],
+      ['user-service:8080', 'HEALTHCHECKS_OFF', 'closed'],
+    ],
+  )
+  assert.equal((await admin('PATCH', '/services/user-service', { host: 'user-service' })).status, 200)
+})

@@ -44,6 +44,19 @@ export type RequestMeasured = {
   readonly counts: { readonly status: boolean; readonly latency: boolean; readonly bandwidth: boolean }
 }
 
+export type TargetState = 'healthy' | 'unhealthy' | 'closed' | 'open' | 'half-open' | 'resolved' | 'unresolved'
+
+/** A target of an upstream is in or out: by its health, by its circuit breaker, or by the name it goes by. */
+export type TargetChanged = {
+  /** The upstream's name. */
+  readonly upstream: string
+  /** `host:port`, as configured. */
+  readonly target: string
+  /** `ip:port`; empty for what is about the name. */
+  readonly address: string
+  readonly state: TargetState
+}
+
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
 export type ConfigProblem = { readonly message: string }
 
@@ -56,5 +69,6 @@ export type RequestFailed = {
 
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
+export const targetChanged = facts<TargetChanged>('gateway.target-changed')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')

@@ -1,8 +1,10 @@
+import type { Balancers } from './balancer/balancers.ts'
+import { BalancedDestination } from './balancer/destination.ts'
 import type { GatewayConfig, RouteEntity, ServiceEntity } from './config/entities.ts'
 import type { RouteTarget } from './exchange.ts'
 import { type Identities, indexIdentities } from './identities.ts'
 import { compilePlugins, type PluginEnvironment, type PluginSet } from './pipeline.ts'
-import { type RemoteDestination, remoteDestination } from './proxy.ts'
+import { type RemoteDestination, remoteDestination } from './remote-destination.ts'
 import { compileRouter, type Router, type RouterEntry } from './router.ts'
 import { hostHeader, originOf, type Upstream } from './upstream.ts'
 
@@ -11,11 +13,14 @@ export type CompiledGateway = {
   readonly router: Router<RouteTarget>
   readonly identities: Identities
   readonly remotes: readonly RemoteDestination[]
+  readonly balanced: readonly BalancedDestination[]
   readonly problems: readonly string[]
 }
 
 export type CompileOptions = {
-  readonly resolve: (service: ServiceEntity) => Upstream | undefined
+  readonly resolve: (service: Pick<ServiceEntity, 'host'>) => Upstream | undefined
+  /** Of the same configuration. */
+  readonly balancers: Pick<Balancers, 'named'>
   readonly plugins: PluginEnvironment
 }
 
@@ -35,6 +40,7 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
     router,
     identities: indexIdentities(config),
     remotes: [...destinations.values()].filter((destination) => destination?.kind === 'remote'),
+    balanced: [...destinations.values()].filter((destination) => destination?.kind === 'balanced'),
     problems: [...plugins.problems, ...router.problems],
   }
 }
@@ -59,7 +65,10 @@ function targetOf({ route, service, destination, plugins }: TargetParts): RouteT
   }
 }
 
-function destinationOf(service: ServiceEntity, { resolve }: CompileOptions): RouteTarget['destination'] {
+/** An upstream of the name that a service has as its host comes before whatever else has that name. */
+function destinationOf(service: ServiceEntity, { balancers, resolve }: CompileOptions): RouteTarget['destination'] {
+  const balancer = balancers.named(service.host)
+  if (balancer !== undefined) return new BalancedDestination(service, balancer)
   const upstream = resolve(service)
   if (upstream?.kind === 'local') return upstream
   const origin = upstream?.origin ?? originOf(service)

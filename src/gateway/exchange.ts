@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { BalancedDestination } from './balancer/destination.ts'
 import { clientIpOf, type Peer } from './client-address.ts'
 import type { ConsumerEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
 import { headerText, removeIdentity } from './identity-headers.ts'
 import type { PathPlan } from './path.ts'
 import type { PluginChain, PluginChains } from './pipeline.ts'
-import type { RemoteDestination } from './proxy.ts'
+import type { RemoteDestination } from './remote-destination.ts'
 import { newRequestId } from './request-id.ts'
 import type { GatewayResponse } from './response.ts'
 import type { LocalUpstream } from './upstream.ts'
@@ -34,7 +35,7 @@ export type RouteTarget = {
   readonly route: RouteEntity
   /** Undefined when the route has none. */
   readonly service: ServiceEntity | undefined
-  readonly destination: LocalUpstream | RemoteDestination | undefined
+  readonly destination: LocalUpstream | RemoteDestination | BalancedDestination | undefined
   /** The Host header for the upstream. */
   readonly host: string
   readonly path: PathPlan

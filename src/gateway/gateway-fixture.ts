@@ -24,6 +24,8 @@ const LISTS = {
   jwt_secrets: 'jwtSecrets',
   basicauth_credentials: 'basicAuthCredentials',
   acls: 'acls',
+  upstreams: 'upstreams',
+  targets: 'targets',
 } as const
 
 type Kind = keyof typeof LISTS
@@ -41,6 +43,8 @@ export class ConfigFixture implements ConfigSource {
     basicAuthCredentials: [],
     acls: [],
     plugins: [],
+    upstreams: [],
+    targets: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
 

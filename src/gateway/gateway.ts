@@ -1,12 +1,15 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Clock, ConnectionDrain, type StopOptions, systemClock } from '../core/index.ts'
-import { configProblem, requestFailed, requestFinished } from './channels.ts'
+import { type Clock, ConnectionDrain, type Random, type StopOptions, systemClock, systemRandom } from '../core/index.ts'
+import { Balancers, type UpstreamHealth } from './balancer/balancers.ts'
+import { type ResolveName, resolveName } from './balancer/names.ts'
+import { configProblem, requestFinished } from './channels.ts'
 import { Peers } from './client-address.ts'
 import { answerMalformed } from './client-error.ts'
 import { type CompiledGateway, compileGateway } from './compile.ts'
 import type { ConfigSource, GatewayConfig, ServiceEntity } from './config/entities.ts'
 import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
+import { failExchange } from './failure.ts'
 import { outcomeOf, publishFinished } from './finished.ts'
 import {
   assertGatewayLimits,
@@ -18,10 +21,12 @@ import {
   REQUEST_TIMEOUT_MS,
 } from './limits.ts'
 import { Listeners } from './listeners.ts'
+import { dispatchLocal } from './local-dispatch.ts'
 import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
+import type { RemoteDestination } from './remote-destination.ts'
 import { GatewayResponse } from './response.ts'
 import { matchedChars } from './router.ts'
 import type { Upstream } from './upstream.ts'
@@ -31,10 +36,10 @@ export type GatewayOptions = {
   /** Where the configuration comes from. Followed from `listen` to `close`. */
   readonly config: ConfigSource
   /**
-   * Where a service runs; undefined leaves it to the service's own protocol, host and port. Asked once per
-   * configuration.
+   * Where a service, or a target with the host of one, runs; undefined leaves it to its own protocol, host and port.
+   * Asked once per configuration.
    */
-  readonly resolve: (service: ServiceEntity) => Upstream | undefined
+  readonly resolve: (service: Pick<ServiceEntity, 'host'>) => Upstream | undefined
   /** What the gateway calls itself, `3.9.1`. */
   readonly version: string
   readonly clock?: Clock
@@ -44,6 +49,9 @@ export type GatewayOptions = {
   readonly plugins?: readonly PluginDefinition[]
   /** Addresses and CIDR blocks of proxies in front, whose X-Forwarded-* and X-Real-IP are believed. Default none. */
   readonly trustedIps?: readonly string[]
+  /** Finds the addresses of targets. Default: the system's resolver, and DNS for how long they hold. */
+  readonly resolveName?: ResolveName
+  readonly random?: Random
 }
 
 export type GatewayStats = {
@@ -62,6 +70,8 @@ export type Gateway = {
   /** Refuses new connections, finishes what was accepted, cuts off what is left at the deadline. Idempotent. */
   close(options: StopOptions): Promise<void>
   stats(): GatewayStats
+  /** What this gateway knows of the targets of its upstreams. */
+  readonly upstreams: UpstreamHealth
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -75,6 +85,7 @@ class NodeGateway implements Gateway {
   readonly #peers: Peers
   readonly #sampleTrace: () => boolean
   readonly #proxy = new RemoteProxy()
+  readonly #balancers: Balancers
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
   readonly #pluginStates = new Map<string, object>()
@@ -97,7 +108,17 @@ class NodeGateway implements Gateway {
     this.#server = this.#createServer()
     this.#connections = new ConnectionDrain(this.#server)
     this.#listeners = new Listeners(this.#server)
+    this.#balancers = new Balancers({
+      resolve: options.resolve,
+      resolveName: options.resolveName ?? resolveName,
+      random: options.random ?? systemRandom,
+      changed: () => this.#proxy.retain(remotesOf(this.#compiled)),
+    })
     this.#compiled = this.#compile(NOTHING)
+  }
+
+  get upstreams(): UpstreamHealth {
+    return this.#balancers
   }
 
   async listen({ host = '0.0.0.0', port }: { readonly host?: string; readonly port: number }) {
@@ -116,7 +137,7 @@ class NodeGateway implements Gateway {
 
   reload(config: GatewayConfig): readonly string[] {
     this.#compiled = this.#compile(config)
-    this.#proxy.retain(this.#compiled.remotes)
+    this.#proxy.retain(remotesOf(this.#compiled))
     return this.#compiled.problems
   }
 
@@ -135,8 +156,10 @@ class NodeGateway implements Gateway {
   }
 
   #compile(config: GatewayConfig): CompiledGateway {
+    this.#balancers.update(config)
     const compiled = compileGateway(config, {
       resolve: this.#options.resolve,
+      balancers: this.#balancers,
       plugins: {
         definitions: this.#options.plugins ?? plugins,
         clock: this.#options.clock ?? systemClock,
@@ -179,9 +202,9 @@ class NodeGateway implements Gateway {
     response.on('close', () => this.#finish(exchange, bytesBefore))
     try {
       const pending = this.#route(exchange)
-      pending?.catch((error: unknown) => fail(exchange, error))
+      pending?.catch((error: unknown) => failExchange(exchange, error))
     } catch (error) {
-      fail(exchange, error)
+      failExchange(exchange, error)
     }
   }
 
@@ -199,20 +222,22 @@ class NodeGateway implements Gateway {
     return runAccess(exchange, this.#forward)
   }
 
-  readonly #forward = (exchange: Exchange): undefined => {
+  readonly #forward = (exchange: Exchange): undefined | Promise<void> => {
     const target = exchange.target
     if (target?.service === undefined) return exchange.exit(503, 'no Service found with those values')
     if (target.destination === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
     const timeoutMs = rewriteRequest(exchange, target as RouteTarget & { service: ServiceEntity }, this.#sampleTrace)
     if (timeoutMs <= 0) return exchange.exitForUpstream(504, 'The upstream server is timing out')
-    if (target.destination.kind === 'remote') {
-      this.#proxy.forward(exchange, target.destination, timeoutMs)
-    } else {
-      exchange.dispatchedAtMs = performance.now()
-      exchange.deadlineAtMs = exchange.dispatchedAtMs + timeoutMs
-      target.destination.dispatch(exchange.request, exchange.response)
+    switch (target.destination.kind) {
+      case 'local':
+        dispatchLocal(exchange, target.destination, { timeoutMs })
+        return undefined
+      case 'remote':
+        this.#proxy.forward(exchange, target.destination, timeoutMs)
+        return undefined
+      case 'balanced':
+        return this.#proxy.forwardBalanced(exchange, target.destination, timeoutMs)
     }
-    return undefined
   }
 
   #finish(exchange: Exchange, bytesBefore: number): void {
@@ -237,11 +262,16 @@ class NodeGateway implements Gateway {
     this.#identity.draining = true
     await this.#connections.end(this.#listeners.close(), options)
     clearInterval(this.#deadlines)
+    this.#balancers.stop()
     await this.#proxy.destroy()
   }
 }
 
 const NONE: readonly PluginInstance[] = []
+
+function remotesOf({ balanced, remotes }: CompiledGateway): readonly RemoteDestination[] {
+  return balanced.length === 0 ? remotes : [...remotes, ...balanced.flatMap((destination) => destination.remotes())]
+}
 
 /** In force until `listen`: the source need not be ready before. */
 const NOTHING: GatewayConfig = {
@@ -254,6 +284,8 @@ const NOTHING: GatewayConfig = {
   basicAuthCredentials: [],
   acls: [],
   plugins: [],
+  upstreams: [],
+  targets: [],
 }
 
 /** Splits the request's target; false when it is none that a gateway can serve. */
@@ -278,14 +310,4 @@ function demandHttps(exchange: Exchange, { route }: RouteTarget): undefined {
     return exchange.exit(status, 'Please use HTTPS protocol', ['Location', `https://${host}${exchange.request.url}`])
   }
   return exchange.exit(426, 'Please use HTTPS protocol', ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'])
-}
-
-function fail(exchange: Exchange, error: unknown): void {
-  requestFailed.publish({ requestId: exchange.requestId, traceparent: exchange.traceparent, error })
-  if (exchange.response.headersSent) {
-    if (!exchange.response.writableEnded) exchange.response.destroy()
-    return
-  }
-  exchange.exited = false
-  exchange.exit(500, 'An unexpected error occurred')
 }

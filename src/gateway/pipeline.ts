@@ -91,7 +91,7 @@ export function compilePlugins(config: GatewayConfig, environment: PluginEnviron
  */
 export function runAccess(
   exchange: Exchange,
-  next: (exchange: Exchange) => undefined,
+  next: (exchange: Exchange) => undefined | Promise<void>,
   from = 0,
 ): undefined | Promise<void> {
   for (let slot = from; slot < (exchange.chain?.slots.length ?? 0); slot++) {
@@ -101,8 +101,7 @@ export function runAccess(
     }
     if (exchange.exited) return undefined
   }
-  next(exchange)
-  return undefined
+  return next(exchange)
 }
 
 /**

@@ -1,35 +1,11 @@
-import { isIP } from 'node:net'
 import { Pool } from 'undici'
-import type { ServiceEntity } from './config/entities.ts'
+import type { BalancedDestination } from './balancer/destination.ts'
+import { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { RESPONSE_HEAD_BYTES_MAX, UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MS } from './limits.ts'
+import { dispatchLocal } from './local-dispatch.ts'
+import type { RemoteDestination } from './remote-destination.ts'
 import { UpstreamAttempts } from './upstream-attempt.ts'
-
-/** A service reached over the network, and how. */
-export type RemoteDestination = {
-  readonly kind: 'remote'
-  readonly origin: string
-  readonly connectTimeoutMs: number
-  readonly readTimeoutMs: number
-  /** Further attempts after the first. */
-  readonly retries: number
-  /** Of HTTPS: the name that the certificate must have, and whether it is checked. */
-  readonly serverName: string | undefined
-  readonly verify: boolean
-}
-
-export function remoteDestination(service: ServiceEntity, origin: string): RemoteDestination {
-  return {
-    kind: 'remote',
-    origin,
-    connectTimeoutMs: service.connect_timeout,
-    readTimeoutMs: service.read_timeout,
-    retries: service.retries,
-    serverName: isIP(service.host) === 0 ? service.host : undefined,
-    // Unlike Kong, whose default is not to check: who wants that says so.
-    verify: service.tls_verify ?? true,
-  }
-}
 
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
@@ -39,6 +15,11 @@ export class RemoteProxy {
   forward(exchange: Exchange, destination: RemoteDestination, timeoutMs: number): void {
     const pool = this.#poolOf(destination)
     new UpstreamAttempts(exchange, { pool, destination, timeoutMs }).start()
+  }
+
+  /** The same, to an address of the destination's choice, which may be in this process. */
+  forwardBalanced(exchange: Exchange, destination: BalancedDestination, timeoutMs: number): undefined | Promise<void> {
+    return this.#forwardTo(new Selection(destination, exchange), exchange, timeoutMs)
   }
 
   /** Closes the pools of destinations that the configuration no longer has, once their requests are done. */
@@ -57,6 +38,30 @@ export class RemoteProxy {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #forwardTo(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
+    const address = selection.next()
+    if (address === undefined) return this.#forwardLater(selection, exchange, timeoutMs)
+    if (address.place.local !== undefined) {
+      dispatchLocal(exchange, address.place.local, { timeoutMs, selection })
+      return undefined
+    }
+    const destination = selection.destination.at(address)
+    const poolOf = (remote: RemoteDestination) => this.#poolOf(remote)
+    new UpstreamAttempts(exchange, { pool: poolOf(destination), destination, timeoutMs, selection, poolOf }).start()
+    return undefined
+  }
+
+  /** Waits for names that are being resolved for the first time; without any there is nothing to wait for. */
+  #forwardLater(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
+    const resolving = selection.destination.balancer.whenResolved()
+    if (resolving === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
+    const startedAtMs = performance.now()
+    return resolving.then(() => {
+      const leftMs = timeoutMs - (performance.now() - startedAtMs)
+      return exchange.closed ? undefined : this.#forwardTo(selection, exchange, leftMs)
+    })
   }
 
   #poolOf(destination: RemoteDestination): Pool {

@@ -7,14 +7,15 @@ export type RequestBody = null | Buffer | Readable
 
 /**
  * Reads the body of a request for an upstream. Small ones of known length are handed over whole, when they have
- * arrived; `ready` is not called if the client leaves before.
+ * arrived; `ready` is not called if the client leaves before. An upstream that takes none of a stream for
+ * `writeTimeoutMs` has timed out; what is handed over whole is bounded by the wait for the answer.
  */
-export function readBody(request: IncomingMessage, ready: (body: RequestBody) => void): void {
+export function readBody(request: IncomingMessage, writeTimeoutMs: number, ready: (body: RequestBody) => void): void {
   const length = request.headers['content-length']
   const hasBody = (length !== undefined && length !== '0') || request.headers['transfer-encoding'] !== undefined
   if (!hasBody) ready(null)
   else if (Number(length) <= BUFFERED_BODY_BYTES_MAX) collect(request, ready)
-  else ready(new BodyStream(request))
+  else ready(new BodyStream(request, writeTimeoutMs))
 }
 
 function collect(request: IncomingMessage, ready: (body: Buffer) => void): void {
@@ -35,12 +36,15 @@ function collect(request: IncomingMessage, ready: (body: Buffer) => void): void 
  */
 class BodyStream extends Readable {
   readonly #request: IncomingMessage
+  readonly #writeTimeoutMs: number
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(request: IncomingMessage) {
+  constructor(request: IncomingMessage, writeTimeoutMs: number) {
     super()
     this.#request = request
+    this.#writeTimeoutMs = writeTimeoutMs
     request.on('data', (chunk: Buffer) => {
-      if (!this.destroyed && !this.push(chunk)) request.pause()
+      if (!this.destroyed && !this.push(chunk)) this.#wait()
     })
     request.on('end', () => this.push(null))
     request.on('close', () => {
@@ -50,12 +54,25 @@ class BodyStream extends Readable {
   }
 
   override _read(): void {
+    clearTimeout(this.#timer)
     this.#request.resume()
+  }
+
+  /** The upstream has more than it takes at the moment. */
+  #wait(): void {
+    this.#request.pause()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.destroy(writeTimedOut()), this.#writeTimeoutMs)
   }
 
   /** What is left of the request flows into nothing, so that the connection can carry the next one. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
     this.#request.resume()
     done(error)
   }
+}
+
+function writeTimedOut(): Error {
+  return Object.assign(new Error('the upstream takes no more of the body'), { code: 'ETIMEDOUT' })
 }

@@ -1,16 +1,25 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher, Pool } from 'undici'
+import { DISCARDED_BYTES_MAX } from './balancer/limits.ts'
+import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
+import { failExchange } from './failure.ts'
 import { PRECISE_TIMEOUT_MS_MAX, SMALL_RESPONSE_BYTES_MAX } from './limits.ts'
-import type { RemoteDestination } from './proxy.ts'
+import { dispatchLocal } from './local-dispatch.ts'
+import type { RemoteDestination } from './remote-destination.ts'
 import { type RequestBody, readBody } from './request-body.ts'
+import type { LocalUpstream } from './upstream.ts'
 
 export type AttemptOptions = {
   readonly pool: Pool
   readonly destination: RemoteDestination
   /** What is left for the answer to begin. */
   readonly timeoutMs: number
+  /** Where else the request may go; undefined when its service has one place. */
+  readonly selection?: Selection
+  /** Connections to such a place. */
+  readonly poolOf?: (destination: RemoteDestination) => Pool
 }
 
 /**
@@ -26,17 +35,21 @@ const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connectio
  *
  * An attempt goes: waiting for a connection → sent → answering → done, and may fail at each step. Waiting: nothing has
  * been sent, the next attempt may begin. Sent: only what has no body and is idempotent may. Answering: the client has
- * the head already, all that is left is to cut its connection, so that it cannot take a part for the whole.
+ * the head already, all that is left is to cut its connection, so that it cannot take a part for the whole. Where the
+ * service has several places, each attempt may go to another, and an answer may be discarded for the sake of the next.
  */
 export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #options: AttemptOptions
   readonly #deadlineAtMs: number
+  #pool: Pool
   #body: RequestBody = null
   #controller: Dispatcher.DispatchController | undefined
   #attemptsLeft: number
   #sent = false
   #flowing = false
+  /** Bytes of an answer that is to be asked for again; -1 while there is none. */
+  #discardedBytes = -1
   /** Length of a response body that is expected whole, in one piece, and that piece. */
   #smallBytes = -1
   #small: Buffer | undefined
@@ -45,13 +58,14 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   constructor(exchange: Exchange, options: AttemptOptions) {
     this.#exchange = exchange
     this.#options = options
+    this.#pool = options.pool
     this.#attemptsLeft = options.destination.retries
     this.#deadlineAtMs = performance.now() + options.timeoutMs
   }
 
   start(): void {
     this.#exchange.onAbort = () => this.#abort()
-    readBody(this.#exchange.request, (body) => {
+    readBody(this.#exchange.request, this.#options.destination.writeTimeoutMs, (body) => {
       this.#body = body
       this.#dispatch()
     })
@@ -83,6 +97,11 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
       controller.abort(new Error('the client no longer waits'))
       return
     }
+    this.#options.selection?.answered(status)
+    if (this.#isAskedAgain(status)) {
+      this.#discardedBytes = 0
+      return
+    }
     const { response } = this.#exchange
     if (statusMessage) response.statusMessage = statusMessage
     response.writeHead(status, endToEndHeaders(headers))
@@ -93,6 +112,10 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#discardedBytes >= 0) {
+      this.#discard(controller, chunk)
+      return
+    }
     const { response } = this.#exchange
     if (!this.#flowing && chunk.length === this.#smallBytes) {
       this.#small = chunk
@@ -105,7 +128,12 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    if (this.#discardedBytes >= 0) {
+      this.#askAgain()
+      return
+    }
     const { response } = this.#exchange
+    this.#options.selection?.ended()
     this.#flowing = true
     for (const name in trailers) response.addTrailers({ [name]: String(trailers[name]) })
     // As Latin-1 text, which is any bytes, head and body go to the system as one text: the cheapest write there is.
@@ -115,16 +143,62 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     clearTimeout(this.#timer)
-    if (this.#isOver()) return
-    if (this.#exchange.response.headersSent) {
-      this.#exchange.response.destroy()
-    } else if (this.#mayRetry(error)) {
-      this.#attemptsLeft -= 1
-      this.#dispatch()
-    } else {
-      const { status, message } = answerTo(error)
-      this.#exchange.exitForUpstream(status, message)
+    const { selection } = this.#options
+    if (this.#discardedBytes >= 0) {
+      this.#askAgain()
+      return
     }
+    if (!this.#isOver()) selection?.failed(TIMEOUTS.has(codeOf(error)) ? 'timeout' : 'tcp-failure')
+    selection?.ended()
+    if (this.#isOver()) return
+    if (this.#exchange.response.headersSent) this.#exchange.response.destroy()
+    else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
+  }
+
+  #discard(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#discardedBytes += chunk.length
+    if (this.#discardedBytes > DISCARDED_BYTES_MAX) controller.abort(new Error('too long to be read for nothing'))
+  }
+
+  #askAgain(): void {
+    this.#discardedBytes = -1
+    this.#options.selection?.ended()
+    if (this.#isOver() || this.#retry()) return
+    this.#exchange.exit(503, 'failure to get a peer from the ring-balancer')
+  }
+
+  #giveUp(error: Error): void {
+    const { status, message } = answerTo(error)
+    this.#exchange.exitForUpstream(status, message)
+  }
+
+  /** Begins the next attempt; false when there is no place for it. */
+  #retry(): boolean {
+    this.#attemptsLeft -= 1
+    const { selection, poolOf } = this.#options
+    if (selection !== undefined && poolOf !== undefined) {
+      const address = selection.next()
+      if (address === undefined) return false
+      if (address.place.local !== undefined) return this.#retryHere(address.place.local, selection)
+      this.#pool = poolOf(selection.destination.at(address))
+    }
+    this.#dispatch()
+    return true
+  }
+
+  /** In this process, which must get the body although it has been read. */
+  #retryHere(local: LocalUpstream, selection: Selection): boolean {
+    if (this.#body instanceof Readable) {
+      selection.ended()
+      return false
+    }
+    const timeoutMs = this.#deadlineAtMs - performance.now()
+    try {
+      dispatchLocal(this.#exchange, local, { timeoutMs, selection, body: this.#body })
+    } catch (error) {
+      failExchange(this.#exchange, error)
+    }
+    return true
   }
 
   #flushHead(): void {
@@ -143,7 +217,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     this.#exchange.dispatchedAtMs ??= performance.now()
     if (leftMs < PRECISE_TIMEOUT_MS_MAX) this.#timer = setTimeout(() => this.#timeOut(), leftMs)
     this.#sent = false
-    this.#options.pool.dispatch(
+    this.#pool.dispatch(
       {
         path: request.url ?? '/',
         method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
@@ -162,17 +236,28 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     if (this.#attemptsLeft === 0 || isTimeout(error) || this.#deadlineAtMs <= performance.now()) return false
     if (this.#body instanceof Readable && (this.#body.readableDidRead || this.#body.destroyed)) return false
     if (!this.#sent) return true
-    return this.#body === null && IDEMPOTENT.has(this.#exchange.request.method ?? '')
+    if (this.#body !== null || !IDEMPOTENT.has(this.#exchange.request.method ?? '')) return false
+    return this.#options.selection?.mayRepeat() !== false
+  }
+
+  #isAskedAgain(status: number): boolean {
+    const { selection } = this.#options
+    if (selection === undefined || this.#attemptsLeft === 0 || this.#body instanceof Readable) return false
+    return this.#deadlineAtMs > performance.now() && selection.retriesStatus(status) && selection.mayRepeat()
   }
 
   #timeOut(): void {
     if (this.#isOver() || this.#exchange.response.headersSent) return
+    const { destination, selection, timeoutMs } = this.#options
+    // A client with less patience than the service is given says nothing about the service.
+    if (timeoutMs >= destination.readTimeoutMs) selection?.failed('timeout')
     this.#exchange.exitForUpstream(504, 'The upstream server is timing out')
     this.#abort()
   }
 
   #abort(): void {
     clearTimeout(this.#timer)
+    this.#options.selection?.ended()
     this.#controller?.abort(new Error('the client no longer waits'))
     if (this.#body instanceof Readable) this.#body.destroy()
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parked, workFailed } from '../events/index.ts'
-import { configProblem, requestFailed } from '../gateway/index.ts'
+import { configProblem, requestFailed, targetChanged } from '../gateway/index.ts'
 import { alertChanged } from '../telemetry/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { runtimeError } from './errors.ts'
@@ -45,6 +45,24 @@ test('failures of every folder are logged, with the trace id and the code where 
   assert.ok(entries[0]?.error instanceof TypeError)
   assert.deepEqual([entries[1]?.fields.code, entries[1]?.error], ['RUNTIME_NOT_RUNNING', undefined])
   assert.deepEqual([entries[3]?.fields.trace_id, entries[3]?.fields.reason], [TRACE, 'mail server away'])
+})
+
+test('the log tells when a target of the gateway goes and when it comes back', async () => {
+  const entries: LogEntry[] = []
+  const stop = logFailures((entry) => entries.push(entry))
+  const place = { upstream: 'orders.internal', target: 'orders:80', address: '10.0.0.1:80' }
+  targetChanged.publish({ ...place, state: 'open' })
+  targetChanged.publish({ ...place, state: 'closed' })
+  targetChanged.publish({ ...place, address: '', state: 'unresolved' })
+  await stop({ deadlineAtMs: 0 })
+  assert.deepEqual(
+    entries.map(({ level, fields }) => [level, fields]),
+    [
+      ['warn', { ...place, state: 'open' }],
+      ['info', { ...place, state: 'closed' }],
+      ['warn', { upstream: 'orders.internal', target: 'orders:80', state: 'unresolved' }],
+    ],
+  )
 })
 
 test('an alert is logged when it fires and when it is resolved, with its sentence', async () => {

@@ -2,7 +2,15 @@ import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
-import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
+import {
+  adminRequestFailed,
+  configProblem,
+  configReloadFailed,
+  requestFailed,
+  type TargetChanged,
+  type TargetState,
+  targetChanged,
+} from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
 import { type Alert, alertChanged } from '../telemetry/index.ts'
 import { exportFailed, housekeepingFailed } from './channels.ts'
@@ -120,6 +128,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { version, ...causeOf(error) },
       }),
     ),
+    targetChanged.subscribe((change) => write(targetEntry(change))),
     parked.subscribe(({ state, error, traceparent, parent: _, durationMs: __, ...fact }) =>
       write({
         level: state === 'dead' ? 'error' : 'warn',
@@ -199,6 +208,26 @@ function alertEntry({ message: reason, ...alert }: Alert): LogEntry {
     message: fires ? 'an alert fires' : 'an alert is resolved',
     kind: `alert ${alert.id} ${alert.state}`,
     fields: { ...alert, reason },
+  }
+}
+
+const TARGET_NEWS: Readonly<Record<TargetState, string>> = {
+  healthy: 'a target is healthy again',
+  unhealthy: 'a target is unhealthy and gets no requests',
+  open: 'a target fails: its circuit breaker keeps requests away',
+  'half-open': 'a target is tried again by a few requests',
+  closed: 'a target is back: its circuit breaker has closed',
+  unresolved: "a target's name does not resolve",
+  resolved: "a target's name resolves again",
+}
+
+function targetEntry({ state, address, ...place }: TargetChanged): LogEntry {
+  const isLoss = state === 'unhealthy' || state === 'open' || state === 'unresolved'
+  return {
+    level: isLoss ? 'warn' : 'info',
+    message: TARGET_NEWS[state],
+    kind: `target ${place.upstream} ${place.target} ${address} ${state}`,
+    fields: { ...place, ...(address !== '' && { address }), state },
   }
 }
 

@@ -61,7 +61,14 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
     connections: () => connectionCounts(gateway),
     ...metrics,
   }
-  const admin = createAdminApi({ store, plugins: installedPlugins, info, health, token: settings.admin.token })
+  const admin = createAdminApi({
+    store,
+    plugins: installedPlugins,
+    info,
+    health,
+    token: settings.admin.token,
+    upstreams: gateway.upstreams,
+  })
   started.push('gateway configuration', (options) => store.stop(options))
   await store.start()
   await store.seed(gatewaySeedOf(app))
@@ -101,7 +108,7 @@ function keyIn({ consumers, keyAuthCredentials }: GatewayConfig, username: strin
  */
 function resolver(app: App, settings: RuntimeOptions, hosts: ReadonlyMap<string, InProcess>) {
   const names = new Set(app.services.map((service) => service.name))
-  return (service: ServiceEntity): Upstream | undefined => {
+  return (service: Pick<ServiceEntity, 'host'>): Upstream | undefined => {
     const host = hosts.get(service.host)
     if (host !== undefined) return { kind: 'local', dispatch: host.dispatch }
     return names.has(service.host) ? { kind: 'remote', origin: settings.originOf(service.host) } : undefined

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { alwaysReady, type Health, isLoopbackName, type StopOptions, untilDeadline } from '../../core/index.ts'
+import type { UpstreamHealth } from '../balancer/balancers.ts'
 import { ApiError, methodNotAllowed, notFound } from '../config/api-error.ts'
 import { createCatalog } from '../config/catalog.ts'
 import { adminRequestFailed } from '../config/channels.ts'
@@ -16,6 +17,7 @@ import { createGuard, isLoopbackOrigin } from './guard.ts'
 import { type AdminInfo, informationAt } from './information.ts'
 import { createResources } from './resources.ts'
 import { unavailableAt } from './unavailable.ts'
+import { upstreamsAt } from './upstreams.ts'
 
 export type AdminApiOptions = {
   /** Started already. */
@@ -26,6 +28,8 @@ export type AdminApiOptions = {
   readonly health?: Health
   /** Asked of every request when given; required to listen anywhere but on loopback. */
   readonly token?: string | undefined
+  /** What the gateway of this process knows of targets. Default: nothing. */
+  readonly upstreams?: UpstreamHealth
 }
 
 export type AdminApi = {
@@ -59,13 +63,18 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   }
 }
 
+/** Of an Admin API without a gateway. */
+const NOTHING_KNOWN: UpstreamHealth = { of: () => undefined, set: () => false }
+
 type EndpointAt = (segments: readonly string[]) => Endpoint | undefined
 
-function createRouting({ store, plugins, info, health = alwaysReady }: AdminApiOptions): EndpointAt {
+function createRouting(options: AdminApiOptions): EndpointAt {
+  const { store, plugins, info, health = alwaysReady, upstreams = NOTHING_KNOWN } = options
   const catalog = createCatalog(plugins)
   const resources = createResources(store, catalog)
   return (segments) =>
     informationAt(segments, { store, catalog, info, health, resources }) ??
+    upstreamsAt(segments, { store, resources, health: upstreams, nodeId: info.nodeId }) ??
     resources.at(segments) ??
     unavailableAt(segments)
 }

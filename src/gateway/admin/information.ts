@@ -163,6 +163,10 @@ const FIXED = [
   '/plugins/schema/{name}',
   '/status',
   '/status/ready',
+  '/upstreams/{upstreams}/health',
+  '/upstreams/{upstreams}/targets/all',
+  '/upstreams/{upstreams}/targets/{targets}/healthy',
+  '/upstreams/{upstreams}/targets/{targets}/unhealthy',
 ]
 const SCHEMAS = ['/schemas/{name}', '/schemas/{name}/validate', '/schemas/plugins/{name}', '/schemas/plugins/validate']
 
@@ -176,7 +180,7 @@ function endpointList({ catalog, info }: InformationOptions): readonly string[] 
       const nested = `${item}/${nestedSegmentOf(child.schema)}`
       return [nested, `${nested}/{${child.schema.name}}`]
     })
-    return [`/${segmentOf(schema)}`, item, ...parents, ...children]
+    return schema.nested_only ? [] : [`/${segmentOf(schema)}`, item, ...parents, ...children]
   })
   const page = info.metrics === undefined ? [] : ['/metrics']
   return [...FIXED, ...SCHEMAS, ...page, ...derived].sort()

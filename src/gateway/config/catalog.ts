@@ -21,7 +21,7 @@ export type Catalog = {
 
 export function createCatalog(plugins: readonly PluginDescription[]): Catalog {
   const byName = new Map(kinds.map((schema) => [schema.name, schema]))
-  const bySegment = new Map(kinds.map((schema) => [segmentOf(schema), schema]))
+  const bySegment = new Map(kinds.filter((schema) => !schema.nested_only).map((schema) => [segmentOf(schema), schema]))
   const installed = new Map(plugins.map((plugin) => [plugin.name, plugin]))
   return {
     kinds,

@@ -1,5 +1,6 @@
 import type { Lifecycle } from '../../core/index.ts'
 import type { JwtAlgorithm } from './jwt-algorithms.ts'
+import type { TargetEntity, UpstreamEntity } from './upstream-entities.ts'
 
 /**
  * The gateway's configuration as Kong's Admin API shows it: snake_case, every field present, `null` where unset.
@@ -115,6 +116,8 @@ export type GatewayConfig = {
   readonly basicAuthCredentials: readonly BasicAuthCredentialEntity[]
   readonly acls: readonly AclEntity[]
   readonly plugins: readonly PluginEntity[]
+  readonly upstreams: readonly UpstreamEntity[]
+  readonly targets: readonly TargetEntity[]
 }
 
 /** What the data plane needs of the store: the current state, and a call with every new one. */

@@ -48,6 +48,11 @@ function failureOf(check: EntityCheck, input: CheckInput, errors: FieldErrors): 
     const agree = filled.length === 0 || filled.length === check.mutually_required.length
     return agree ? undefined : `all or none of these fields must be set: ${quoted(check.mutually_required)}`
   }
+  if ('distinct' in check) {
+    const values = check.distinct.map((name) => at(entity, name)).filter(isFilled)
+    const isDistinct = new Set(values).size === values.length
+    return isDistinct ? undefined : `values of these fields must be distinct: ${quoted(check.distinct)}`
+  }
   if ('conditional' in check) return conditional(check.conditional, input, errors)
   if ('conditional_at_least_one_of' in check) return conditionalAtLeastOneOf(check.conditional_at_least_one_of, input)
   const { field_sources, fn } = check.custom_entity_check

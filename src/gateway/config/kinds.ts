@@ -17,6 +17,7 @@ import {
   uuid,
 } from './field-types.ts'
 import { type EntitySchema, type Field, httpProtocols } from './schema.ts'
+import { targets, upstreams } from './upstream-kinds.ts'
 
 /** The kinds of entities, as Kong 3.9 describes them. Another kind is another description here, and nothing else. */
 
@@ -173,6 +174,8 @@ export const kinds: readonly EntitySchema[] = [
   keyAuthCredentials,
   ...credentialKinds,
   plugins,
+  upstreams,
+  targets,
 ]
 
 function onlyForStreams(field: string): Field {

@@ -22,7 +22,7 @@ export function prepareInsert(catalog: Catalog, schema: EntitySchema, input: Val
   assertSubschema(catalog, schema, input)
   const rules = catalog.rulesOf(schema, input)
   const expanded = expand({ ...schema, fields: rules.fields }, input)
-  const entity = complete(rules.fields, expanded, nowSeconds())
+  const entity = complete(rules.fields, expanded, nowInSeconds())
   const errors = errorsOf(rules, entity)
   if (errors !== undefined) throw schemaViolation(errors)
   return asStored(rules.fields, entity)
@@ -40,8 +40,8 @@ export function prepareUpdate(
   const rules = catalog.rulesOf(schema, { ...current, ...input })
   const expanded = expand({ ...schema, fields: rules.fields }, input)
   const merged = merge(rules.fields, expanded, current)
-  const stamped = 'updated_at' in current ? { ...merged, updated_at: nowSeconds() } : merged
-  const entity = complete(rules.fields, { ...stamped, id: current.id }, nowSeconds())
+  const stamped = 'updated_at' in current ? { ...merged, updated_at: null } : merged
+  const entity = complete(rules.fields, { ...stamped, id: current.id }, nowInSeconds())
   const errors = errorsOf(rules, entity, true)
   if (errors !== undefined) throw schemaViolation(errors)
   return asStored(rules.fields, entity)
@@ -79,6 +79,7 @@ function expand(container: Container, input: Values): Values {
     const shorthand = shorthands.get(name)
     if (shorthand === undefined) define(output, name, value)
     else if (value !== null) apply({ name, shorthand, value }, output, errors)
+    else if (hasField(container, name)) output[name] = null
   }
   for (const [name, shorthand] of shorthands) {
     const path = pathOf(shorthand)
@@ -133,6 +134,7 @@ function completed(field: Field, value: unknown, now: number): unknown {
     return complete(field.fields ?? [], isRecord(value) ? value : {}, now)
   }
   if (missing) return field.default === undefined ? null : structuredClone(field.default)
+  if (field.normalise !== undefined && typeof value === 'string') return field.normalise(value)
   if (!Array.isArray(value)) return value
   const items = value.map((item) => (field.elements?.type === 'record' ? completed(field.elements, item, now) : item))
   return field.type === 'set' ? [...new Set(items)] : items
@@ -140,7 +142,8 @@ function completed(field: Field, value: unknown, now: number): unknown {
 
 function automatic(field: Field, now: number): unknown {
   if (field.uuid) return randomUUID()
-  return field.timestamp ? now : randomKey()
+  if (!field.timestamp) return randomKey()
+  return field.type === 'integer' ? Math.floor(now) : now
 }
 
 /** 32 characters of [a-zA-Z0-9], about 190 bits. */
@@ -178,9 +181,12 @@ function echo(container: Container, entity: Values): Values {
   return output
 }
 
+const hasField = (container: Container, name: string) => container.fields?.some((entry) => name in entry) === true
+
 const pathOf = (shorthand: ShorthandField) => shorthand.deprecation?.replaced_with[0]?.path
 
-const nowSeconds = () => Math.floor(systemClock.now() / 1000)
+/** With milliseconds; most kinds keep whole seconds. */
+const nowInSeconds = () => systemClock.now() / 1000
 
 function pick(input: Values, name: string): Values {
   return input[name] === undefined ? {} : { [name]: input[name] }

@@ -64,6 +64,8 @@ export type Field = {
    * entity can be written as it was read.
    */
   readonly stored?: (value: string) => string
+  /** Of strings: the one form in which what is meant the same is kept. Called with what may yet be refused. */
+  readonly normalise?: (value: string) => string
   /** A plugin's `config` in the entity itself: each plugin's schema says what is in it. */
   readonly abstract?: boolean
 }
@@ -90,6 +92,7 @@ export type EntityCheck =
   | { readonly at_least_one_of: readonly string[] }
   | { readonly only_one_of: readonly string[] }
   | { readonly mutually_required: readonly string[] }
+  | { readonly distinct: readonly string[] }
   | { readonly conditional: ConditionalCheck }
   | { readonly conditional_at_least_one_of: ConditionalAtLeastOneOf }
   | { readonly custom_entity_check: CustomEntityCheck }
@@ -129,6 +132,8 @@ export type EntitySchema = {
   readonly endpoint_key?: string
   /** Fields that are unique together. */
   readonly cache_key?: readonly string[]
+  /** It has no endpoints but those below its parent. */
+  readonly nested_only?: true
   /** Path segment when it is not the name: `key-auths`; and below a parent: `key-auth`. */
   readonly admin_api_name?: string
   readonly admin_api_nested_name?: string

@@ -14,6 +14,8 @@ export class ConfigImage {
     basicAuthCredentials: [],
     acls: [],
     plugins: [],
+    upstreams: [],
+    targets: [],
   }
 
   get config(): GatewayConfig {
@@ -44,6 +46,8 @@ export class ConfigImage {
       basicAuthCredentials: list('basicauth_credentials', before.basicAuthCredentials),
       acls: list('acls', before.acls),
       plugins: list('plugins', before.plugins),
+      upstreams: list('upstreams', before.upstreams),
+      targets: list('targets', before.targets),
     })
   }
 

@@ -1,3 +1,5 @@
+import { randomSequence } from '../../core/index.ts'
+
 /**
  * When requests are due. The schedule is made before anything is sent and never looks at answers: that is what makes
  * the load open. A closed loop waits for slow answers, sends less while the system is slow, and so hides what its
@@ -61,16 +63,5 @@ function burstSchedule(count: number): Schedule {
     advance: () => {
       left -= 1
     },
-  }
-}
-
-/** Pseudo-random numbers in [0, 1) from a seed, so that a run can be repeated. Source: mulberry32, T. Ettinger. */
-export function randomSequence(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -1,0 +1,46 @@
+import { IncomingMessage } from 'node:http'
+import type { Selection } from './balancer/selection.ts'
+import type { Exchange } from './exchange.ts'
+import type { LocalUpstream } from './upstream.ts'
+
+export type LocalDispatch = {
+  /** How long the service is waited for. */
+  readonly timeoutMs: number
+  /** The request's, when the service is one of several places. */
+  readonly selection?: Selection
+  /** What has been read of the request's body already: all of it. */
+  readonly body?: Buffer | null
+}
+
+/** Hands a request to a service in this process. Throws what the service throws at once. */
+export function dispatchLocal(exchange: Exchange, local: LocalUpstream, options: LocalDispatch): void {
+  const { timeoutMs, selection, body } = options
+  const nowMs = performance.now()
+  exchange.dispatchedAtMs ??= nowMs
+  exchange.deadlineAtMs = nowMs + timeoutMs
+  if (selection !== undefined) exchange.response.once('close', () => judge(exchange, selection))
+  local.dispatch(body == null ? exchange.request : replayed(exchange.request, body), exchange.response)
+}
+
+/** The gateway answers for a service in this process only when that took too long, or threw. */
+function judge(exchange: Exchange, selection: Selection): void {
+  if (exchange.exited) selection.failed('timeout')
+  else if (exchange.status > 0) selection.answered(exchange.status)
+  selection.ended()
+}
+
+/** The same request with its body to be read once more. */
+function replayed(request: IncomingMessage, body: Buffer): IncomingMessage {
+  const copy = new IncomingMessage(request.socket)
+  copy.httpVersion = request.httpVersion
+  copy.httpVersionMajor = request.httpVersionMajor
+  copy.httpVersionMinor = request.httpVersionMinor
+  copy.rawHeaders = request.rawHeaders
+  copy.headers = request.headers
+  if (request.method !== undefined) copy.method = request.method
+  if (request.url !== undefined) copy.url = request.url
+  copy.complete = true
+  copy.push(body)
+  copy.push(null)
+  return copy
+}
