@@ -44,6 +44,13 @@ export type RequestMeasured = {
   readonly counts: { readonly status: boolean; readonly latency: boolean; readonly bandwidth: boolean }
 }
 
+/** A request passed without the limit of a plugin, whose counts could not be reached. */
+export type LimiterUnavailable = {
+  /** The plugin's id. */
+  readonly plugin: string
+  readonly error: unknown
+}
+
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
 export type ConfigProblem = { readonly message: string }
 
@@ -56,5 +63,6 @@ export type RequestFailed = {
 
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
+export const limiterUnavailable = facts<LimiterUnavailable>('gateway.limiter-unavailable')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')

@@ -20,8 +20,10 @@ import {
 import { Listeners } from './listeners.ts'
 import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
+import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
+import { requestWithBody } from './request-body.ts'
 import { GatewayResponse } from './response.ts'
 import { matchedChars } from './router.ts'
 import type { Upstream } from './upstream.ts'
@@ -77,7 +79,7 @@ class NodeGateway implements Gateway {
   readonly #proxy = new RemoteProxy()
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
-  readonly #pluginStates = new Map<string, object>()
+  readonly #pluginStates = new PluginStates()
   readonly #connections: ConnectionDrain
   #compiled: CompiledGateway
   #unsubscribe: (() => void) | undefined
@@ -210,7 +212,7 @@ class NodeGateway implements Gateway {
     } else {
       exchange.dispatchedAtMs = performance.now()
       exchange.deadlineAtMs = exchange.dispatchedAtMs + timeoutMs
-      target.destination.dispatch(exchange.request, exchange.response)
+      target.destination.dispatch(requestWithBody(exchange), exchange.response)
     }
     return undefined
   }
@@ -237,7 +239,7 @@ class NodeGateway implements Gateway {
     this.#identity.draining = true
     await this.#connections.end(this.#listeners.close(), options)
     clearInterval(this.#deadlines)
-    await this.#proxy.destroy()
+    await Promise.all([this.#proxy.destroy(), this.#pluginStates.dispose()])
   }
 }
 

@@ -36,7 +36,10 @@ export const SMALL_RESPONSE_BYTES_MAX = 16_384
 /** Timeouts shorter than this get a timer of their own; undici's shared timers are only exact to about a second. */
 export const PRECISE_TIMEOUT_MS_MAX = 5_000
 
-/** Identifiers one rate limit counts apart in one window, about 20 MB; all further ones share one counter. */
+/**
+ * Identifiers one rate limit counts apart in one window, about 20 MB, and as many of the window before; all further
+ * ones share one counter.
+ */
 export const COUNTED_IDENTIFIERS_MAX = 200_000
 
 /**
@@ -44,6 +47,18 @@ export const COUNTED_IDENTIFIERS_MAX = 200_000
  * memory.
  */
 export const IDENTIFIER_CHARS_MAX = 128
+
+/** Failures of a Redis in a row after which it is left alone for {@link REDIS_REST_MS}. */
+export const REDIS_FAILURES_MAX = 5
+
+/** How long requests then do not ask it: short, for it holds the limits. */
+export const REDIS_REST_MS = 500
+
+/** Longest pause between two attempts to connect to a Redis: as its rest, so that neither waits for the other. */
+export const REDIS_RECONNECT_MS_MAX = 500
+
+/** How long commands under way may take when a connection to a Redis is no longer needed. */
+export const REDIS_CLOSE_MS = 1_000
 
 /**
  * How often services in this process are checked for their deadline, which they keep by themselves unless they hang.

@@ -51,7 +51,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
 
   start(): void {
     this.#exchange.onAbort = () => this.#abort()
-    readBody(this.#exchange.request, (body) => {
+    readBody(this.#exchange, (body) => {
       this.#body = body
       this.#dispatch()
     })
