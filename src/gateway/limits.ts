@@ -48,6 +48,9 @@ export const COUNTED_IDENTIFIERS_MAX = 200_000
  */
 export const IDENTIFIER_CHARS_MAX = 128
 
+/** Bodies that a plugin changes or checks are in memory whole; larger ones are refused. Far above common JSON. */
+export const TRANSFORMED_BODY_BYTES_MAX = 8_388_608
+
 /** Failures of a Redis in a row after which it is left alone for {@link REDIS_REST_MS}. */
 export const REDIS_FAILURES_MAX = 5
 

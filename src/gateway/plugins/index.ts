@@ -3,8 +3,17 @@ import { keyAuth } from './key-auth.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import { rateLimiting } from './rate-limiting.ts'
+import { requestTransformer } from './request-transformer.ts'
+import { responseTransformer } from './response-transformer.ts'
 
 export type { PluginDefinition, PluginInstance } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
-export const plugins: readonly PluginDefinition[] = [correlationId, keyAuth, rateLimiting, prometheus]
+export const plugins: readonly PluginDefinition[] = [
+  correlationId,
+  keyAuth,
+  rateLimiting,
+  requestTransformer,
+  responseTransformer,
+  prometheus,
+]
