@@ -51,6 +51,18 @@ export const IDENTIFIER_CHARS_MAX = 128
 /** Bodies that a plugin changes or checks are in memory whole; larger ones are refused. Far above common JSON. */
 export const TRANSFORMED_BODY_BYTES_MAX = 8_388_608
 
+/** How often a limit that follows latency is adapted: soon, and yet after many requests of a busy service. */
+export const LATENCY_WINDOW_MS = 100
+
+/** Requests below which a window goes on: a median of fewer says little. */
+export const LATENCY_SAMPLES_MIN = 10
+
+/** Requests of a window whose latency is kept: enough for a median, and sorted in no time. */
+export const LATENCY_SAMPLES_MAX = 500
+
+/** How long the least latency seen stands for the unloaded one. Envoy looks again every minute. */
+export const LATENCY_EPOCH_MS = 30_000
+
 /** Failures of a Redis in a row after which it is left alone for {@link REDIS_REST_MS}. */
 export const REDIS_FAILURES_MAX = 5
 

@@ -1,5 +1,6 @@
 import { correlationId } from './correlation-id.ts'
 import { keyAuth } from './key-auth.ts'
+import { loadShedding } from './load-shedding.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import { rateLimiting } from './rate-limiting.ts'
@@ -13,6 +14,7 @@ export const plugins: readonly PluginDefinition[] = [
   correlationId,
   keyAuth,
   rateLimiting,
+  loadShedding,
   requestTransformer,
   responseTransformer,
   prometheus,

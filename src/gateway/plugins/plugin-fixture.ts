@@ -33,6 +33,6 @@ export async function pluggedIn(
     handler(request, response, one)
   }
   const resolve = () => ({ kind: 'local' as const, dispatch })
-  const { port } = await startGateway(context, { config, resolve, ...gatewayOptions })
-  return { config, service, route, plugins: added, port, seen }
+  const { port, gateway } = await startGateway(context, { config, resolve, ...gatewayOptions })
+  return { config, service, route, plugins: added, port, gateway, seen }
 }
