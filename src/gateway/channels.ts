@@ -44,8 +44,8 @@ export type RequestMeasured = {
   readonly counts: { readonly status: boolean; readonly latency: boolean; readonly bandwidth: boolean }
 }
 
-/** A request passed without the limit of a plugin, whose counts could not be reached. */
-export type LimiterUnavailable = {
+/** A request went on without what a plugin keeps elsewhere, counts or responses, since that could not be reached. */
+export type PluginStoreUnavailable = {
   /** The plugin's id. */
   readonly plugin: string
   readonly error: unknown
@@ -63,6 +63,6 @@ export type RequestFailed = {
 
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
-export const limiterUnavailable = facts<LimiterUnavailable>('gateway.limiter-unavailable')
+export const pluginStoreUnavailable = facts<PluginStoreUnavailable>('gateway.plugin-store-unavailable')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')

@@ -134,13 +134,15 @@ export class Exchange {
   }
 
   /**
-   * Answers in place of the upstream, with these very bytes. `headers` are names and values in turn, without
-   * Content-Length.
+   * Answers in place of the upstream, with these very bytes. `headers` are names and values in turn. Content-Length is
+   * that of the body unless they say it, as an answer to HEAD does.
    */
   respond(status: number, headers: readonly string[], body: string | Buffer): undefined {
     if (this.exited || this.response.headersSent) return undefined
     this.exited = true
-    this.response.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(body))])
+    const saysLength = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-length')
+    const length = saysLength ? [] : ['Content-Length', String(Buffer.byteLength(body))]
+    this.response.writeHead(status, [...headers, ...length])
     this.response.end(body)
     return undefined
   }

@@ -51,6 +51,12 @@ export const IDENTIFIER_CHARS_MAX = 128
 /** Bodies that a plugin changes or checks are in memory whole; larger ones are refused. Far above common JSON. */
 export const TRANSFORMED_BODY_BYTES_MAX = 8_388_608
 
+/** Responses that a gateway keeps in memory for `proxy-cache`, in all its plugins together; the oldest make room. */
+export const CACHED_RESPONSES_BYTES_MAX = 67_108_864
+
+/** Bodies that `proxy-cache` keeps: larger ones would push many others out. */
+export const CACHED_BODY_BYTES_MAX = 1_048_576
+
 /** How often a limit that follows latency is adapted: soon, and yet after many requests of a busy service. */
 export const LATENCY_WINDOW_MS = 100
 
@@ -83,6 +89,8 @@ export const LOCAL_DEADLINE_CHECK_MS = 250
 /** Throws when limits contradict each other. */
 export function assertGatewayLimits(): void {
   if (REQUEST_HEAD_TIMEOUT_MS > REQUEST_TIMEOUT_MS) throw new Error('a head may not take longer than its request')
+  if (CACHED_BODY_BYTES_MAX * 16 > CACHED_RESPONSES_BYTES_MAX)
+    throw new Error('a cache must have room for a few bodies')
   if (RESPONSE_HEAD_BYTES_MAX < REQUEST_HEAD_BYTES_MAX)
     throw new Error('an upstream must be able to echo a request head')
 }

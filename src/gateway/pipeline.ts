@@ -18,7 +18,7 @@ export type PluginChain = {
   readonly slots: readonly (PluginInstance | undefined)[]
   /** Those that decorate the response. */
   readonly decorators: readonly PluginInstance[]
-  /** Those that change the response, or look at it on its way. */
+  /** Those that change the response, or look at it on its way: the service's side first. */
   readonly editors: readonly PluginInstance[]
   /** Those that look at a request when it is over. */
   readonly loggers: readonly PluginInstance[]
@@ -64,7 +64,7 @@ export function compilePlugins(config: GatewayConfig, environment: PluginEnviron
     return {
       slots,
       decorators: present.filter((instance) => instance.header !== undefined),
-      editors: present.filter((instance) => instance.response !== undefined),
+      editors: present.filter((instance) => instance.response !== undefined).reverse(),
       loggers: present.filter((instance) => instance.log !== undefined),
     }
   }

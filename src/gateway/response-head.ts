@@ -3,7 +3,10 @@ import type { OutgoingHttpHeader } from 'node:http'
 /** The head of a response on its way to the client, which plugins may change. */
 export type ResponseHead = {
   status: number
+  /** What the client gets, the gateway's own among them. */
   readonly headers: HeaderList
+  /** What the service, or the gateway in its place, gave. Not to be changed. */
+  readonly upstream: HeaderList
 }
 
 /**
@@ -61,14 +64,9 @@ export class HeaderList {
     this.#pairs = this.#pairs.filter((pair) => pair.key !== key)
   }
 
-  /** Takes away the lines of which `isGone`. */
-  removeWhere(isGone: (key: string, value: string) => boolean): void {
-    this.#pairs = this.#pairs.filter((pair) => !isGone(pair.key, pair.value))
-  }
-
-  /** Names and values in turn, as Node takes them. */
-  flat(): string[] {
-    return this.#pairs.flatMap((pair) => [pair.name, pair.value])
+  /** Names and values in turn, as Node takes them, of the names that are wanted. */
+  flat(isWanted: (key: string) => boolean = () => true): string[] {
+    return this.#pairs.flatMap(({ name, key, value }) => (isWanted(key) ? [name, value] : []))
   }
 }
 

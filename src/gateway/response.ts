@@ -57,10 +57,11 @@ export class GatewayResponse extends ServerResponse {
     const own = this.getHeaderNames().flatMap((name) => [name, this.getHeader(name) ?? ''])
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     const upstream = new HeaderList(own)
-    const pairs = given === undefined ? [] : pairsOf(given)
-    for (const name of new Set(pairs.filter((_, index) => index % 2 === 0))) upstream.remove(String(name))
-    const headers = new HeaderList(mergedHeaders([...upstream.flat(), ...pairs], exchange))
-    const head = { status, headers }
+    const pairs = new HeaderList(given === undefined ? [] : pairsOf(given)).flat()
+    for (const name of pairs.filter((_, index) => index % 2 === 0)) upstream.remove(name)
+    for (let index = 0; index < pairs.length; index += 2) upstream.append(pairs[index] ?? '', pairs[index + 1] ?? '')
+    const headers = new HeaderList(mergedHeaders(upstream.flat(), exchange))
+    const head = { status, headers, upstream }
     const filters = (exchange.chain?.editors ?? []).flatMap((plugin) => plugin.response?.(exchange, head) ?? [])
     if (filters.length > 0) this.#filters = filters
     exchange.status = head.status

@@ -2,7 +2,13 @@ import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
-import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
+import {
+  adminRequestFailed,
+  configProblem,
+  configReloadFailed,
+  pluginStoreUnavailable,
+  requestFailed,
+} from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
 import { type Alert, alertChanged } from '../telemetry/index.ts'
 import { exportFailed, housekeepingFailed } from './channels.ts'
@@ -110,6 +116,14 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         message: 'the gateway cannot use a part of its configuration',
         kind: `config ${message}`,
         fields: { reason: message },
+      }),
+    ),
+    pluginStoreUnavailable.subscribe(({ plugin, error }) =>
+      write({
+        ...planned('a plugin of the gateway cannot reach its Redis, and requests pass without it', error),
+        level: 'warn',
+        kind: `plugin-store ${plugin}`,
+        fields: { plugin, ...causeOf(error) },
       }),
     ),
     configReloadFailed.subscribe(({ version, error }) =>

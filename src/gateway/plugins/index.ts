@@ -3,6 +3,7 @@ import { keyAuth } from './key-auth.ts'
 import { loadShedding } from './load-shedding.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
+import { proxyCache } from './proxy-cache.ts'
 import { rateLimiting } from './rate-limiting.ts'
 import { requestTransformer } from './request-transformer.ts'
 import { responseTransformer } from './response-transformer.ts'
@@ -17,5 +18,6 @@ export const plugins: readonly PluginDefinition[] = [
   loadShedding,
   requestTransformer,
   responseTransformer,
+  proxyCache,
   prometheus,
 ]

@@ -35,7 +35,7 @@ export type PluginInstance = {
   readonly access?: (exchange: Exchange) => undefined | Promise<void>
   /**
    * When the head of a response is there, of whoever answers: may change its status and headers, and answer what the
-   * body then flows through. Runs in the order of priority, after `header`; must not throw.
+   * body then flows through. After `header`, in reverse order of priority: the service's side first. Must not throw.
    */
   readonly response?: (exchange: Exchange, head: ResponseHead) => BodyFilter | undefined
   /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type RedisServer, redisMissing, startRedisServer, until } from '../../testing/index.ts'
-import { limiterUnavailable } from '../channels.ts'
+import { pluginStoreUnavailable } from '../channels.ts'
 import { addRoute, ask, ConfigFixture, startGateway } from '../gateway-fixture.ts'
 import { redisSettings } from '../stores/redis-settings-fixture.ts'
 
@@ -88,7 +88,7 @@ describe('rate limits in Redis', { skip: redisMissing() }, () => {
 
   test('without Redis requests pass without a limit when it is fault-tolerant, and fail when it is not', async (context) => {
     const unlimited: string[] = []
-    context.after(limiterUnavailable.subscribe(({ plugin }) => unlimited.push(plugin)))
+    context.after(pluginStoreUnavailable.subscribe(({ plugin }) => unlimited.push(plugin)))
     const tolerant = await limited(context, { year: 1 })
     const strict = await limited(context, { year: 1, fault_tolerant: false })
     assert.equal((await ask(tolerant.port, '/')).status, 200)

@@ -1,4 +1,4 @@
-import { limiterUnavailable } from '../channels.ts'
+import { pluginStoreUnavailable } from '../channels.ts'
 import { type Exchange, type HeaderName, headerName } from '../exchange.ts'
 import { LocalCounts, localLimiter } from '../rate-limit/engines/local.ts'
 import { redisLimiter } from '../rate-limit/engines/redis.ts'
@@ -75,7 +75,7 @@ function apply(exchange: Exchange, verdict: Verdict, { config, limits }: Rule): 
 /** The counts cannot be reached: without a limit and its headers, or not at all. */
 function passUnlimited(error: unknown, { config, pluginId }: Rule): undefined {
   if (!config.fault_tolerant) throw error
-  limiterUnavailable.publish({ plugin: pluginId, error })
+  pluginStoreUnavailable.publish({ plugin: pluginId, error })
   return undefined
 }
 
