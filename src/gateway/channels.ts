@@ -57,6 +57,13 @@ export type TargetChanged = {
   readonly state: TargetState
 }
 
+/** A request went on without what a plugin keeps elsewhere, counts or responses, since that could not be reached. */
+export type PluginStoreUnavailable = {
+  /** The plugin's id. */
+  readonly plugin: string
+  readonly error: unknown
+}
+
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
 export type ConfigProblem = { readonly message: string }
 
@@ -70,5 +77,6 @@ export type RequestFailed = {
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
 export const targetChanged = facts<TargetChanged>('gateway.target-changed')
+export const pluginStoreUnavailable = facts<PluginStoreUnavailable>('gateway.plugin-store-unavailable')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')

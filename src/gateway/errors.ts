@@ -7,6 +7,17 @@ export const gatewayError = defineErrors({
     retryable: false,
     remedy: 'The Admin API listens only on loopback until it has a token: set one, or bind it to 127.0.0.1.',
   },
+  GATEWAY_REDIS_DRIVER_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy: 'A plugin is configured to use Redis, and its client is not installed: npm install redis.',
+  },
+  GATEWAY_REDIS_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'The Redis that a plugin names did not answer in time; `fault_tolerant` says whether requests pass meanwhile.',
+  },
   GATEWAY_STORE_STOPPED: {
     status: 503,
     retryable: true,

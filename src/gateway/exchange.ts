@@ -7,6 +7,7 @@ import { headerText, removeIdentity } from './identity-headers.ts'
 import type { PathPlan } from './path.ts'
 import type { PluginChain, PluginChains } from './pipeline.ts'
 import type { RemoteDestination } from './remote-destination.ts'
+import { collectBody } from './request-body.ts'
 import { newRequestId } from './request-id.ts'
 import type { GatewayResponse } from './response.ts'
 import type { LocalUpstream } from './upstream.ts'
@@ -86,6 +87,10 @@ export class Exchange {
   target: RouteTarget | undefined = undefined
   /** Characters of the path that the route matched. */
   matchedChars = 0
+  /** In place of the path that route and service make for the upstream, when a plugin sets one. */
+  upstreamPath: string | undefined = undefined
+  /** The request's body, once a plugin has read it. */
+  body: Buffer | undefined = undefined
   chain: PluginChain | undefined = undefined
   consumer: ConsumerEntity | undefined = undefined
   credential: Credential | undefined = undefined
@@ -177,6 +182,36 @@ export class Exchange {
   /** Answers in place of the upstream: Kong's error body with `message`, in the format that the client accepts. */
   exit(status: number, message: string, headers: readonly string[] = []): undefined {
     return this.#exit({ status, message, headers, accept: this.headers.accept })
+  }
+
+  /**
+   * Answers in place of the upstream, with these very bytes. `headers` are names and values in turn. Content-Length is
+   * that of the body unless they say it, as an answer to HEAD does.
+   */
+  respond(status: number, headers: readonly string[], body: string | Buffer): undefined {
+    if (this.exited || this.response.headersSent) return undefined
+    this.exited = true
+    const saysLength = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-length')
+    const length = saysLength ? [] : ['Content-Length', String(Buffer.byteLength(body))]
+    this.response.writeHead(status, [...headers, ...length])
+    this.response.end(body)
+    return undefined
+  }
+
+  /**
+   * Reads the whole body of the request, which then goes to the upstream from memory; empty without one. Undefined
+   * when it is longer than `bytesMax`, or when the client leaves.
+   */
+  async readBody(bytesMax: number): Promise<Buffer | undefined> {
+    this.body ??= await collectBody(this.request, bytesMax)
+    return this.body
+  }
+
+  /** Sends another body to the upstream than the one that was read. */
+  replaceBody(body: Buffer): void {
+    this.body = body
+    delete this.headers['transfer-encoding']
+    this.headers['content-length'] = String(body.length)
   }
 
   /** Answers for an upstream that cannot: as {@link exit}, but text for clients that say nothing of formats. */

@@ -24,6 +24,7 @@ import { Listeners } from './listeners.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
+import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
 import type { RemoteDestination } from './remote-destination.ts'
@@ -88,7 +89,7 @@ class NodeGateway implements Gateway {
   readonly #balancers: Balancers
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
-  readonly #pluginStates = new Map<string, object>()
+  readonly #pluginStates = new PluginStates()
   readonly #connections: ConnectionDrain
   #compiled: CompiledGateway
   #unsubscribe: (() => void) | undefined
@@ -263,7 +264,7 @@ class NodeGateway implements Gateway {
     await this.#connections.end(this.#listeners.close(), options)
     clearInterval(this.#deadlines)
     this.#balancers.stop()
-    await this.#proxy.destroy()
+    await Promise.all([this.#proxy.destroy(), this.#pluginStates.dispose()])
   }
 }
 

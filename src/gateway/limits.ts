@@ -36,7 +36,10 @@ export const SMALL_RESPONSE_BYTES_MAX = 16_384
 /** Timeouts shorter than this get a timer of their own; undici's shared timers are only exact to about a second. */
 export const PRECISE_TIMEOUT_MS_MAX = 5_000
 
-/** Identifiers one rate limit counts apart in one window, about 20 MB; all further ones share one counter. */
+/**
+ * Identifiers one rate limit counts apart in one window, about 20 MB, and as many of the window before; all further
+ * ones share one counter.
+ */
 export const COUNTED_IDENTIFIERS_MAX = 200_000
 
 /**
@@ -44,6 +47,39 @@ export const COUNTED_IDENTIFIERS_MAX = 200_000
  * memory.
  */
 export const IDENTIFIER_CHARS_MAX = 128
+
+/** Bodies that a plugin changes or checks are in memory whole; larger ones are refused. Far above common JSON. */
+export const TRANSFORMED_BODY_BYTES_MAX = 8_388_608
+
+/** Responses that a gateway keeps in memory for `proxy-cache`, in all its plugins together; the oldest make room. */
+export const CACHED_RESPONSES_BYTES_MAX = 67_108_864
+
+/** Bodies that `proxy-cache` keeps: larger ones would push many others out. */
+export const CACHED_BODY_BYTES_MAX = 1_048_576
+
+/** How often a limit that follows latency is adapted: soon, and yet after many requests of a busy service. */
+export const LATENCY_WINDOW_MS = 100
+
+/** Requests below which a window goes on: a median of fewer says little. */
+export const LATENCY_SAMPLES_MIN = 10
+
+/** Requests of a window whose latency is kept: enough for a median, and sorted in no time. */
+export const LATENCY_SAMPLES_MAX = 500
+
+/** How long the least latency seen stands for the unloaded one. Envoy looks again every minute. */
+export const LATENCY_EPOCH_MS = 30_000
+
+/** Failures of a Redis in a row after which it is left alone for {@link REDIS_REST_MS}. */
+export const REDIS_FAILURES_MAX = 5
+
+/** How long requests then do not ask it: short, for it holds the limits. */
+export const REDIS_REST_MS = 500
+
+/** Longest pause between two attempts to connect to a Redis: as its rest, so that neither waits for the other. */
+export const REDIS_RECONNECT_MS_MAX = 500
+
+/** How long commands under way may take when a connection to a Redis is no longer needed. */
+export const REDIS_CLOSE_MS = 1_000
 
 /**
  * How often services in this process are checked for their deadline, which they keep by themselves unless they hang.
@@ -53,6 +89,8 @@ export const LOCAL_DEADLINE_CHECK_MS = 250
 /** Throws when limits contradict each other. */
 export function assertGatewayLimits(): void {
   if (REQUEST_HEAD_TIMEOUT_MS > REQUEST_TIMEOUT_MS) throw new Error('a head may not take longer than its request')
+  if (CACHED_BODY_BYTES_MAX * 16 > CACHED_RESPONSES_BYTES_MAX)
+    throw new Error('a cache must have room for a few bodies')
   if (RESPONSE_HEAD_BYTES_MAX < REQUEST_HEAD_BYTES_MAX)
     throw new Error('an upstream must be able to echo a request head')
 }

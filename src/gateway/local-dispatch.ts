@@ -1,6 +1,6 @@
-import { IncomingMessage } from 'node:http'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
+import { requestWithBody } from './request-body.ts'
 import type { LocalUpstream } from './upstream.ts'
 
 export type LocalDispatch = {
@@ -19,7 +19,7 @@ export function dispatchLocal(exchange: Exchange, local: LocalUpstream, options:
   exchange.dispatchedAtMs ??= nowMs
   exchange.deadlineAtMs = nowMs + timeoutMs
   if (selection !== undefined) exchange.response.once('close', () => judge(exchange, selection))
-  local.dispatch(body == null ? exchange.request : replayed(exchange.request, body), exchange.response)
+  local.dispatch(requestWithBody(exchange.request, body ?? exchange.body), exchange.response)
 }
 
 /** The gateway answers for a service in this process only when that took too long, or threw. */
@@ -27,20 +27,4 @@ function judge(exchange: Exchange, selection: Selection): void {
   if (exchange.exited) selection.failed('timeout')
   else if (exchange.status > 0) selection.answered(exchange.status)
   selection.ended()
-}
-
-/** The same request with its body to be read once more. */
-function replayed(request: IncomingMessage, body: Buffer): IncomingMessage {
-  const copy = new IncomingMessage(request.socket)
-  copy.httpVersion = request.httpVersion
-  copy.httpVersionMajor = request.httpVersionMajor
-  copy.httpVersionMinor = request.httpVersionMinor
-  copy.rawHeaders = request.rawHeaders
-  copy.headers = request.headers
-  if (request.method !== undefined) copy.method = request.method
-  if (request.url !== undefined) copy.url = request.url
-  copy.complete = true
-  copy.push(body)
-  copy.push(null)
-  return copy
 }

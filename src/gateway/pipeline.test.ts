@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { systemClock } from '../core/index.ts'
 import { ConfigFixture } from './gateway-fixture.ts'
 import { indexIdentities } from './identities.ts'
-import { compilePlugins, type PluginChain, type PluginStates } from './pipeline.ts'
+import { compilePlugins, type PluginChain } from './pipeline.ts'
+import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, plugins } from './plugins/index.ts'
 
 /** Definitions that say which of their configured instances was chosen. */
@@ -26,7 +27,7 @@ function tellingWhich() {
 function environment(
   config: ConfigFixture,
   definitions: readonly PluginDefinition[],
-  states: PluginStates = new Map(),
+  states: PluginStates = new PluginStates(),
 ) {
   return { definitions, clock: systemClock, identities: () => indexIdentities(config.snapshot()), states }
 }
@@ -88,15 +89,38 @@ test('a plugin that is not installed is a problem and refuses what it was to han
   assert.throws(() => refusing?.access?.(undefined as never), /cannot run/)
 })
 
-test('the state of a plugin lives as long as its id', () => {
+test('what plugins keep and share lives as long as it is needed, and is then disposed of', async () => {
+  const states = new PluginStates()
+  const gone: string[] = []
+  const disposable = (name: string) => () => ({
+    name,
+    async [Symbol.asyncDispose]() {
+      gone.push(name)
+    },
+  })
+  const definitions = plugins.map(
+    (definition): PluginDefinition => ({
+      ...definition,
+      create(_config, { keep, share, entity }) {
+        keep(disposable(`of ${entity.instance_name}`))
+        if (entity.enabled) share('connection', disposable('connection'))
+        return {}
+      },
+    }),
+  )
   const config = new ConfigFixture()
-  const { id } = config.add('plugins', { name: 'rate-limiting', config: { minute: 1 } })
-  const states: PluginStates = new Map()
-  compilePlugins(config.snapshot(), environment(config, plugins, states))
-  const state = states.get(id)
-  compilePlugins(config.snapshot(), environment(config, plugins, states))
-  assert.equal(states.get(id), state)
-  config.remove('plugins', id)
-  compilePlugins(config.snapshot(), environment(config, plugins, states))
-  assert.equal(states.size, 0)
+  const added = ['a', 'b'].map((instance_name) => {
+    const consumer = { id: config.add('consumers', { username: instance_name }).id }
+    return config.add('plugins', { name: 'correlation-id', instance_name, consumer })
+  })
+  const compile = () => compilePlugins(config.snapshot(), environment(config, definitions, states))
+  compile()
+  config.remove('plugins', added[0]?.id ?? '')
+  compile()
+  assert.deepEqual(gone, ['of a'])
+  config.remove('plugins', added[1]?.id ?? '')
+  compile()
+  assert.deepEqual(gone, ['of a', 'of b', 'connection'])
+  await states.dispose()
+  assert.deepEqual(gone, ['of a', 'of b', 'connection'])
 })

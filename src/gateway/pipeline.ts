@@ -3,6 +3,7 @@ import { messageOf } from '../core/index.ts'
 import type { GatewayConfig, PluginEntity } from './config/entities.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identities } from './identities.ts'
+import type { PluginStates } from './plugin-states.ts'
 import type { PluginDefinition, PluginInstance } from './plugins/index.ts'
 
 /**
@@ -17,6 +18,8 @@ export type PluginChain = {
   readonly slots: readonly (PluginInstance | undefined)[]
   /** Those that decorate the response. */
   readonly decorators: readonly PluginInstance[]
+  /** Those that change the response, or look at it on its way: the service's side first. */
+  readonly editors: readonly PluginInstance[]
   /** Those that look at a request when it is over. */
   readonly loggers: readonly PluginInstance[]
 }
@@ -36,9 +39,6 @@ export type PluginSet = {
 
 type Scope = { readonly route: string; readonly service: string | undefined; readonly consumer: string | undefined }
 
-/** State of plugins by plugin id, which outlives a configuration. */
-export type PluginStates = Map<string, object>
-
 export type PluginEnvironment = {
   readonly definitions: readonly PluginDefinition[]
   readonly clock: Clock
@@ -53,7 +53,7 @@ export function compilePlugins(config: GatewayConfig, environment: PluginEnviron
   const instances = new Map(entities.map((entity) => [entity, instanceOf(entity, environment, problems)]))
   const kinds = kindsByPriority(entities, environment.definitions)
   const withOwnPlugins = new Set(entities.map((entity) => entity.consumer?.id))
-  forgetOthers(environment.states, config.plugins)
+  environment.states.retain(config.plugins)
 
   const resolve = (scope: Scope): PluginChain => {
     const slots = kinds.map((kind) => {
@@ -64,6 +64,7 @@ export function compilePlugins(config: GatewayConfig, environment: PluginEnviron
     return {
       slots,
       decorators: present.filter((instance) => instance.header !== undefined),
+      editors: present.filter((instance) => instance.response !== undefined).reverse(),
       loggers: present.filter((instance) => instance.log !== undefined),
     }
   }
@@ -124,7 +125,8 @@ function instanceOf(entity: PluginEntity, environment: PluginEnvironment, proble
       entity,
       clock: environment.clock,
       identities: environment.identities,
-      keep: (create) => kept(environment.states, entity.id, create),
+      keep: (create) => environment.states.ofPlugin(entity.id, create),
+      share: (name, create) => environment.states.shared(name, create),
     })
   } catch (error) {
     const problem = `plugin ${entity.name} (${entity.id}) cannot run: ${messageOf(error)}`
@@ -140,17 +142,6 @@ function refusing(problem: string): PluginInstance {
       throw new Error(problem)
     },
   }
-}
-
-function kept<State extends object>(states: PluginStates, id: string, create: () => State): State {
-  const state = (states.get(id) as State | undefined) ?? create()
-  states.set(id, state)
-  return state
-}
-
-function forgetOthers(states: PluginStates, entities: readonly PluginEntity[]): void {
-  const alive = new Set(entities.map((entity) => entity.id))
-  for (const id of states.keys()) if (!alive.has(id)) states.delete(id)
 }
 
 /**

@@ -1,5 +1,6 @@
-import type { IncomingMessage } from 'node:http'
+import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import type { Exchange } from './exchange.ts'
 import { BUFFERED_BODY_BYTES_MAX } from './limits.ts'
 
 /** What is sent on as the body: nothing, all of it, or a stream. */
@@ -10,12 +11,62 @@ export type RequestBody = null | Buffer | Readable
  * arrived; `ready` is not called if the client leaves before. An upstream that takes none of a stream for
  * `writeTimeoutMs` has timed out; what is handed over whole is bounded by the wait for the answer.
  */
-export function readBody(request: IncomingMessage, writeTimeoutMs: number, ready: (body: RequestBody) => void): void {
+export function readBody(
+  { request, body }: Pick<Exchange, 'request' | 'body'>,
+  writeTimeoutMs: number,
+  ready: (body: RequestBody) => void,
+): void {
   const length = request.headers['content-length']
-  const hasBody = (length !== undefined && length !== '0') || request.headers['transfer-encoding'] !== undefined
-  if (!hasBody) ready(null)
+  if (body !== undefined) ready(body.length === 0 ? null : body)
+  else if (!hasBody(request)) ready(null)
   else if (Number(length) <= BUFFERED_BODY_BYTES_MAX) collect(request, ready)
   else ready(new BodyStream(request, writeTimeoutMs))
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined
+}
+
+/** The whole body; undefined when it is longer than `bytesMax`, or when the client leaves. */
+export async function collectBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+  if (!hasBody(request)) return Buffer.alloc(0)
+  if (Number(request.headers['content-length']) > bytesMax) return undefined
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > bytesMax) {
+        chunks.length = 0
+        resolve(undefined)
+      } else {
+        chunks.push(chunk)
+      }
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('close', () => resolve(undefined))
+  })
+}
+
+/**
+ * The request for a service in this process: itself, or a copy that has the body once more when a plugin, or an attempt
+ * elsewhere, has read it.
+ */
+export function requestWithBody(request: IncomingMessage, body: Buffer | undefined): IncomingMessage {
+  if (body === undefined) return request
+  const copy = new IncomingMessage(request.socket)
+  copy.httpVersion = request.httpVersion
+  copy.httpVersionMajor = request.httpVersionMajor
+  copy.httpVersionMinor = request.httpVersionMinor
+  copy.rawHeaders = request.rawHeaders
+  copy.headers = request.headers
+  if (request.method !== undefined) copy.method = request.method
+  if (request.url !== undefined) copy.url = request.url
+  copy.complete = true
+  copy.push(body)
+  copy.push(null)
+  return copy
 }
 
 function collect(request: IncomingMessage, ready: (body: Buffer) => void): void {

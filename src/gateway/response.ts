@@ -1,5 +1,7 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { requestFailed } from './channels.ts'
 import type { Exchange } from './exchange.ts'
+import { type BodyFilter, HeaderList } from './response-head.ts'
 
 type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
@@ -13,6 +15,8 @@ export class GatewayResponse extends ServerResponse {
   exchange: Exchange | undefined = undefined
   /** The gateway has answered in place of a service in this process, which may yet try to: it writes into nothing. */
   abandoned = false
+  /** What the body flows through, the upstream's side first; undefined when nothing looks at it. */
+  #filters: readonly BodyFilter[] | undefined
 
   override writeHead(status: number, reason?: string | HeadersGiven, headers?: HeadersGiven): this {
     const exchange = this.exchange
@@ -22,17 +26,78 @@ export class GatewayResponse extends ServerResponse {
     if (exchange === undefined || this.headersSent) return super.writeHead(status, given)
     if (exchange.draining) this.shouldKeepAlive = false
     exchange.beginResponse(status)
+    if (exchange.chain !== undefined && exchange.chain.editors.length > 0) return this.#writeEdited(status, given)
     if (this.getHeaderNames().length === 0) return super.writeHead(status, mergedHeaders(given, exchange))
     this.#setAll(given, exchange)
     return super.writeHead(status)
   }
 
   override write(...parameters: unknown[]): boolean {
-    return this.abandoned || super.write(...(parameters as Parameters<ServerResponse['write']>))
+    if (this.abandoned) return true
+    if (this.#looksAtBody()) return this.#writeFiltered(parameters)
+    return super.write(...(parameters as Parameters<ServerResponse['write']>))
   }
 
   override end(...parameters: unknown[]): this {
-    return this.abandoned ? this : super.end(...(parameters as Parameters<ServerResponse['end']>))
+    if (this.abandoned) return this
+    if (this.#looksAtBody()) return this.#endFiltered(parameters)
+    return super.end(...(parameters as Parameters<ServerResponse['end']>))
+  }
+
+  /** Plugins look at the head first, which a handler that only writes a body leaves to Node. */
+  #looksAtBody(): boolean {
+    const editors = this.exchange?.chain?.editors
+    if (editors === undefined || editors.length === 0) return false
+    if (!this.headersSent) this.writeHead(this.statusCode)
+    return this.#filters !== undefined
+  }
+
+  #writeEdited(status: number, given: HeadersGiven | undefined): this {
+    const exchange = this.exchange as Exchange
+    const own = this.getHeaderNames().flatMap((name) => [name, this.getHeader(name) ?? ''])
+    for (const name of this.getHeaderNames()) this.removeHeader(name)
+    const upstream = new HeaderList(own)
+    const pairs = new HeaderList(given === undefined ? [] : pairsOf(given)).flat()
+    for (const name of pairs.filter((_, index) => index % 2 === 0)) upstream.remove(name)
+    for (let index = 0; index < pairs.length; index += 2) upstream.append(pairs[index] ?? '', pairs[index + 1] ?? '')
+    const headers = new HeaderList(mergedHeaders(upstream.flat(), exchange))
+    const head = { status, headers, upstream }
+    const filters = (exchange.chain?.editors ?? []).flatMap((plugin) => plugin.response?.(exchange, head) ?? [])
+    if (filters.length > 0) this.#filters = filters
+    exchange.status = head.status
+    return super.writeHead(head.status, headers.flat())
+  }
+
+  #writeFiltered(parameters: unknown[]): boolean {
+    const chunk = this.#filtered(bufferOf(parameters), false)
+    if (chunk !== undefined && chunk.length > 0) return super.write(chunk, callbackOf(parameters))
+    const done = callbackOf(parameters)
+    if (done !== undefined) process.nextTick(done)
+    return true
+  }
+
+  #endFiltered(parameters: unknown[]): this {
+    const chunk = this.#filtered(bufferOf(parameters), true)
+    this.#filters = undefined
+    if (this.destroyed) return this
+    return super.end(chunk, callbackOf(parameters))
+  }
+
+  #filtered(given: Buffer | undefined, isLast: boolean): Buffer | undefined {
+    try {
+      let chunk = given
+      for (const filter of this.#filters ?? []) {
+        const parts = [chunk === undefined ? undefined : filter.write(chunk), isLast ? filter.end() : undefined]
+        const passed = parts.filter((part) => part !== undefined)
+        chunk = passed.length === 1 ? passed[0] : passed.length === 0 ? undefined : Buffer.concat(passed)
+      }
+      return chunk
+    } catch (error) {
+      const { requestId = '', traceparent } = this.exchange ?? {}
+      requestFailed.publish({ requestId, traceparent, error })
+      this.destroy()
+      return undefined
+    }
   }
 
   /** The slow way, for a handler that used `setHeader` before: then Node reads no list of headers. */
@@ -85,4 +150,14 @@ function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {
     if (value !== undefined) pairs.push(name, value)
   }
   return pairs
+}
+
+/** The chunk among the parameters of `write` and `end`. */
+function bufferOf([chunk, encoding]: readonly unknown[]): Buffer | undefined {
+  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
+  return chunk instanceof Uint8Array ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : undefined
+}
+
+function callbackOf(parameters: readonly unknown[]): (() => void) | undefined {
+  return parameters.find((parameter) => typeof parameter === 'function') as (() => void) | undefined
 }

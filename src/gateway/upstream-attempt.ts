@@ -65,7 +65,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
 
   start(): void {
     this.#exchange.onAbort = () => this.#abort()
-    readBody(this.#exchange.request, this.#options.destination.writeTimeoutMs, (body) => {
+    readBody(this.#exchange, this.#options.destination.writeTimeoutMs, (body) => {
       this.#body = body
       this.#dispatch()
     })

@@ -41,7 +41,7 @@ export function rewriteRequest(
   sampleTrace: () => boolean,
 ): number {
   const { headers } = exchange
-  const path = upstreamPath(target.path, exchange.path, exchange.matchedChars)
+  const path = exchange.upstreamPath ?? upstreamPath(target.path, exchange.path, exchange.matchedChars)
   setForwardingHeaders(exchange, target)
   if (!target.route.preserve_host || headers.host === undefined) headers.host = target.host
   exchange.request.url = path + exchange.query

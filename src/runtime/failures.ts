@@ -6,6 +6,7 @@ import {
   adminRequestFailed,
   configProblem,
   configReloadFailed,
+  pluginStoreUnavailable,
   requestFailed,
   type TargetChanged,
   type TargetState,
@@ -118,6 +119,14 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         message: 'the gateway cannot use a part of its configuration',
         kind: `config ${message}`,
         fields: { reason: message },
+      }),
+    ),
+    pluginStoreUnavailable.subscribe(({ plugin, error }) =>
+      write({
+        ...planned('a plugin of the gateway cannot reach its Redis, and requests pass without it', error),
+        level: 'warn',
+        kind: `plugin-store ${plugin}`,
+        fields: { plugin, ...causeOf(error) },
       }),
     ),
     configReloadFailed.subscribe(({ version, error }) =>

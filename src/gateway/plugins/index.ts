@@ -6,11 +6,16 @@ import { cors } from './cors.ts'
 import { ipRestriction } from './ip-restriction.ts'
 import { jwt } from './jwt.ts'
 import { keyAuth } from './key-auth.ts'
+import { loadShedding } from './load-shedding.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
+import { proxyCache } from './proxy-cache.ts'
 import { rateLimiting } from './rate-limiting.ts'
 import { requestSizeLimiting } from './request-size-limiting.ts'
 import { requestTermination } from './request-termination.ts'
+import { requestTransformer } from './request-transformer.ts'
+import { requestValidator } from './request-validator.ts'
+import { responseTransformer } from './response-transformer.ts'
 
 export type { PluginDefinition, PluginInstance } from './plugin.ts'
 
@@ -22,10 +27,15 @@ export const plugins: readonly PluginDefinition[] = [
   jwt,
   keyAuth,
   basicAuth,
+  requestValidator,
   ipRestriction,
   requestSizeLimiting,
   acl,
   rateLimiting,
+  loadShedding,
+  requestTransformer,
+  responseTransformer,
+  proxyCache,
   prometheus,
   requestTermination,
 ]

@@ -4,6 +4,7 @@ import type { PluginDescription } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
 import type { Identities } from '../identities.ts'
+import type { BodyFilter, ResponseHead } from '../response-head.ts'
 
 /** A kind of plugin. */
 export type PluginDefinition = PluginDescription & {
@@ -19,6 +20,11 @@ export type PluginScope = {
   readonly identities: () => Identities
   /** State that lives as long as the plugin's id, through changes of its configuration: made on first use. */
   readonly keep: <State extends object>(create: () => State) => State
+  /**
+   * What several plugins use together, by a name that says all about it: made on first use, and kept for as long as a
+   * configured plugin asks for it. What can be disposed of is, once it is no longer kept, and when the gateway closes.
+   */
+  readonly share: <State extends object>(name: string, create: () => State) => State
 }
 
 /**
@@ -27,6 +33,11 @@ export type PluginScope = {
 export type PluginInstance = {
   /** Before the request goes to its service, in order of priority. A call of `exchange.exit` ends the request here. */
   readonly access?: (exchange: Exchange) => undefined | Promise<void>
+  /**
+   * When the head of a response is there, of whoever answers: may change its status and headers, and answer what the
+   * body then flows through. After `header`, in reverse order of priority: the service's side first. Must not throw.
+   */
+  readonly response?: (exchange: Exchange, head: ResponseHead) => BodyFilter | undefined
   /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */
   readonly header?: (exchange: Exchange) => void
   /** After the response is over, however it ended. Must not throw. */

@@ -1,46 +1,21 @@
-import { headerName, host, path, port } from '../config/field-types.ts'
-import {
-  type EntityCheck,
-  type Field,
-  httpProtocols,
-  type PluginSchema,
-  type ShorthandField,
-} from '../config/schema.ts'
-import { PERIODS, type Period } from './windows.ts'
+import { headerName, path } from '../config/field-types.ts'
+import { type RedisSettings, redisFields, redisShorthands } from '../config/redis-fields.ts'
+import { type EntityCheck, type Field, httpProtocols, type PluginSchema } from '../config/schema.ts'
+import { WINDOW_TYPES, type WindowType } from '../rate-limit/limiter.ts'
+import { PERIODS, type Period } from '../rate-limit/windows.ts'
 
 /** The configuration of `rate-limiting`, as Kong 3.9 describes it (`kong/plugins/rate-limiting/schema.lua`). */
 export type RateLimitingConfig = { readonly [period in Period]: number | null } & {
   readonly limit_by: 'consumer' | 'credential' | 'ip' | 'service' | 'header' | 'path'
   readonly header_name: string | null
   readonly path: string | null
-  readonly policy: string
+  readonly policy: 'local' | 'redis'
+  readonly window_type: WindowType
+  readonly fault_tolerant: boolean
+  readonly redis: RedisSettings
   readonly hide_client_headers: boolean
   readonly error_code: number
   readonly error_message: string
-}
-
-const redis: Field = {
-  type: 'record',
-  required: true,
-  description: 'Redis configuration',
-  fields: [
-    { host },
-    { port: { ...port, default: 6379 } },
-    { timeout: { type: 'integer', between: [0, 2_147_483_646], default: 2000, description: 'Milliseconds.' } },
-    { username: { type: 'string', referenceable: true, description: 'Username to use for Redis connections.' } },
-    { password: { type: 'string', referenceable: true, encrypted: true, len_min: 0, description: 'Its password.' } },
-    { database: { type: 'integer', default: 0, description: 'Database to use for the Redis connection.' } },
-    { ssl: { type: 'boolean', required: false, default: false, description: 'Whether to use SSL.' } },
-    {
-      ssl_verify: {
-        type: 'boolean',
-        required: false,
-        default: false,
-        description: 'Whether to verify its certificate.',
-      },
-    },
-    { server_name: { type: 'string', description: 'The SNI hostname.' } },
-  ],
 }
 
 const fields: readonly Readonly<Record<string, Field>>[] = [
@@ -69,7 +44,7 @@ const fields: readonly Readonly<Record<string, Field>>[] = [
       one_of: ['local', 'cluster', 'redis'],
       description: 'Where counters are kept.',
       custom_validator: (value: string) =>
-        value === 'local' ? undefined : `policy '${value}' is not available yet: only 'local' is`,
+        value === 'cluster' ? "policy 'cluster' is not available: 'redis' holds one limit over many nodes" : undefined,
     },
   },
   {
@@ -80,7 +55,7 @@ const fields: readonly Readonly<Record<string, Field>>[] = [
       description: 'Whether requests pass when the store of the counters cannot be reached.',
     },
   },
-  { redis },
+  { redis: redisFields },
   {
     hide_client_headers: {
       type: 'boolean',
@@ -92,34 +67,25 @@ const fields: readonly Readonly<Record<string, Field>>[] = [
   { error_code: { type: 'number', default: 429, gt: 0, description: 'The status of a refused request.' } },
   { error_message: { type: 'string', default: 'API rate limit exceeded', description: 'The message of its body.' } },
   {
-    sync_rate: { type: 'number', required: true, default: -1, description: 'How often to sync counters, in seconds.' },
-  },
-]
-
-/** Names that Kong moved into `redis`, and still takes and shows. */
-const MOVED: readonly (readonly [string, ShorthandField['type']])[] = [
-  ['host', 'string'],
-  ['port', 'integer'],
-  ['password', 'string'],
-  ['username', 'string'],
-  ['ssl', 'boolean'],
-  ['ssl_verify', 'boolean'],
-  ['server_name', 'string'],
-  ['timeout', 'integer'],
-  ['database', 'integer'],
-]
-
-const shorthand_fields = MOVED.map(([name, type]) => ({
-  [`redis_${name}`]: {
-    type,
-    ...(type === 'string' ? { len_min: 0 } : {}),
-    deprecation: {
-      message: `rate-limiting: config.redis_${name} is deprecated, please use config.redis.${name} instead`,
-      removal_in_version: '4.0',
-      replaced_with: [{ path: ['redis', name] }],
+    sync_rate: {
+      type: 'number',
+      required: true,
+      default: -1,
+      description: 'How often to sync counters, in seconds: -1 is at every request.',
+      custom_validator: (value: number) =>
+        value === -1 ? undefined : 'only -1 is available, which asks Redis at every request',
     },
   },
-}))
+  {
+    window_type: {
+      type: 'string',
+      required: true,
+      default: 'fixed',
+      one_of: WINDOW_TYPES,
+      description: 'How requests are counted: by fixed windows as in Kong, by a sliding one, or by a token bucket.',
+    },
+  },
+]
 
 const requiredWhen = (if_field: string, value: string, then_field: string): EntityCheck => ({
   conditional: { if_field, if_match: { eq: value }, then_field, then_match: { required: true } },
@@ -129,7 +95,15 @@ export const rateLimitingSchema: PluginSchema = {
   name: 'rate-limiting',
   fields: [
     { protocols: httpProtocols },
-    { config: { type: 'record', required: true, fields, shorthand_fields, custom_validator: periodsError } },
+    {
+      config: {
+        type: 'record',
+        required: true,
+        fields,
+        shorthand_fields: redisShorthands,
+        custom_validator: limitsError,
+      },
+    },
   ],
   entity_checks: [
     { at_least_one_of: PERIODS.map((period) => `config.${period}`) },
@@ -139,6 +113,13 @@ export const rateLimitingSchema: PluginSchema = {
     requiredWhen('config.limit_by', 'header', 'config.header_name'),
     requiredWhen('config.limit_by', 'path', 'config.path'),
   ],
+}
+
+function limitsError(config: Readonly<Record<string, unknown>>): string | undefined {
+  const counted = config.window_type !== 'fixed'
+  const tooSmall = PERIODS.find((period) => counted && typeof config[period] === 'number' && config[period] < 1)
+  if (tooSmall === undefined) return periodsError(config)
+  return `The limit for ${tooSmall} must be at least 1 unless window_type is 'fixed'`
 }
 
 /** A longer window must allow at least as much as a shorter one. */

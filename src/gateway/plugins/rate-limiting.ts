@@ -1,12 +1,18 @@
-import type { Clock } from '../../core/index.ts'
+import { pluginStoreUnavailable } from '../channels.ts'
 import { type Exchange, type HeaderName, headerName } from '../exchange.ts'
-import type { PluginDefinition } from './plugin.ts'
+import { LocalCounts, localLimiter } from '../rate-limit/engines/local.ts'
+import { redisLimiter } from '../rate-limit/engines/redis.ts'
+import { boundedIdentifier } from '../rate-limit/identifier-numbers.ts'
+import type { Limit, LimiterRules, RateLimiter, Verdict } from '../rate-limit/limiter.ts'
+import { PERIODS } from '../rate-limit/windows.ts'
+import { RedisConnection } from '../stores/redis-connection.ts'
+import type { PluginDefinition, PluginScope } from './plugin.ts'
 import { type RateLimitingConfig, rateLimitingSchema } from './rate-limiting-schema.ts'
-import { boundedIdentifier, PERIODS, type Period, WindowCounts } from './windows.ts'
 
 /**
- * At most so many requests per calendar window and identifier. Checking and counting are one step, so that no burst
- * gets past the limit; a request that is refused counts nowhere. Source: Kong 3.9, `kong/plugins/rate-limiting`.
+ * At most so many requests per window and identifier, in this gateway or in all that share a Redis. Checking and
+ * counting are one step, so that no burst gets past the limit; a request that is refused counts nowhere.
+ * Source: Kong 3.9, `kong/plugins/rate-limiting`.
  */
 export const rateLimiting: PluginDefinition = {
   name: 'rate-limiting',
@@ -15,65 +21,81 @@ export const rateLimiting: PluginDefinition = {
   schema: rateLimitingSchema,
   create(raw, scope) {
     const config = raw as RateLimitingConfig
-    if (config.policy !== 'local') throw new Error(`its policy "${config.policy}" is not available`)
-    const counts = scope.keep(() => new Map<Period, WindowCounts>())
-    const windows = windowsOf(config, counts)
+    const limits = limitsOf(config)
+    const limiter = limiterOf(config, { limits, windowType: config.window_type }, scope)
+    const rule: Rule = { config, limits: limits.map(describeLimit), pluginId: scope.entity.id }
     return {
       access(exchange) {
-        limit(exchange, { config, windows, clock: scope.clock })
-        return undefined
+        const verdict = limiter.take(boundedIdentifier(identifierOf(exchange, config)), scope.clock.now())
+        if (!(verdict instanceof Promise)) return apply(exchange, verdict, rule)
+        return verdict.then(
+          (known) => apply(exchange, known, rule),
+          (error: unknown) => passUnlimited(error, rule),
+        )
       },
     }
   },
 }
 
-type Window = {
-  readonly limit: number
+type DescribedLimit = {
   readonly limitText: string
   readonly limitHeader: HeaderName
   readonly remainingHeader: HeaderName
-  readonly counts: WindowCounts
 }
 
-type Limiter = { readonly config: RateLimitingConfig; readonly windows: readonly Window[]; readonly clock: Clock }
+type Rule = {
+  readonly config: RateLimitingConfig
+  readonly limits: readonly DescribedLimit[]
+  readonly pluginId: string
+}
 
 const LIMIT = headerName('RateLimit-Limit')
 const REMAINING = headerName('RateLimit-Remaining')
 const RESET = headerName('RateLimit-Reset')
 const RETRY_AFTER = headerName('Retry-After')
 
-function limit(exchange: Exchange, { config, windows, clock }: Limiter): void {
-  const identifier = boundedIdentifier(identifierOf(exchange, config))
-  const nowMs = clock.now()
-  let exhausted: Window | undefined
-  for (const window of windows) {
-    window.counts.enter(nowMs)
-    if (window.counts.count(identifier) >= window.limit) exhausted = window
-  }
-  if (exhausted === undefined) for (const window of windows) window.counts.increment(identifier)
-  const resetText = config.hide_client_headers ? '' : setHeaders(exchange, { windows, identifier, nowMs })
-  if (exhausted === undefined) return
-  if (!config.hide_client_headers) exchange.setReplyHeader(RETRY_AFTER, resetText)
-  exchange.exit(config.error_code, config.error_message)
+function limiterOf(config: RateLimitingConfig, rules: LimiterRules, scope: PluginScope): RateLimiter {
+  const { redis } = config
+  if (config.policy === 'local')
+    return localLimiter(
+      rules,
+      scope.keep(() => new LocalCounts()),
+    )
+  const connection = scope.share(RedisConnection.nameOf(redis), () => new RedisConnection(redis))
+  return redisLimiter({ ...rules, name: scope.entity.id }, connection)
 }
 
-type Usage = { readonly windows: readonly Window[]; readonly identifier: string; readonly nowMs: number }
+function apply(exchange: Exchange, verdict: Verdict, { config, limits }: Rule): undefined {
+  const resetText = config.hide_client_headers ? '' : setHeaders(exchange, verdict, limits)
+  if (verdict.passes) return undefined
+  if (!config.hide_client_headers) exchange.setReplyHeader(RETRY_AFTER, resetText)
+  return exchange.exit(config.error_code, config.error_message)
+}
+
+/** The counts cannot be reached: without a limit and its headers, or not at all. */
+function passUnlimited(error: unknown, { config, pluginId }: Rule): undefined {
+  if (!config.fault_tolerant) throw error
+  pluginStoreUnavailable.publish({ plugin: pluginId, error })
+  return undefined
+}
 
 /** Limit and remaining of every window, and of the tightest once more in the standard's form. Answers its reset. */
-function setHeaders(exchange: Exchange, { windows, identifier, nowMs }: Usage): string {
-  let tightest: Window | undefined
+function setHeaders(exchange: Exchange, { usages }: Verdict, limits: readonly DescribedLimit[]): string {
+  let tightest = limits[0]
   let least = Number.POSITIVE_INFINITY
-  for (const window of windows) {
-    const remaining = Math.max(0, window.limit - window.counts.count(identifier))
-    exchange.setReplyHeader(window.limitHeader, window.limitText)
-    exchange.setReplyHeader(window.remainingHeader, String(remaining))
+  let resetMs = 0
+  for (const [index, limit] of limits.entries()) {
+    const usage = usages[index]
+    if (usage === undefined) continue
+    exchange.setReplyHeader(limit.limitHeader, limit.limitText)
+    exchange.setReplyHeader(limit.remainingHeader, String(usage.remaining))
     // Windows come shortest first: of equals, the longer one is the tighter.
-    if (remaining > least) continue
-    least = remaining
-    tightest = window
+    if (usage.remaining > least) continue
+    least = usage.remaining
+    tightest = limit
+    resetMs = usage.resetMs
   }
-  const endsAtMs = tightest?.counts.enter(nowMs).endsAtMs ?? nowMs
-  const resetText = String(Math.max(1, Math.ceil((endsAtMs - nowMs) / 1000)))
+  const resetText = String(Math.max(1, Math.ceil(resetMs / 1000)))
   exchange.setReplyHeader(LIMIT, tightest?.limitText ?? '')
   exchange.setReplyHeader(REMAINING, String(least))
   exchange.setReplyHeader(RESET, resetText)
@@ -104,20 +126,18 @@ function named(exchange: Exchange, config: RateLimitingConfig): string | undefin
   }
 }
 
-/** Counts outlive a change of the limits: raising a limit in mid-window does not give away the window once more. */
-function windowsOf(config: RateLimitingConfig, counts: Map<Period, WindowCounts>): Window[] {
+function limitsOf(config: RateLimitingConfig): Limit[] {
   return PERIODS.flatMap((period) => {
-    const limit = config[period]
-    if (limit === null) return []
-    const counted = counts.get(period) ?? new WindowCounts(period)
-    counts.set(period, counted)
-    const name = period.charAt(0).toUpperCase() + period.slice(1)
-    return {
-      limit,
-      limitText: String(limit),
-      limitHeader: headerName(`X-RateLimit-Limit-${name}`),
-      remainingHeader: headerName(`X-RateLimit-Remaining-${name}`),
-      counts: counted,
-    }
+    const count = config[period]
+    return count === null ? [] : { period, count }
   })
+}
+
+function describeLimit({ period, count }: Limit): DescribedLimit {
+  const name = period.charAt(0).toUpperCase() + period.slice(1)
+  return {
+    limitText: String(count),
+    limitHeader: headerName(`X-RateLimit-Limit-${name}`),
+    remainingHeader: headerName(`X-RateLimit-Remaining-${name}`),
+  }
 }

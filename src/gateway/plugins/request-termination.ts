@@ -1,10 +1,9 @@
 import { parse } from 'node:querystring'
-import { Readable } from 'node:stream'
 import { headerName } from '../config/field-types.ts'
 import { httpProtocols, type PluginSchema } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
+import { BUFFERED_BODY_BYTES_MAX } from '../limits.ts'
 import { queryValues } from '../query.ts'
-import { readBody } from '../request-body.ts'
 import { flag } from './authentication.ts'
 import type { PluginDefinition } from './plugin.ts'
 
@@ -90,7 +89,8 @@ function terminate(exchange: Exchange, config: Config): undefined {
 
 async function echo(exchange: Exchange, config: Config): Promise<void> {
   const { request, headers, path, query, target } = exchange
-  const rawBody = await readSmallBody(exchange)
+  const body = await exchange.readBody(BUFFERED_BODY_BYTES_MAX)
+  const rawBody = body === undefined || body.length === 0 ? undefined : body.toString()
   const described = {
     message: messageOf(config),
     request: {
@@ -108,17 +108,6 @@ async function echo(exchange: Exchange, config: Config): Promise<void> {
     matched_service: target?.service,
   }
   exchange.answer({ status: config.status_code, body: JSON.stringify(described) })
-}
-
-/** A body that is read whole anyway; larger ones are not echoed. */
-function readSmallBody({ request, response }: Exchange): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    response.once('close', () => resolve(undefined))
-    readBody(request, (body) => {
-      if (body instanceof Readable) body.destroy()
-      resolve(Buffer.isBuffer(body) ? body.toString() : undefined)
-    })
-  })
 }
 
 function parsedBody(text: string | undefined, contentType: string | undefined): unknown {
