@@ -6,6 +6,7 @@ import { prometheus } from './prometheus.ts'
 import { proxyCache } from './proxy-cache.ts'
 import { rateLimiting } from './rate-limiting.ts'
 import { requestTransformer } from './request-transformer.ts'
+import { requestValidator } from './request-validator.ts'
 import { responseTransformer } from './response-transformer.ts'
 
 export type { PluginDefinition, PluginInstance } from './plugin.ts'
@@ -14,6 +15,7 @@ export type { PluginDefinition, PluginInstance } from './plugin.ts'
 export const plugins: readonly PluginDefinition[] = [
   correlationId,
   keyAuth,
+  requestValidator,
   rateLimiting,
   loadShedding,
   requestTransformer,
