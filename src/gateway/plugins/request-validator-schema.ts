@@ -105,7 +105,7 @@ export function compileSchema(text: string, version: Draft, coerce: boolean): Va
   return ajv.compile(version === 'draft4' ? (fromDraft4(schema) as AnySchema) : schema)
 }
 
-/** What draft 4 writes otherwise: `id`, and bounds that are exclusive by a flag. Source: JSON Schema's release notes. */
+/** What draft 4 writes otherwise: `id`, and bounds that are exclusive by a flag. Source: JSON Schema, release notes. */
 function fromDraft4(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(fromDraft4)
   if (!isRecord(schema)) return schema
