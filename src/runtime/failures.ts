@@ -2,7 +2,14 @@ import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
-import { adminRequestFailed, configProblem, configReloadFailed, requestFailed } from '../gateway/index.ts'
+import {
+  adminRequestFailed,
+  configFileLoaded,
+  configFileRefused,
+  configProblem,
+  configReloadFailed,
+  requestFailed,
+} from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
 import { type Alert, alertChanged } from '../telemetry/index.ts'
 import { exportFailed, housekeepingFailed } from './channels.ts'
@@ -112,6 +119,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { reason: message },
       }),
     ),
+    ...subscribeToConfigFile(write),
     configReloadFailed.subscribe(({ version, error }) =>
       write({
         ...planned('the gateway could not read its configuration again, and goes on with the one it has', error),
@@ -142,6 +150,31 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
     }),
     ...subscribeToRuntime(write),
+  ]
+}
+
+function subscribeToConfigFile(write: WriteEntry): readonly (() => void)[] {
+  return [
+    configFileLoaded.subscribe(({ path, entities, notices }) => {
+      write({
+        level: 'info',
+        message: 'the gateway’s configuration is that of its file',
+        kind: `config-file ${path}`,
+        fields: { path, entities },
+      })
+      for (const notice of notices) {
+        const message = 'the gateway ignores a part of its configuration file'
+        write({ level: 'warn', message, kind: `config-file ${notice}`, fields: { path, reason: notice } })
+      }
+    }),
+    configFileRefused.subscribe(({ path, error }) =>
+      write({
+        level: 'error',
+        message: 'the gateway’s configuration file cannot be used; it goes on with what it has',
+        kind: `config-file refused ${path}`,
+        fields: { path, reason: messageOf(error) },
+      }),
+    ),
   ]
 }
 
