@@ -19,7 +19,7 @@ import {
 } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import { normalisePath } from './path.ts'
-import { runAccess } from './pipeline.ts'
+import { type PluginStates, runAccess, stopStates } from './pipeline.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
 import { GatewayResponse } from './response.ts'
@@ -77,7 +77,7 @@ class NodeGateway implements Gateway {
   readonly #proxy = new RemoteProxy()
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
-  readonly #pluginStates = new Map<string, object>()
+  readonly #pluginStates: PluginStates = new Map()
   readonly #connections: ConnectionDrain
   #compiled: CompiledGateway
   #unsubscribe: (() => void) | undefined
@@ -238,6 +238,7 @@ class NodeGateway implements Gateway {
     await this.#connections.end(this.#listeners.close(), options)
     clearInterval(this.#deadlines)
     await this.#proxy.destroy()
+    await stopStates(this.#pluginStates, options)
   }
 }
 

@@ -16,5 +16,5 @@ export {
   importConfig,
 } from './exchange-formats/exchange.ts'
 export { createGateway, type Gateway, type GatewayOptions, type GatewayStats } from './gateway.ts'
-export { type PluginDefinition, plugins as installedPlugins } from './plugins/index.ts'
+export { createFileLog, type PluginDefinition, plugins as installedPlugins } from './plugins/index.ts'
 export type { Upstream } from './upstream.ts'

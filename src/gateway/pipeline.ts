@@ -1,9 +1,10 @@
-import type { Clock } from '../core/index.ts'
-import { messageOf } from '../core/index.ts'
+import { type Clock, messageOf, type StopOptions, systemClock } from '../core/index.ts'
+import { configProblem } from './channels.ts'
 import type { GatewayConfig, PluginEntity } from './config/entities.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identities } from './identities.ts'
-import type { PluginDefinition, PluginInstance } from './plugins/index.ts'
+import { PLUGIN_STOP_MS } from './limits.ts'
+import type { PluginDefinition, PluginInstance, PluginState } from './plugins/index.ts'
 
 /**
  * Which plugins run for a request, and in which order.
@@ -37,7 +38,7 @@ export type PluginSet = {
 type Scope = { readonly route: string; readonly service: string | undefined; readonly consumer: string | undefined }
 
 /** State of plugins by plugin id, which outlives a configuration. */
-export type PluginStates = Map<string, object>
+export type PluginStates = Map<string, PluginState>
 
 export type PluginEnvironment = {
   readonly definitions: readonly PluginDefinition[]
@@ -143,7 +144,7 @@ function refusing(problem: string): PluginInstance {
   }
 }
 
-function kept<State extends object>(states: PluginStates, id: string, create: () => State): State {
+function kept<State extends PluginState>(states: PluginStates, id: string, create: () => State): State {
   const state = (states.get(id) as State | undefined) ?? create()
   states.set(id, state)
   return state
@@ -151,8 +152,25 @@ function kept<State extends object>(states: PluginStates, id: string, create: ()
 
 function forgetOthers(states: PluginStates, entities: readonly PluginEntity[]): void {
   const alive = new Set(entities.map((entity) => entity.id))
-  for (const id of states.keys()) if (!alive.has(id)) states.delete(id)
+  for (const [id, state] of states) {
+    if (alive.has(id)) continue
+    states.delete(id)
+    stopState(state, { deadlineAtMs: systemClock.now() + PLUGIN_STOP_MS }).catch(publishProblem)
+  }
 }
+
+/** What plugins keep is at its end, with the gateway. */
+export async function stopStates(states: PluginStates, options: StopOptions): Promise<void> {
+  await Promise.all([...states.values()].map((state) => stopState(state, options)))
+  states.clear()
+}
+
+async function stopState(state: PluginState, options: StopOptions): Promise<void> {
+  await state.stop?.(options)
+}
+
+const publishProblem = (error: unknown) =>
+  configProblem.publish({ message: `what a deleted plugin kept does not stop: ${messageOf(error)}` })
 
 /**
  * Route, service and consumer count as one bit each, compared as Kong does: all three, route + consumer, service +

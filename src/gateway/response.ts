@@ -13,6 +13,8 @@ export class GatewayResponse extends ServerResponse {
   exchange: Exchange | undefined = undefined
   /** The gateway has answered in place of a service in this process, which may yet try to: it writes into nothing. */
   abandoned = false
+  /** Names and values in turn, as they were sent; undefined before. */
+  sentHeaders: readonly OutgoingHttpHeader[] | undefined = undefined
 
   override writeHead(status: number, reason?: string | HeadersGiven, headers?: HeadersGiven): this {
     const exchange = this.exchange
@@ -22,7 +24,11 @@ export class GatewayResponse extends ServerResponse {
     if (exchange === undefined || this.headersSent) return super.writeHead(status, given)
     if (exchange.draining) this.shouldKeepAlive = false
     exchange.beginResponse(status)
-    if (this.getHeaderNames().length === 0) return super.writeHead(status, mergedHeaders(given, exchange))
+    if (this.getHeaderNames().length === 0) {
+      const merged = mergedHeaders(given, exchange)
+      this.sentHeaders = merged
+      return super.writeHead(status, merged)
+    }
     this.#setAll(given, exchange)
     return super.writeHead(status)
   }
@@ -43,6 +49,7 @@ export class GatewayResponse extends ServerResponse {
     }
     const upstream = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
     const merged = mergedHeaders(upstream, exchange)
+    this.sentHeaders = merged
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     for (let index = 0; index < merged.length; index += 2) {
       this.setHeader(String(merged[index]), merged[index + 1] as OutgoingHttpHeader)

@@ -8,6 +8,7 @@ import {
   configFileRefused,
   configProblem,
   configReloadFailed,
+  deliveryFailed,
   requestFailed,
 } from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
@@ -119,7 +120,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { reason: message },
       }),
     ),
-    ...subscribeToConfigFile(write),
+    ...subscribeToGateway(write),
     configReloadFailed.subscribe(({ version, error }) =>
       write({
         ...planned('the gateway could not read its configuration again, and goes on with the one it has', error),
@@ -153,8 +154,16 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
   ]
 }
 
-function subscribeToConfigFile(write: WriteEntry): readonly (() => void)[] {
+function subscribeToGateway(write: WriteEntry): readonly (() => void)[] {
   return [
+    deliveryFailed.subscribe(({ name, entries, reason }) =>
+      write({
+        level: 'warn',
+        message: 'a plugin of the gateway lost what it had to deliver',
+        kind: `delivery ${name}`,
+        fields: { delivery: name, entries, reason },
+      }),
+    ),
     configFileLoaded.subscribe(({ path, entities, notices }) => {
       write({
         level: 'info',

@@ -7,7 +7,7 @@ import {
   createDeclarativeStore,
   type DeclarativeStore,
   followConfigFile,
-  installedPlugins as plugins,
+  type PluginDefinition,
 } from '../gateway/index.ts'
 import { gatewaySeedOf } from './gateway-routes.ts'
 import type { RuntimeOptions } from './options.ts'
@@ -24,12 +24,13 @@ export type GatewayConfigurationParts = {
   readonly settings: Pick<RuntimeOptions, 'gatewayConfig'>
   /** Undefined only where the settings name a file. */
   readonly cluster: OpenCluster | undefined
+  readonly plugins: readonly PluginDefinition[]
 }
 
 /** The file that the settings name, which is then all there is; else the database, seeded by the application. */
 export function gatewayConfigurationOf(parts: GatewayConfigurationParts): GatewayConfiguration {
-  const { app, settings, cluster } = parts
-  if (settings.gatewayConfig !== undefined) return fileConfiguration(settings.gatewayConfig)
+  const { app, settings, cluster, plugins } = parts
+  if (settings.gatewayConfig !== undefined) return fileConfiguration(settings.gatewayConfig, plugins)
   assert.ok(cluster, 'without a file the configuration is in the database')
   const store = createConfigStore({ cluster, plugins })
   return {
@@ -43,7 +44,7 @@ export function gatewayConfigurationOf(parts: GatewayConfigurationParts): Gatewa
   }
 }
 
-function fileConfiguration(path: string): GatewayConfiguration {
+function fileConfiguration(path: string, plugins: readonly PluginDefinition[]): GatewayConfiguration {
   const store = createDeclarativeStore({ plugins })
   const file = followConfigFile({ path, store })
   return { store, declarative: store, start: () => file.start(), stop: (options) => file.stop(options) }

@@ -4,10 +4,13 @@ import {
   exportConfig,
   type ImportedConfig,
   importConfig,
-  installedPlugins as plugins,
 } from '../gateway/index.ts'
+import { pluginsWith } from './gateway-plugins.ts'
 import { readOptions } from './options.ts'
 import { originAt } from './ports.ts'
+
+/** Which paths file-log may write to is for the gateway to say, not for the command. */
+const plugins = pluginsWith({ logDir: '/' })
 
 export type GatewayExchange = {
   readonly env: NodeJS.ProcessEnv

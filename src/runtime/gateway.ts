@@ -8,13 +8,13 @@ import {
   createGateway,
   type Gateway,
   type GatewayConfig,
-  installedPlugins,
   type ServiceEntity,
   type Upstream,
 } from '../gateway/index.ts'
 import type { ServiceHost } from '../service/index.ts'
 import { createSiteServer, type SiteServer } from '../sites/index.ts'
 import { gatewayConfigurationOf } from './gateway-config.ts'
+import { pluginsWith } from './gateway-plugins.ts'
 import type { RuntimeOptions } from './options.ts'
 import { listenOn, originAt, wantedOf } from './ports.ts'
 import type { StartedParts } from './started-parts.ts'
@@ -49,12 +49,13 @@ export type GatewayParts = {
  */
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { app, settings, started, health, cluster, hosts, metrics, sampleTrace } = parts
-  const configuration = gatewayConfigurationOf({ app, settings, cluster })
+  const plugins = pluginsWith({ logDir: settings.gatewayLogDir })
+  const configuration = gatewayConfigurationOf({ app, settings, cluster, plugins })
   const { store, declarative } = configuration
   const keyOf = (username: string) => keyIn(store.snapshot(), username)
   const sites = await openSites(app, keyOf)
   const resolve = resolver(app, settings, new Map<string, InProcess>([...hosts, ...sites]))
-  const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace })
+  const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace, plugins })
   const info: AdminInfo = {
     version: KONG_VERSION,
     hostname: hostname(),
@@ -63,7 +64,7 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
     ...metrics,
   }
   const { token } = settings.admin
-  const admin = createAdminApi({ store, plugins: installedPlugins, info, health, token, declarative })
+  const admin = createAdminApi({ store, plugins, info, health, token, declarative })
   started.push('gateway configuration', (options) => configuration.stop(options))
   await configuration.start()
   const wanted = wantedOf(settings)

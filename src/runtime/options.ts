@@ -27,6 +27,11 @@ const Environment = z.object({
     .min(1)
     .optional()
     .describe('Kong declarative file that is the gateway’s whole configuration, instead of the database.'),
+  GATEWAY_LOG_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder below which the plugin file-log may write; it is refused without one.'),
   CONSOLE_PORT: port(8002).describe('Port of the console.'),
   CONSOLE_HOST: z
     .enum(['127.0.0.1', '::1', 'localhost'])
@@ -113,6 +118,8 @@ export type RuntimeOptions = {
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined }
   /** Path of a Kong declarative file; undefined keeps the configuration in the database. */
   readonly gatewayConfig: string | undefined
+  /** Folder below which the plugin file-log may write; undefined forbids it. */
+  readonly gatewayLogDir: string | undefined
   readonly console: { readonly host: string; readonly port: number }
   readonly services: { readonly host: string; readonly port: number }
   readonly dataDir: string
@@ -151,6 +158,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     gateway: { host: value.GATEWAY_HOST, port: value.GATEWAY_PORT },
     admin: { host: value.ADMIN_HOST, port: value.ADMIN_PORT, token: value.ADMIN_TOKEN },
     gatewayConfig: value.GATEWAY_CONFIG === undefined ? undefined : resolve(value.GATEWAY_CONFIG),
+    gatewayLogDir: value.GATEWAY_LOG_DIR === undefined ? undefined : resolve(value.GATEWAY_LOG_DIR),
     console: { host: value.CONSOLE_HOST, port: value.CONSOLE_PORT },
     services: { host: value.HOST, port: value.PORT },
     dataDir: resolve(value.DATA_DIR),
