@@ -23,6 +23,7 @@ import { readDocumentText, readInput } from './body.ts'
 import { createGuard, isLoopbackOrigin } from './guard.ts'
 import { type AdminInfo, informationAt } from './information.ts'
 import { createResources } from './resources.ts'
+import { tagsAt } from './tags.ts'
 import { unavailableAt } from './unavailable.ts'
 
 export type AdminApiOptions = {
@@ -77,6 +78,7 @@ function createRouting(options: AdminApiOptions): EndpointAt {
   const resources = createResources(store, catalog)
   return (segments) =>
     informationAt(segments, { store, catalog, info, health, resources, declarative }) ??
+    tagsAt(segments, { store, catalog }) ??
     resources.at(segments) ??
     unavailableAt(segments)
 }

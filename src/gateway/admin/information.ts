@@ -162,6 +162,8 @@ const FIXED = [
   '/plugins/schema/{name}',
   '/status',
   '/status/ready',
+  '/tags',
+  '/tags/{tags}',
 ]
 const SCHEMAS = ['/schemas/{name}', '/schemas/{name}/validate', '/schemas/plugins/{name}', '/schemas/plugins/validate']
 
