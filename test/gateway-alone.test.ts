@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '../src/testing/index.ts'
-import { startShop } from './shop-process.ts'
+import { run, startShop } from './shop-process.ts'
 
 const configOf = (port: number, path: string) =>
   JSON.stringify({
@@ -36,6 +36,14 @@ test('a gateway alone runs from a file, without any database, and follows the fi
   assert.equal((await fetch(`${probes}/readyz`)).status, 200)
   const { configuration } = (await (await fetch(gateway.admin)).json()) as { configuration: unknown }
   assert.deepEqual(configuration, { database: 'off' })
+
+  const exported = await run(['gateway', 'export', '--format', 'apisix', '--admin-url', gateway.admin, '--json'])
+  assert.equal(exported.code, 0, exported.stderr)
+  const { text, omitted } = JSON.parse(exported.stdout) as { text: string; omitted: unknown }
+  assert.match(text, /uris:\n +- \/first\*/)
+  assert.deepEqual(omitted, [])
+  const imported = await run(['gateway', 'import', path, '--admin-url', gateway.admin])
+  assert.deepEqual([imported.code, imported.stdout], [0, '0 created, 0 updated, 2 unchanged\n'], imported.stderr)
 
   await writeFile(path, configOf(port, '/second'))
   await until(async () => (await fetch(`${gateway.gateway}/second`)).status === 200, { what: 'the changed file' })
