@@ -57,6 +57,8 @@ const COMMANDS = [
   'deploy kubernetes',
   'deploy compose',
   'deploy check',
+  'gateway export',
+  'gateway import',
 ]
 for (const command of [...COMMANDS, 'bench']) {
   test(`${command} --help shows an example`, async () => {

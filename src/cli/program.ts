@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import * as parse from './arguments.ts'
 import { addDeploy } from './deploy-command.ts'
 import { examples } from './examples.ts'
+import { addGateway } from './gateway-command.ts'
 import { DEAD_LETTERS_SHOWN } from './limits.ts'
 
 /**
@@ -20,6 +21,7 @@ export function createProgram(exit: Exit, environment: readonly string[]): Comma
     .exitOverride()
   addStart(program, exit, environment)
   addDeploy(program, exit)
+  addGateway(program, exit)
   addShards(program, exit)
   addEvents(program, exit)
   addLoad(program, exit)

@@ -74,6 +74,10 @@ export type RequestFailed = {
   readonly error: unknown
 }
 
+/** Entries of a logging plugin that never arrived where it sends them. */
+export type DeliveryFailed = { readonly name: string; readonly entries: number; readonly reason: string }
+
+export const deliveryFailed = facts<DeliveryFailed>('gateway.delivery-failed')
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
 export const targetChanged = facts<TargetChanged>('gateway.target-changed')

@@ -264,7 +264,7 @@ class NodeGateway implements Gateway {
     await this.#connections.end(this.#listeners.close(), options)
     clearInterval(this.#deadlines)
     this.#balancers.stop()
-    await Promise.all([this.#proxy.destroy(), this.#pluginStates.dispose()])
+    await Promise.all([this.#proxy.destroy(), this.#pluginStates.stop(options)])
   }
 }
 

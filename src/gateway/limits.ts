@@ -86,6 +86,12 @@ export const REDIS_CLOSE_MS = 1_000
  */
 export const LOCAL_DEADLINE_CHECK_MS = 250
 
+/** Lines of `file-log` that wait for the disk, Kong's size of a queue: beyond it they are dropped. */
+export const LOG_ENTRIES_WAITING_MAX = 10_000
+
+/** Time that a deleted plugin may take to end its work: what it had to send, it has sent by then. */
+export const PLUGIN_STOP_MS = 5_000
+
 /** Throws when limits contradict each other. */
 export function assertGatewayLimits(): void {
   if (REQUEST_HEAD_TIMEOUT_MS > REQUEST_TIMEOUT_MS) throw new Error('a head may not take longer than its request')

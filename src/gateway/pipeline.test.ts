@@ -94,7 +94,7 @@ test('what plugins keep and share lives as long as it is needed, and is then dis
   const gone: string[] = []
   const disposable = (name: string) => () => ({
     name,
-    async [Symbol.asyncDispose]() {
+    async stop() {
       gone.push(name)
     },
   })
@@ -121,6 +121,6 @@ test('what plugins keep and share lives as long as it is needed, and is then dis
   config.remove('plugins', added[1]?.id ?? '')
   compile()
   assert.deepEqual(gone, ['of a', 'of b', 'connection'])
-  await states.dispose()
+  await states.stop({ deadlineAtMs: Date.now() + 5_000 })
   assert.deepEqual(gone, ['of a', 'of b', 'connection'])
 })

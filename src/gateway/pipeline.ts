@@ -1,5 +1,4 @@
-import type { Clock } from '../core/index.ts'
-import { messageOf } from '../core/index.ts'
+import { type Clock, messageOf } from '../core/index.ts'
 import type { GatewayConfig, PluginEntity } from './config/entities.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identities } from './identities.ts'

@@ -17,6 +17,8 @@ export class GatewayResponse extends ServerResponse {
   abandoned = false
   /** What the body flows through, the upstream's side first; undefined when nothing looks at it. */
   #filters: readonly BodyFilter[] | undefined
+  /** Names and values in turn, as they were sent; undefined before. */
+  sentHeaders: readonly OutgoingHttpHeader[] | undefined = undefined
 
   override writeHead(status: number, reason?: string | HeadersGiven, headers?: HeadersGiven): this {
     const exchange = this.exchange
@@ -27,7 +29,11 @@ export class GatewayResponse extends ServerResponse {
     if (exchange.draining) this.shouldKeepAlive = false
     exchange.beginResponse(status)
     if (exchange.chain !== undefined && exchange.chain.editors.length > 0) return this.#writeEdited(status, given)
-    if (this.getHeaderNames().length === 0) return super.writeHead(status, mergedHeaders(given, exchange))
+    if (this.getHeaderNames().length === 0) {
+      const merged = mergedHeaders(given, exchange)
+      this.sentHeaders = merged
+      return super.writeHead(status, merged)
+    }
     this.#setAll(given, exchange)
     return super.writeHead(status)
   }
@@ -65,7 +71,9 @@ export class GatewayResponse extends ServerResponse {
     const filters = (exchange.chain?.editors ?? []).flatMap((plugin) => plugin.response?.(exchange, head) ?? [])
     if (filters.length > 0) this.#filters = filters
     exchange.status = head.status
-    return super.writeHead(head.status, headers.flat())
+    const sent = headers.flat()
+    this.sentHeaders = sent
+    return super.writeHead(head.status, sent)
   }
 
   #writeFiltered(parameters: unknown[]): boolean {
@@ -108,6 +116,7 @@ export class GatewayResponse extends ServerResponse {
     }
     const upstream = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
     const merged = mergedHeaders(upstream, exchange)
+    this.sentHeaders = merged
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     for (let index = 0; index < merged.length; index += 2) {
       this.appendHeader(String(merged[index]), textOf(merged[index + 1] as OutgoingHttpHeader))

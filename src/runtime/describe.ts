@@ -4,7 +4,8 @@ import { routesOf } from './gateway-routes.ts'
 import type { Topology } from './topology.ts'
 
 export type Addresses = {
-  readonly databases: 'DATABASE_URLS' | 'embedded'
+  /** `none` for a gateway alone whose configuration is a file. */
+  readonly databases: 'DATABASE_URLS' | 'embedded' | 'none'
   readonly gateway?: string
   readonly admin?: string
   readonly console?: string
@@ -15,32 +16,33 @@ export type Description = {
   readonly app: App
   readonly topology: Topology
   readonly addresses: Addresses
-  readonly cluster: OpenCluster
+  readonly shards: OpenCluster['shards']
   /** The key of a consumer of the gateway, if this process runs it. */
   readonly keyOf: ((consumer: string) => string | undefined) | undefined
 }
 
 /** The table that a start prints: services, routes, events, shards, addresses, and a request that works. */
 export async function describeApp(description: Description): Promise<string> {
-  const { app, topology, addresses, cluster } = description
+  const { app, topology, addresses, shards } = description
   return [
     '',
     ...serviceTable(app, topology),
     '',
-    ...table(
-      ['SHARD', 'DATABASE', 'USERS'],
-      cluster.shards.map((shard) => [
-        `${shard.index}${shard.index === 0 ? ' (home)' : ''}`,
-        shard.label,
-        `id mod ${cluster.shards.length} = ${shard.index}`,
-      ]),
-    ),
-    '',
+    ...(shards.length === 0 ? [] : [...shardTable(shards), '']),
     ...addressLines(addresses, topology),
     ...siteLines(app, addresses),
     ...requestLines(description),
     '',
   ].join('\n')
+}
+
+function shardTable(shards: Description['shards']): string[] {
+  const rows = shards.map(({ index, label }) => [
+    `${index}${index === 0 ? ' (home)' : ''}`,
+    label,
+    `id mod ${shards.length} = ${index}`,
+  ])
+  return table(['SHARD', 'DATABASE', 'USERS'], rows)
 }
 
 function serviceTable(app: App, topology: Topology): string[] {

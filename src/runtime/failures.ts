@@ -4,8 +4,11 @@ import { slowQueryFacts } from '../data/index.ts'
 import { parked, workFailed } from '../events/index.ts'
 import {
   adminRequestFailed,
+  configFileLoaded,
+  configFileRefused,
   configProblem,
   configReloadFailed,
+  deliveryFailed,
   pluginStoreUnavailable,
   requestFailed,
   type TargetChanged,
@@ -129,6 +132,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { plugin, ...causeOf(error) },
       }),
     ),
+    ...subscribeToGateway(write),
     configReloadFailed.subscribe(({ version, error }) =>
       write({
         ...planned('the gateway could not read its configuration again, and goes on with the one it has', error),
@@ -160,6 +164,39 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
     }),
     ...subscribeToRuntime(write),
+  ]
+}
+
+function subscribeToGateway(write: WriteEntry): readonly (() => void)[] {
+  return [
+    deliveryFailed.subscribe(({ name, entries, reason }) =>
+      write({
+        level: 'warn',
+        message: 'a plugin of the gateway lost what it had to deliver',
+        kind: `delivery ${name}`,
+        fields: { delivery: name, entries, reason },
+      }),
+    ),
+    configFileLoaded.subscribe(({ path, entities, notices }) => {
+      write({
+        level: 'info',
+        message: 'the gateway’s configuration is that of its file',
+        kind: `config-file ${path}`,
+        fields: { path, entities },
+      })
+      for (const notice of notices) {
+        const message = 'the gateway ignores a part of its configuration file'
+        write({ level: 'warn', message, kind: `config-file ${notice}`, fields: { path, reason: notice } })
+      }
+    }),
+    configFileRefused.subscribe(({ path, error }) =>
+      write({
+        level: 'error',
+        message: 'the gateway’s configuration file cannot be used; it goes on with what it has',
+        kind: `config-file refused ${path}`,
+        fields: { path, reason: messageOf(error) },
+      }),
+    ),
   ]
 }
 

@@ -5,17 +5,16 @@ import type { OpenCluster } from '../data/index.ts'
 import {
   type AdminInfo,
   createAdminApi,
-  createConfigStore,
   createGateway,
   type Gateway,
   type GatewayConfig,
-  installedPlugins,
   type ServiceEntity,
   type Upstream,
 } from '../gateway/index.ts'
 import type { ServiceHost } from '../service/index.ts'
 import { createSiteServer, type SiteServer } from '../sites/index.ts'
-import { gatewaySeedOf } from './gateway-routes.ts'
+import { gatewayConfigurationOf } from './gateway-config.ts'
+import { pluginsWith } from './gateway-plugins.ts'
 import type { RuntimeOptions } from './options.ts'
 import { listenOn, originAt, wantedOf } from './ports.ts'
 import type { StartedParts } from './started-parts.ts'
@@ -34,7 +33,8 @@ export type GatewayParts = {
   readonly settings: RuntimeOptions
   readonly started: StartedParts
   readonly health: Health
-  readonly cluster: OpenCluster
+  /** Undefined only where the configuration is a file. */
+  readonly cluster: OpenCluster | undefined
   /** Services of this process by name: the gateway calls these without a network hop. */
   readonly hosts: ReadonlyMap<string, ServiceHost>
   /** Whether the trace of one more request may be kept. */
@@ -49,11 +49,13 @@ export type GatewayParts = {
  */
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { app, settings, started, health, cluster, hosts, metrics, sampleTrace } = parts
-  const store = createConfigStore({ cluster, plugins: installedPlugins })
+  const plugins = pluginsWith({ logDir: settings.gatewayLogDir })
+  const configuration = gatewayConfigurationOf({ app, settings, cluster, plugins })
+  const { store, declarative } = configuration
   const keyOf = (username: string) => keyIn(store.snapshot(), username)
   const sites = await openSites(app, keyOf)
   const resolve = resolver(app, settings, new Map<string, InProcess>([...hosts, ...sites]))
-  const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace })
+  const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace, plugins })
   const info: AdminInfo = {
     version: KONG_VERSION,
     hostname: hostname(),
@@ -61,17 +63,11 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
     connections: () => connectionCounts(gateway),
     ...metrics,
   }
-  const admin = createAdminApi({
-    store,
-    plugins: installedPlugins,
-    info,
-    health,
-    token: settings.admin.token,
-    upstreams: gateway.upstreams,
-  })
-  started.push('gateway configuration', (options) => store.stop(options))
-  await store.start()
-  await store.seed(gatewaySeedOf(app))
+  const { token } = settings.admin
+  const { upstreams } = gateway
+  const admin = createAdminApi({ store, plugins, info, health, token, declarative, upstreams })
+  started.push('gateway configuration', (options) => configuration.stop(options))
+  await configuration.start()
   const wanted = wantedOf(settings)
   started.push('Admin API', (options) => admin.close(options))
   const adminPort = await listenOn(wanted.admin, admin.listen)

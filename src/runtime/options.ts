@@ -22,6 +22,16 @@ const Environment = z.object({
     .default('127.0.0.1')
     .describe('Address of the Admin API; other than loopback needs ADMIN_TOKEN.'),
   ADMIN_TOKEN: z.string().min(16).optional().describe('Token that the Admin API then demands, at least 16 characters.'),
+  GATEWAY_CONFIG: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Kong declarative file that is the gateway’s whole configuration, instead of the database.'),
+  GATEWAY_LOG_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder below which the plugin file-log may write; it is refused without one.'),
   CONSOLE_PORT: port(8002).describe('Port of the console.'),
   CONSOLE_HOST: z
     .enum(['127.0.0.1', '::1', 'localhost'])
@@ -106,6 +116,10 @@ const Environment = z.object({
 export type RuntimeOptions = {
   readonly gateway: { readonly host: string; readonly port: number }
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined }
+  /** Path of a Kong declarative file; undefined keeps the configuration in the database. */
+  readonly gatewayConfig: string | undefined
+  /** Folder below which the plugin file-log may write; undefined forbids it. */
+  readonly gatewayLogDir: string | undefined
   readonly console: { readonly host: string; readonly port: number }
   readonly services: { readonly host: string; readonly port: number }
   readonly dataDir: string
@@ -143,6 +157,8 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
   return {
     gateway: { host: value.GATEWAY_HOST, port: value.GATEWAY_PORT },
     admin: { host: value.ADMIN_HOST, port: value.ADMIN_PORT, token: value.ADMIN_TOKEN },
+    gatewayConfig: value.GATEWAY_CONFIG === undefined ? undefined : resolve(value.GATEWAY_CONFIG),
+    gatewayLogDir: value.GATEWAY_LOG_DIR === undefined ? undefined : resolve(value.GATEWAY_LOG_DIR),
     console: { host: value.CONSOLE_HOST, port: value.CONSOLE_PORT },
     services: { host: value.HOST, port: value.PORT },
     dataDir: resolve(value.DATA_DIR),

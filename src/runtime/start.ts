@@ -22,6 +22,7 @@ import { type Addresses, describeApp } from './describe.ts'
 import { runtimeError } from './errors.ts'
 import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
+import { isGatewayAlone, startGatewayAlone } from './gateway-alone.ts'
 import { ProcessHealth } from './health.ts'
 import { keepHouse } from './housekeeping.ts'
 import {
@@ -73,7 +74,7 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
   assertLimits()
   const settings = readOptions(options.env)
   const topology = topologyOf(app, options.only)
-  if (topology.apart && settings.databaseUrls === undefined) {
+  if (topology.apart && settings.databaseUrls === undefined && !isGatewayAlone(topology, settings)) {
     throw runtimeError(
       'RUNTIME_DATABASE_NEEDED',
       '--only runs a part of the application, and parts share databases: run `groundswell database`, or use servers of your own, and set DATABASE_URLS',
@@ -111,6 +112,10 @@ type Parts = {
 async function startParts(parts: Parts): Promise<RunningApp> {
   const { app, settings, topology, started, health, log } = parts
   startLogs(settings, started)
+  if (isGatewayAlone(topology, settings)) {
+    const alone = await startGatewayAlone(parts)
+    return { ...alone, ...endings(parts, NO_DATABASES) }
+  }
   const databases = await startDatabases(settings, log)
   started.push('databases', (options) => databases.stop(options), DATABASE_STOP_MS)
   const cluster = await openCluster({
@@ -155,10 +160,13 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   return {
     addresses,
     telemetry: view,
-    describe: () => describeApp({ app, topology, addresses, cluster, keyOf: gateway?.keyOf }),
+    describe: () => describeApp({ app, topology, addresses, shards: cluster.shards, keyOf: gateway?.keyOf }),
     ...endings(parts, databases),
   }
 }
+
+/** There are none that could end. */
+const NO_DATABASES: Pick<Databases, 'exited' | 'whyGone'> = { exited: new Promise(() => {}), whyGone: String }
 
 function startLogs(settings: RuntimeOptions, started: StartedParts): void {
   const write = openLog(settings.logLevel)
@@ -206,7 +214,10 @@ async function startDelivery({ settings, topology, started }: Parts, cluster: Op
 }
 
 /** How a running application ends: when it is told to, or because its databases are gone. */
-function endings({ settings, started, health }: Parts, databases: Databases): Pick<RunningApp, 'stop' | 'failed'> {
+function endings(
+  { settings, started, health }: Parts,
+  databases: Pick<Databases, 'exited' | 'whyGone'>,
+): Pick<RunningApp, 'stop' | 'failed'> {
   let isGone = false
   let stopping: Promise<void> | undefined
   const stop = async () => {

@@ -32,7 +32,8 @@ export type TelemetryParts = {
   readonly app: App
   readonly topology: Topology
   readonly settings: Pick<RuntimeOptions, 'telemetry'>
-  readonly cluster: OpenCluster
+  /** Undefined for a process without databases, which tells the others nothing. */
+  readonly cluster: OpenCluster | undefined
 }
 
 export type PreparedTelemetry = {
@@ -53,7 +54,8 @@ export const processName = `${hostname()}:${process.pid}:${newId().slice(-12)}`
  */
 export function prepareTelemetry({ app, topology, settings, cluster }: TelemetryParts): PreparedTelemetry {
   const isOn = settings.telemetry !== 'off'
-  const exchange = isOn && topology.apart ? exchangeOf(cluster, () => telemetry) : undefined
+  const sharedOver = isOn && topology.apart ? cluster : undefined
+  const exchange = sharedOver && exchangeOf(sharedOver, () => telemetry)
   const telemetry = createTelemetry({
     instance: processName,
     services: namesOf(topology),
@@ -70,8 +72,10 @@ export function prepareTelemetry({ app, topology, settings, cluster }: Telemetry
     exchange,
     start() {
       ends.push(...recordFacts(telemetry), recordForKong(telemetry.metrics), ...recordJourneys(app, telemetry))
-      ends.push(pollLag(cluster, telemetry))
-      telemetry.beforeSeal(() => samplePools(cluster, telemetry))
+      if (cluster !== undefined) {
+        ends.push(pollLag(cluster, telemetry))
+        telemetry.beforeSeal(() => samplePools(cluster, telemetry))
+      }
       telemetry.start()
     },
     async stop(options) {

@@ -2,7 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { alwaysReady, type Health, isLoopbackName, type StopOptions, untilDeadline } from '../../core/index.ts'
+import {
+  alwaysReady,
+  GroundswellError,
+  type Health,
+  isLoopbackName,
+  type StopOptions,
+  untilDeadline,
+} from '../../core/index.ts'
 import type { UpstreamHealth } from '../balancer/balancers.ts'
 import { ApiError, methodNotAllowed, notFound } from '../config/api-error.ts'
 import { createCatalog } from '../config/catalog.ts'
@@ -10,12 +17,14 @@ import { adminRequestFailed } from '../config/channels.ts'
 import type { ConfigStore } from '../config/entities.ts'
 import { ADMIN_REQUEST_MS } from '../config/limits.ts'
 import type { PluginDescription } from '../config/schema.ts'
+import type { DeclarativeStore } from '../declarative/declarative-store.ts'
 import { gatewayError } from '../errors.ts'
-import { type Answer, type Call, type Endpoint, noContent, VERBS, type Verb } from './answer.ts'
-import { readInput } from './body.ts'
+import { type Answer, type Endpoint, noContent, VERBS, type Verb } from './answer.ts'
+import { readDocumentText, readInput } from './body.ts'
 import { createGuard, isLoopbackOrigin } from './guard.ts'
 import { type AdminInfo, informationAt } from './information.ts'
 import { createResources } from './resources.ts'
+import { tagsAt } from './tags.ts'
 import { unavailableAt } from './unavailable.ts'
 import { upstreamsAt } from './upstreams.ts'
 
@@ -30,6 +39,8 @@ export type AdminApiOptions = {
   readonly token?: string | undefined
   /** What the gateway of this process knows of targets. Default: nothing. */
   readonly upstreams?: UpstreamHealth
+  /** The store too, when it is one without a database: then `/config` reads and replaces it. */
+  readonly declarative?: DeclarativeStore | undefined
 }
 
 export type AdminApi = {
@@ -69,11 +80,12 @@ const NOTHING_KNOWN: UpstreamHealth = { of: () => undefined, set: () => false }
 type EndpointAt = (segments: readonly string[]) => Endpoint | undefined
 
 function createRouting(options: AdminApiOptions): EndpointAt {
-  const { store, plugins, info, health = alwaysReady, upstreams = NOTHING_KNOWN } = options
+  const { store, plugins, info, health = alwaysReady, upstreams = NOTHING_KNOWN, declarative } = options
   const catalog = createCatalog(plugins)
   const resources = createResources(store, catalog)
   return (segments) =>
-    informationAt(segments, { store, catalog, info, health, resources }) ??
+    informationAt(segments, { store, catalog, info, health, resources, declarative }) ??
+    tagsAt(segments, { store, catalog }) ??
     upstreamsAt(segments, { store, resources, health: upstreams, nodeId: info.nodeId }) ??
     resources.at(segments) ??
     unavailableAt(segments)
@@ -87,8 +99,11 @@ async function answer(request: IncomingMessage, endpointAt: EndpointAt): Promise
   const method = request.method === 'HEAD' ? 'GET' : request.method
   const handler = VERBS.includes(method as Verb) ? endpoint[method as Verb] : undefined
   if (handler === undefined) throw methodNotAllowed()
-  const call: Call = { query: url.searchParams, input: () => readInput(request) }
-  return handler(call)
+  return handler({
+    query: url.searchParams,
+    input: () => readInput(request),
+    document: () => readDocumentText(request),
+  })
 }
 
 /** A request names a path, or a whole URL when it came through a proxy. */
@@ -124,6 +139,10 @@ function preflight(endpoint: Endpoint): Answer {
 function failure(request: IncomingMessage, error: unknown): Answer {
   if (error instanceof ApiError) return { status: error.status, body: error.body }
   publishFailure(request, error)
+  // What may pass by itself, such as a database that is away, is told apart from a defect of ours.
+  if (error instanceof GroundswellError && error.retryable) {
+    return { status: error.status, body: { message: error.message } }
+  }
   return { status: 500, body: { message: 'An unexpected error occurred' } }
 }
 

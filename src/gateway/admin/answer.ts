@@ -18,6 +18,8 @@ export type Call = {
   readonly query: URLSearchParams
   /** Reads and decodes the body; throws an `ApiError` when it cannot. */
   readonly input: () => Promise<Input>
+  /** Reads the body as the text of a declarative configuration. */
+  readonly document: () => Promise<string>
 }
 
 export type Endpoint = Partial<Record<Verb, (call: Call) => Promise<Answer> | Answer>>

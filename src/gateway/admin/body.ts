@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../config/api-error.ts'
-import { ADMIN_BODY_BYTES_MAX } from '../config/limits.ts'
+import { ADMIN_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX } from '../config/limits.ts'
 import { isRecord } from '../config/values.ts'
 import type { Input } from './answer.ts'
 import { decodeForm } from './form.ts'
@@ -8,13 +8,30 @@ import { decodeForm } from './form.ts'
 const CONTENT_TYPES = 'application/json, application/x-www-form-urlencoded or multipart/form-data'
 
 const unparsable = () => new ApiError(400, { message: 'Cannot parse JSON body' })
-const tooLarge = () =>
-  new ApiError(413, { message: `Payload too large: bodies may have at most ${ADMIN_BODY_BYTES_MAX} bytes` })
+const tooLarge = (bytesMax: number) =>
+  new ApiError(413, { message: `Payload too large: bodies may have at most ${bytesMax} bytes` })
 
 /** Reads a body and decodes it by its content type. None at all, without a content type, is an empty one. */
 export async function readInput(request: IncomingMessage): Promise<Input> {
-  const bytes = await readBody(request)
+  return decode(await readBody(request, ADMIN_BODY_BYTES_MAX), request.headers['content-type'] ?? '')
+}
+
+/**
+ * Reads a declarative configuration: YAML as it is, or JSON that is one, or a field `config` that holds either.
+ */
+export async function readDocumentText(request: IncomingMessage): Promise<string> {
+  const bytes = await readBody(request, CONFIG_BODY_BYTES_MAX)
   const contentType = request.headers['content-type'] ?? ''
+  if (/^(application|text)\/yaml\s*(;|$)/i.test(contentType)) return bytes.toString()
+  const { values, form } = await decode(bytes, contentType)
+  if (typeof values.config === 'string') return values.config
+  if (form || Object.keys(values).length === 0) {
+    throw new ApiError(400, { message: 'expected a declarative configuration' })
+  }
+  return bytes.toString()
+}
+
+async function decode(bytes: Buffer, contentType: string): Promise<Input> {
   if (contentType === '' && bytes.length === 0) return { values: {}, form: false }
   const type = contentType.split(';')[0]?.trim().toLowerCase()
   if (type === 'application/json') return { values: parseJson(bytes), form: false }
@@ -28,13 +45,13 @@ export async function readInput(request: IncomingMessage): Promise<Input> {
   })
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > ADMIN_BODY_BYTES_MAX) throw tooLarge()
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax)
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > ADMIN_BODY_BYTES_MAX) throw tooLarge()
+    if (length > bytesMax) throw tooLarge(bytesMax)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -3,7 +3,9 @@ import { ApiError } from '../config/api-error.ts'
 import { type Catalog, fieldsOf, nestedSegmentOf, segmentOf } from '../config/catalog.ts'
 import type { ConfigStore } from '../config/entities.ts'
 import type { EntitySchema } from '../config/schema.ts'
+import type { DeclarativeStore } from '../declarative/declarative-store.ts'
 import { type Answer, type Call, type Endpoint, ok } from './answer.ts'
+import { configEndpoint } from './config-endpoint.ts'
 import type { Resources } from './resources.ts'
 
 /** What the Admin API says about the node that answers. */
@@ -35,6 +37,8 @@ export type InformationOptions = {
   readonly info: AdminInfo
   readonly health: Health
   readonly resources: Resources
+  /** Undefined with a database. */
+  readonly declarative: DeclarativeStore | undefined
 }
 
 /** The endpoints that are about the gateway rather than its entities; undefined when the path is none of them. */
@@ -67,7 +71,7 @@ export function informationAt(segments: readonly string[], options: InformationO
       if (third === 'validate') return { POST: (call) => validation(resources, catalog.kind('plugins'), call) }
       return { GET: () => ok(pluginSchema(catalog, third)) }
     case 'config':
-      return { GET: onlyWithoutDatabase, POST: onlyWithoutDatabase }
+      return second === undefined ? configEndpoint(options.declarative, catalog) : undefined
     default:
       return first === 'schemas' && second !== undefined ? entitySchema(second, third, options) : undefined
   }
@@ -102,7 +106,7 @@ function pluginSchema(catalog: Catalog, name: string): unknown {
   return schemaOf(plugin.schema)
 }
 
-function nodeInformation({ store, catalog, info }: InformationOptions): unknown {
+function nodeInformation({ store, catalog, info, declarative }: InformationOptions): unknown {
   const available = [...catalog.plugins.values()].map(({ name, version, priority }) => [name, { version, priority }])
   const enabled = new Set(store.snapshot().plugins.map((plugin) => plugin.name))
   return {
@@ -112,14 +116,14 @@ function nodeInformation({ store, catalog, info }: InformationOptions): unknown 
     hostname: info.hostname,
     node_id: info.nodeId,
     plugins: { available_on_server: Object.fromEntries(available), enabled_in_cluster: [...enabled].sort() },
-    configuration: { database: 'postgres' },
+    configuration: { database: declarative === undefined ? 'postgres' : 'off' },
     lua_version: 'none: Groundswell, which speaks the contract of this version of Kong',
     timers: { running: 0, pending: 0 },
     pids: { master: process.pid },
   }
 }
 
-async function statusOf({ store, info }: InformationOptions): Promise<unknown> {
+async function statusOf({ store, info, declarative }: InformationOptions): Promise<unknown> {
   const counts = info.connections()
   return {
     memory: { workers_lua_vms: [], lua_shared_dicts: {} },
@@ -133,6 +137,7 @@ async function statusOf({ store, info }: InformationOptions): Promise<unknown> {
       total_requests: counts.requests,
     },
     database: { reachable: await store.reachable() },
+    ...(declarative && { configuration_hash: declarative.hash }),
   }
 }
 
@@ -147,12 +152,6 @@ function readyAnswer(health: Health): Answer {
   return { status: 503, body: { message: readiness.reason } }
 }
 
-function onlyWithoutDatabase(): never {
-  throw new ApiError(400, {
-    message: 'this endpoint is only available when Kong is configured to not use a database',
-  })
-}
-
 const PROBES = ['/livez', '/readyz']
 const FIXED = [
   ...PROBES,
@@ -163,6 +162,8 @@ const FIXED = [
   '/plugins/schema/{name}',
   '/status',
   '/status/ready',
+  '/tags',
+  '/tags/{tags}',
   '/upstreams/{upstreams}/health',
   '/upstreams/{upstreams}/targets/all',
   '/upstreams/{upstreams}/targets/{targets}/healthy',

@@ -64,6 +64,12 @@ export function invalidOffset(offset: string, reason: string): ApiError {
 
 export const invalidSize = (message: string) => coded(400, { code: 9, name: 'invalid size', message })
 
+/** A write to a configuration that is a document, and changes only as a whole. */
+export function operationUnsupported(operation: string, kind: string): ApiError {
+  const message = `cannot ${operation} '${kind}' entities when not using a database`
+  return coded(405, { code: 12, name: 'operation unsupported', message })
+}
+
 /** Details are under `options` here, not under `fields`. */
 export function invalidOption(option: string, reason: string): ApiError {
   const message = `invalid option (${option}: ${reason})`

@@ -9,6 +9,15 @@ export const DELETIONS_KEPT = 10_000
 /** Largest body that the Admin API reads, in bytes: Kong's is the same order, and certificates fit many times. */
 export const ADMIN_BODY_BYTES_MAX = 1_048_576
 
+/** Largest declarative configuration that `POST /config` reads, in bytes: Kong's limit. */
+export const CONFIG_BODY_BYTES_MAX = 10_485_760
+
+/** How often the file of a declarative configuration is read, for file systems that announce no changes. */
+export const CONFIG_FILE_POLL_MS = 1_000
+
+/** Time that a changed file must stay as it is before it counts: whoever writes it in pieces is done by then. */
+export const CONFIG_FILE_SETTLE_MS = 50
+
 /** Time that a client may take to send one request. */
 export const ADMIN_REQUEST_MS = 30_000
 

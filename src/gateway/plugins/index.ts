@@ -3,10 +3,13 @@ import { basicAuth } from './basic-auth.ts'
 import { botDetection } from './bot-detection.ts'
 import { correlationId } from './correlation-id.ts'
 import { cors } from './cors.ts'
+import { createFileLog } from './file-log.ts'
+import { httpLog } from './http-log.ts'
 import { ipRestriction } from './ip-restriction.ts'
 import { jwt } from './jwt.ts'
 import { keyAuth } from './key-auth.ts'
 import { loadShedding } from './load-shedding.ts'
+import { opentelemetry } from './opentelemetry.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import { proxyCache } from './proxy-cache.ts'
@@ -17,7 +20,8 @@ import { requestTransformer } from './request-transformer.ts'
 import { requestValidator } from './request-validator.ts'
 import { responseTransformer } from './response-transformer.ts'
 
-export type { PluginDefinition, PluginInstance } from './plugin.ts'
+export { createFileLog } from './file-log.ts'
+export type { PluginDefinition, PluginInstance, PluginState } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
 export const plugins: readonly PluginDefinition[] = [
@@ -36,6 +40,9 @@ export const plugins: readonly PluginDefinition[] = [
   requestTransformer,
   responseTransformer,
   proxyCache,
+  opentelemetry,
   prometheus,
+  httpLog,
+  createFileLog(undefined),
   requestTermination,
 ]

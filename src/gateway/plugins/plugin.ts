@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/index.ts'
+import type { Clock, Lifecycle } from '../../core/index.ts'
 import type { PluginEntity } from '../config/entities.ts'
 import type { PluginDescription } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
@@ -12,19 +12,25 @@ export type PluginDefinition = PluginDescription & {
   readonly create: (config: Readonly<Record<string, unknown>>, scope: PluginScope) => PluginInstance
 }
 
+/** What a plugin keeps. */
+export type PluginState = object & Partial<Pick<Lifecycle, 'stop'>>
+
 /** What a plugin is given of the gateway. */
 export type PluginScope = {
   readonly entity: PluginEntity
   readonly clock: Clock
   /** Who may call, as of the request: look up each time, never keep. */
   readonly identities: () => Identities
-  /** State that lives as long as the plugin's id, through changes of its configuration: made on first use. */
-  readonly keep: <State extends object>(create: () => State) => State
+  /**
+   * State that lives as long as the plugin's id, through changes of its configuration: made on first use. One with a
+   * `stop`, such as a queue, is stopped when the plugin is gone or the gateway closes.
+   */
+  readonly keep: <State extends PluginState>(create: () => State) => State
   /**
    * What several plugins use together, by a name that says all about it: made on first use, and kept for as long as a
-   * configured plugin asks for it. What can be disposed of is, once it is no longer kept, and when the gateway closes.
+   * configured plugin asks for it, then stopped like the other.
    */
-  readonly share: <State extends object>(name: string, create: () => State) => State
+  readonly share: <State extends PluginState>(name: string, create: () => State) => State
 }
 
 /**

@@ -16,7 +16,7 @@ const RECONNECT_MS = 20
  * takes; a command never waits longer than the plugin's `timeout` in all. After a few failures in a row Redis is left
  * alone for a moment and commands fail at once, so that a Redis that hangs does not hang every request.
  */
-export class RedisConnection implements AsyncDisposable {
+export class RedisConnection {
   readonly #settings: RedisSettings
   #client: Promise<RedisClient> | undefined
   #connecting: Promise<unknown> = Promise.resolve()
@@ -51,7 +51,7 @@ export class RedisConnection implements AsyncDisposable {
   }
 
   /** Lets commands under way finish, then closes. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async stop(): Promise<void> {
     this.#closed = true
     const client = await this.#client
     if (client === undefined) return

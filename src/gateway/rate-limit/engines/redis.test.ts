@@ -24,7 +24,7 @@ limiterContract({
         }
       },
       async stop() {
-        await Promise.all(connections.map((connection) => connection[Symbol.asyncDispose]()))
+        await Promise.all(connections.map((connection) => connection.stop()))
         await server.stop()
       },
     }
