@@ -20,6 +20,8 @@ const LISTS = {
   routes: 'routes',
   consumers: 'consumers',
   plugins: 'plugins',
+  certificates: 'certificates',
+  snis: 'snis',
   keyauth_credentials: 'keyAuthCredentials',
 } as const
 
@@ -35,6 +37,8 @@ export class ConfigFixture implements ConfigSource {
     consumers: [],
     keyAuthCredentials: [],
     plugins: [],
+    certificates: [],
+    snis: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
 

@@ -1,7 +1,7 @@
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
 
-type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
+export type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
  * The response of a request at the gateway. Whoever writes its head (the gateway, the proxy, or a service in this
@@ -20,7 +20,7 @@ export class GatewayResponse extends ServerResponse {
     if (this.abandoned) return this
     if (typeof reason === 'string') this.statusMessage = reason
     if (exchange === undefined || this.headersSent) return super.writeHead(status, given)
-    if (exchange.draining) this.shouldKeepAlive = false
+    if (exchange.draining || exchange.headers.expect !== undefined) this.shouldKeepAlive = false
     exchange.beginResponse(status)
     if (this.getHeaderNames().length === 0) return super.writeHead(status, mergedHeaders(given, exchange))
     this.#setAll(given, exchange)
@@ -54,7 +54,7 @@ export class GatewayResponse extends ServerResponse {
  * Names and values in turn: what the upstream gave, then the gateway's, which replace those of the same name. `Via` is
  * appended to, and an upstream's `Server` stays.
  */
-function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): OutgoingHttpHeader[] {
+export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): OutgoingHttpHeader[] {
   const pairs = given === undefined ? [] : pairsOf(given)
   const { names, headers } = exchange.reply
   const merged: OutgoingHttpHeader[] = []
@@ -75,7 +75,7 @@ function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): Out
   return merged
 }
 
-function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {
+export function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {
   if (Array.isArray(given)) return given
   const pairs: OutgoingHttpHeader[] = []
   for (const name in given) {

@@ -12,6 +12,7 @@ import type { PluginDescription } from '../config/schema.ts'
 import { gatewayError } from '../errors.ts'
 import { type Answer, type Call, type Endpoint, noContent, VERBS, type Verb } from './answer.ts'
 import { readInput } from './body.ts'
+import { certificatesAt } from './certificates.ts'
 import { createGuard, isLoopbackOrigin } from './guard.ts'
 import { type AdminInfo, informationAt } from './information.ts'
 import { createResources } from './resources.ts'
@@ -66,6 +67,7 @@ function createRouting({ store, plugins, info, health = alwaysReady }: AdminApiO
   const resources = createResources(store, catalog)
   return (segments) =>
     informationAt(segments, { store, catalog, info, health, resources }) ??
+    certificatesAt(segments, { store, catalog, resources }) ??
     resources.at(segments) ??
     unavailableAt(segments)
 }

@@ -5,7 +5,7 @@ import { type Endpoint, noContent, ok } from './answer.ts'
  * Kinds that this gateway does not have yet, but whose lists deck reads before it does anything: there are none of
  * them, and making one is refused in Kong's words for an operation that a node cannot do.
  */
-const KINDS = new Set(['upstreams', 'certificates', 'ca_certificates', 'snis'])
+const KINDS = new Set(['upstreams'])
 
 export function unavailableAt(segments: readonly string[]): Endpoint | undefined {
   const [kind = '', key, ...rest] = segments

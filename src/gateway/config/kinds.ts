@@ -16,6 +16,7 @@ import {
   uuid,
 } from './field-types.ts'
 import { type EntitySchema, type Field, httpProtocols } from './schema.ts'
+import { caCertificates, certificates, snis } from './tls-kinds.ts'
 
 /** The kinds of entities, as Kong 3.9 describes them. Another kind is another description here, and nothing else. */
 
@@ -165,7 +166,16 @@ const plugins: EntitySchema = {
 }
 
 /** Parents before children: the order in which they can be created. */
-export const kinds: readonly EntitySchema[] = [services, routes, consumers, keyAuthCredentials, plugins]
+export const kinds: readonly EntitySchema[] = [
+  certificates,
+  snis,
+  caCertificates,
+  services,
+  routes,
+  consumers,
+  keyAuthCredentials,
+  plugins,
+]
 
 function onlyForStreams(field: string): Field {
   const refuse = () => `cannot set '${field}' when 'protocols' is 'http' or 'https'`

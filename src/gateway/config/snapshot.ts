@@ -11,6 +11,8 @@ export class ConfigImage {
     consumers: [],
     keyAuthCredentials: [],
     plugins: [],
+    certificates: [],
+    snis: [],
   }
 
   get config(): GatewayConfig {
@@ -38,6 +40,8 @@ export class ConfigImage {
       consumers: list('consumers', before.consumers),
       keyAuthCredentials: list('keyauth_credentials', before.keyAuthCredentials),
       plugins: list('plugins', before.plugins),
+      certificates: list('certificates', before.certificates),
+      snis: list('snis', before.snis),
     })
   }
 
