@@ -31,10 +31,20 @@ export function headFault(request: IncomingMessage): HeadFault | undefined {
   if (codings !== undefined && isOld) return BAD_REQUEST
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return NOT_IMPLEMENTED
   if (headers.host === undefined && !isOld) return BAD_REQUEST
-  if (headers.host !== undefined && !HOST.test(headers.host)) return BAD_REQUEST
+  if (headers.host !== undefined && !isHost(headers.host)) return BAD_REQUEST
   if (namesFault(rawHeaders)) return BAD_REQUEST
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') return EXPECTATION_FAILED
   return undefined
+}
+
+/** The last host that was one: clients ask for few. */
+let knownHost = 'localhost'
+
+function isHost(host: string): boolean {
+  if (host === knownHost) return true
+  if (!HOST.test(host)) return false
+  knownHost = host
+  return true
 }
 
 /** In fact, rather than by its own account. */
@@ -51,9 +61,12 @@ function namesFault(rawHeaders: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
-    else if (name.includes('_') && IDENTITY_LOOKALIKE.test(name)) return true
+    else if (name.length >= IDENTITY_CHARS_MIN && name.includes('_') && IDENTITY_LOOKALIKE.test(name)) return true
   }
   return hosts > 1
 }
+
+/** Of `X-Consumer-Id`. */
+const IDENTITY_CHARS_MIN = 13
 
 const IDENTITY_LOOKALIKE = /^x[-_](?:consumer|credential[-_]identifier|anonymous[-_]consumer)/i
