@@ -1,10 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIPv6, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 /** Who is at the other end of a connection. Worked out once per connection. */
-export type Peer = { readonly ip: string; readonly trusted: boolean }
+export type Peer = {
+  readonly ip: string
+  readonly trusted: boolean
+  /** Of a TLS connection, the name that the client asked for, empty for none; undefined without TLS. */
+  readonly serverName: string | undefined
+  /** Of an HTTP/1 connection: a request was refused, and what follows on it may not be what it seems. */
+  refused: boolean
+}
 
-const UNKNOWN: Peer = { ip: '', trusted: false }
+const UNKNOWN: Peer = { ip: '', trusted: false, serverName: undefined, refused: false }
 const MAPPED_IPV4 = '::ffff:'
 
 /**
@@ -23,9 +31,11 @@ export class Peers {
     const known = this.#bySocket.get(socket)
     if (known !== undefined) return known
     const address = socket.remoteAddress
-    if (address === undefined) return UNKNOWN
+    if (address === undefined) return { ...UNKNOWN }
     const ip = withoutMapping(address)
-    const peer = { ip, trusted: this.#trusted?.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4') === true }
+    const trusted = this.#trusted?.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4') === true
+    const serverName = socket instanceof TLSSocket ? nameOf(socket) : undefined
+    const peer = { ip, trusted, serverName, refused: false }
     this.#bySocket.set(socket, peer)
     return peer
   }
@@ -35,6 +45,10 @@ export class Peers {
 export function clientIpOf(peer: Peer, headers: IncomingHttpHeaders): string {
   const said = peer.trusted ? headers['x-real-ip'] : undefined
   return typeof said === 'string' && said !== '' ? withoutMapping(said) : peer.ip
+}
+
+function nameOf({ servername }: TLSSocket & { servername?: string | false | null }): string {
+  return servername ? servername.toLowerCase() : ''
 }
 
 function withoutMapping(address: string): string {

@@ -1,14 +1,18 @@
 import type { Socket } from 'node:net'
 import { systemClock } from '../core/index.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
+import { REQUEST_TARGET_BYTES_MAX } from './limits.ts'
 import { newRequestId } from './request-id.ts'
 
 type Answer = { readonly status: string; readonly message: string }
 
 const BAD_REQUEST: Answer = { status: '400 Bad Request', message: 'Bad request' }
 
+const TARGET_TOO_LONG: Answer = { status: '414 URI Too Long', message: 'URI too long' }
+
 const ANSWERS = new Map<string, Answer>([
   ['HPE_HEADER_OVERFLOW', { status: '400 Bad Request', message: 'Request header or cookie too large' }],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', { status: '413 Payload Too Large', message: 'Payload too large' }],
   ['ERR_HTTP_REQUEST_TIMEOUT', { status: '408 Request Timeout', message: 'Request timeout' }],
   ['connect', { status: '405 Not Allowed', message: 'Method not allowed' }],
 ])
@@ -18,7 +22,7 @@ export function answerMalformed(error: NodeJS.ErrnoException | 'connect', socket
   const code = typeof error === 'string' ? error : (error.code ?? '')
   // After a reset nobody listens; after the first bytes of another response these would become a part of it.
   if (code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) return void socket.destroy()
-  const { status, message } = ANSWERS.get(code) ?? BAD_REQUEST
+  const { status, message } = isLongTarget(error) ? TARGET_TOO_LONG : (ANSWERS.get(code) ?? BAD_REQUEST)
   const requestId = newRequestId()
   const { contentType, body } = exitBody(acceptOfUpstreamError(undefined, undefined), message, requestId)
   const head = [
@@ -31,6 +35,13 @@ export function answerMalformed(error: NodeJS.ErrnoException | 'connect', socket
     `X-Kong-Request-Id: ${requestId}`,
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Whether a head became too large before its first line was over. */
+function isLongTarget(error: (NodeJS.ErrnoException & { rawPacket?: Buffer }) | 'connect'): boolean {
+  if (typeof error === 'string' || error.code !== 'HPE_HEADER_OVERFLOW') return false
+  const line = error.rawPacket?.subarray(0, REQUEST_TARGET_BYTES_MAX).toString('latin1') ?? ''
+  return line.length === REQUEST_TARGET_BYTES_MAX && /^[A-Z]+ [^\r\n]*$/.test(line)
 }
 
 /** Node keeps the response under way on the socket; there is no public way to ask for it. */

@@ -1,5 +1,6 @@
 import type { Balancers } from './balancer/balancers.ts'
 import { BalancedDestination } from './balancer/destination.ts'
+import { type Certificates, compileCertificates } from './certificates.ts'
 import type { GatewayConfig, RouteEntity, ServiceEntity } from './config/entities.ts'
 import type { RouteTarget } from './exchange.ts'
 import { type Identities, indexIdentities } from './identities.ts'
@@ -14,6 +15,7 @@ export type CompiledGateway = {
   readonly identities: Identities
   readonly remotes: readonly RemoteDestination[]
   readonly balanced: readonly BalancedDestination[]
+  readonly certificates: Certificates
   readonly problems: readonly string[]
 }
 
@@ -26,6 +28,7 @@ export type CompileOptions = {
 
 export function compileGateway(config: GatewayConfig, options: CompileOptions): CompiledGateway {
   const plugins = compilePlugins(config, options.plugins)
+  const secure = isSameForBoth(config) ? plugins : compilePlugins(config, options.plugins, 'https')
   const services = new Map(config.services.map((service) => [service.id, service]))
   const destinations = new Map(config.services.map((service) => [service.id, destinationOf(service, options)]))
   const entries = config.routes
@@ -33,15 +36,17 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
     .map((route): RouterEntry<RouteTarget> => {
       const service = route.service === null ? undefined : services.get(route.service.id)
       const destination = service && destinations.get(service.id)
-      return { route, target: targetOf({ route, service, destination, plugins }) }
+      return { route, target: targetOf({ route, service, destination, plugins, secure }) }
     })
   const router = compileRouter(entries)
+  const certificates = compileCertificates(config)
   return {
     router,
     identities: indexIdentities(config),
     remotes: [...destinations.values()].filter((destination) => destination?.kind === 'remote'),
     balanced: [...destinations.values()].filter((destination) => destination?.kind === 'balanced'),
-    problems: [...plugins.problems, ...router.problems],
+    certificates,
+    problems: [...new Set([...plugins.problems, ...secure.problems]), ...router.problems, ...certificates.problems],
   }
 }
 
@@ -51,9 +56,18 @@ function isServed(route: RouteEntity, services: ReadonlyMap<string, ServiceEntit
   return enabled && route.protocols.some((protocol) => protocol === 'http' || protocol === 'https')
 }
 
-type TargetParts = Pick<RouteTarget, 'route' | 'service' | 'destination'> & { readonly plugins: PluginSet }
+/** Whether every plugin that is for one of HTTP and HTTPS is for the other, too. */
+function isSameForBoth({ plugins }: GatewayConfig): boolean {
+  return plugins.every(({ protocols }) => protocols.includes('http') === protocols.includes('https'))
+}
 
-function targetOf({ route, service, destination, plugins }: TargetParts): RouteTarget {
+type TargetParts = Pick<RouteTarget, 'route' | 'service' | 'destination'> & {
+  readonly plugins: PluginSet
+  readonly secure: PluginSet
+}
+
+function targetOf({ route, service, destination, plugins, secure }: TargetParts): RouteTarget {
+  const chains = plugins.chains(route.id, service?.id)
   const hasPaths = route.paths !== null && route.paths.length > 0
   return {
     route,
@@ -61,7 +75,8 @@ function targetOf({ route, service, destination, plugins }: TargetParts): RouteT
     destination,
     host: service === undefined ? '' : hostHeader(service),
     path: { base: service?.path ?? '/', strip: route.strip_path && hasPaths, handling: route.path_handling },
-    chains: plugins.chains(route.id, service?.id),
+    chains,
+    secureChains: secure === plugins ? chains : secure.chains(route.id, service?.id),
   }
 }
 

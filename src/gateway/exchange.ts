@@ -10,6 +10,7 @@ import type { RemoteDestination } from './remote-destination.ts'
 import { collectBody } from './request-body.ts'
 import { newRequestId } from './request-id.ts'
 import type { GatewayResponse } from './response.ts'
+import type { Upgrade } from './upgrade.ts'
 import type { LocalUpstream } from './upstream.ts'
 
 /** A response header's name, as it is written and as it is compared. */
@@ -25,8 +26,9 @@ export type GatewayIdentity = {
   readonly server: string
   /** `1.1 kong/3.9.1` */
   readonly via: string
-  /** The port on which requests arrive. */
+  /** The ports on which requests arrive, without TLS and with. */
   port: string
+  tlsPort: string
   /** True once the gateway closes: every response then closes its connection. */
   draining: boolean
 }
@@ -40,7 +42,9 @@ export type RouteTarget = {
   /** The Host header for the upstream. */
   readonly host: string
   readonly path: PathPlan
+  /** For requests without TLS, and with: the same unless a plugin is for one of them only. */
   readonly chains: PluginChains
+  readonly secureChains: PluginChains
 }
 
 /** What identifies a credential to upstreams and to limits. */
@@ -112,6 +116,8 @@ export class Exchange {
   respondedAtMs: number | undefined = undefined
   /** When a service in this process is no longer waited for. */
   deadlineAtMs: number = Number.POSITIVE_INFINITY
+  /** The client asks to leave HTTP for WebSocket. */
+  upgrade: Upgrade | undefined = undefined
   /** Called when the client leaves before the response is complete. */
   onAbort: (() => void) | undefined = undefined
 
@@ -144,6 +150,16 @@ export class Exchange {
     this.reply.headers.push(name.wire, value)
   }
 
+  /** Whether the client itself came by TLS, whatever it says of how others came. */
+  get secure(): boolean {
+    return this.peer.serverName !== undefined
+  }
+
+  /** The plugins of a route for the protocol of this request. */
+  chainsOf(target: RouteTarget): PluginChains {
+    return this.secure ? target.secureChains : target.chains
+  }
+
   /** Says who calls: the upstream learns it from headers, and plugins of that consumer apply from here on. */
   authenticate(consumer: ConsumerEntity, credential: Credential | undefined): void {
     const { headers } = this
@@ -156,7 +172,7 @@ export class Exchange {
     if (consumer.username !== null) headers['x-consumer-username'] = headerText(consumer.username)
     if (credential === undefined) headers['x-anonymous-consumer'] = 'true'
     else headers['x-credential-identifier'] = identifierOf(credential)
-    if (this.target !== undefined) this.chain = this.target.chains.of(consumer.id)
+    if (this.target !== undefined) this.chain = this.chainsOf(this.target).of(consumer.id)
   }
 
   /** Says by which credential somebody calls who is no consumer. */

@@ -20,6 +20,8 @@ const LISTS = {
   routes: 'routes',
   consumers: 'consumers',
   plugins: 'plugins',
+  certificates: 'certificates',
+  snis: 'snis',
   keyauth_credentials: 'keyAuthCredentials',
   jwt_secrets: 'jwtSecrets',
   basicauth_credentials: 'basicAuthCredentials',
@@ -45,6 +47,8 @@ export class ConfigFixture implements ConfigSource {
     plugins: [],
     upstreams: [],
     targets: [],
+    certificates: [],
+    snis: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
 

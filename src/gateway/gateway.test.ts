@@ -254,3 +254,25 @@ test('a service in this process that hangs is answered for, and its late answer 
   assert.equal((await next).body, 'in time')
   await gateway.close({ deadlineAtMs: Date.now() + 1_000 })
 })
+
+test('changes of the configuration under load fail no request', async (context) => {
+  const { port, config } = await withFastify(context)
+  const statuses = new Map<number, number>()
+  let isOver = false
+  const load = Array.from({ length: 8 }, async () => {
+    while (!isOver) {
+      const { status } = await ask(port, '/echo/x')
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+  })
+  for (let index = 0; index < 200; index++) {
+    const { id } = config.add('routes', { paths: [`/other-${index}`] })
+    const plugin = config.add('plugins', { name: 'correlation-id', config: { header_name: `X-${index}` } })
+    await new Promise(setImmediate)
+    config.remove('plugins', plugin.id)
+    if (index % 2 === 0) config.remove('routes', id)
+  }
+  isOver = true
+  await Promise.all(load)
+  assert.deepEqual([...statuses.keys()], [200])
+})

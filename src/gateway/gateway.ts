@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { type Clock, ConnectionDrain, type Random, type StopOptions, systemClock, systemRandom } from '../core/index.ts'
 import { Balancers, type UpstreamHealth } from './balancer/balancers.ts'
 import { type ResolveName, resolveName } from './balancer/names.ts'
@@ -9,27 +10,34 @@ import { answerMalformed } from './client-error.ts'
 import { type CompiledGateway, compileGateway } from './compile.ts'
 import type { ConfigSource, GatewayConfig, ServiceEntity } from './config/entities.ts'
 import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
+import { continueWhenRead } from './expect-continue.ts'
 import { failExchange } from './failure.ts'
 import { outcomeOf, publishFinished } from './finished.ts'
+import { Http2Front } from './http2.ts'
 import {
   assertGatewayLimits,
+  CLIENT_CHECK_MS,
   CLIENT_CONNECTIONS_MAX,
   CLIENT_IDLE_MS,
   LOCAL_DEADLINE_CHECK_MS,
   REQUEST_HEAD_BYTES_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
+  REQUEST_HEADERS_MAX,
   REQUEST_TIMEOUT_MS,
 } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import { dispatchLocal } from './local-dispatch.ts'
-import { normalisePath } from './path.ts'
 import { runAccess } from './pipeline.ts'
 import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
 import type { RemoteDestination } from './remote-destination.ts'
+import { type HeadFault, headFault, isHttp2 } from './request-head.ts'
+import { readTarget } from './request-target.ts'
 import { GatewayResponse } from './response.ts'
 import { matchedChars } from './router.ts'
+import { TlsListener } from './tls-listener.ts'
+import { asksForWebSocket, Upgrade } from './upgrade.ts'
 import type { Upstream } from './upstream.ts'
 import { cleanHeaders, rewriteRequest } from './upstream-request.ts'
 
@@ -53,6 +61,17 @@ export type GatewayOptions = {
   /** Finds the addresses of targets. Default: the system's resolver, and DNS for how long they hold. */
   readonly resolveName?: ResolveName
   readonly random?: Random
+  /** How long clients may take to send. Default: the limits of the gateway. */
+  readonly clientTimeouts?: Partial<ClientTimeouts>
+}
+
+/** For the head of a request, for all of it, and how often connections are checked. */
+export type ClientTimeouts = { readonly headMs: number; readonly requestMs: number; readonly checkMs: number }
+
+const CLIENT_TIMEOUTS: ClientTimeouts = {
+  headMs: REQUEST_HEAD_TIMEOUT_MS,
+  requestMs: REQUEST_TIMEOUT_MS,
+  checkMs: CLIENT_CHECK_MS,
 }
 
 export type GatewayStats = {
@@ -62,10 +81,13 @@ export type GatewayStats = {
   readonly requestsActive: number
 }
 
+/** `tlsPort`: for HTTPS, HTTP/2 included; none when not given. */
+export type ListenOptions = { readonly host?: string; readonly port: number; readonly tlsPort?: number | undefined }
+
 /** The data plane: one HTTP listener that routes, runs plugins, and hands requests to services here or elsewhere. */
 export type Gateway = {
   /** Rejects with the system's error (`EADDRINUSE`). Port 0 takes a free one. Default host `0.0.0.0`. */
-  listen(options: { readonly host?: string; readonly port: number }): Promise<{ readonly port: number }>
+  listen(options: ListenOptions): Promise<{ readonly port: number; readonly tlsPort: number | undefined }>
   /** Puts a configuration in force at once, for requests that come after. Answers what in it cannot work. */
   reload(config: GatewayConfig): readonly string[]
   /** Refuses new connections, finishes what was accepted, cuts off what is left at the deadline. Idempotent. */
@@ -89,6 +111,8 @@ class NodeGateway implements Gateway {
   readonly #balancers: Balancers
   readonly #server: Server<typeof IncomingMessage, typeof GatewayResponse>
   readonly #listeners: Listeners
+  readonly #http2: Http2Front
+  readonly #tls: TlsListener
   readonly #pluginStates = new PluginStates()
   readonly #connections: ConnectionDrain
   #compiled: CompiledGateway
@@ -103,7 +127,7 @@ class NodeGateway implements Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options
     const server = `kong/${options.version}`
-    this.#identity = { server, via: `1.1 ${server}`, port: '', draining: false }
+    this.#identity = { server, via: `1.1 ${server}`, port: '', tlsPort: '', draining: false }
     this.#peers = new Peers(options.trustedIps ?? [])
     this.#sampleTrace = options.sampleTrace ?? (() => false)
     this.#server = this.#createServer()
@@ -115,6 +139,13 @@ class NodeGateway implements Gateway {
       random: options.random ?? systemRandom,
       changed: () => this.#proxy.retain(remotesOf(this.#compiled)),
     })
+    this.#http2 = new Http2Front(this.#receive, { ...CLIENT_TIMEOUTS, ...options.clientTimeouts }.requestMs)
+    this.#tls = new TlsListener({
+      contextFor: (name) => this.#compiled.certificates.contextFor(name),
+      admits: (socket) => this.#admits(socket),
+      onHttp1: (socket) => this.#server.emit('connection', socket),
+      onHttp2: (socket) => this.#http2.accept(socket),
+    })
     this.#compiled = this.#compile(NOTHING)
   }
 
@@ -122,16 +153,19 @@ class NodeGateway implements Gateway {
     return this.#balancers
   }
 
-  async listen({ host = '0.0.0.0', port }: { readonly host?: string; readonly port: number }) {
+  async listen({ host = '0.0.0.0', port, tlsPort }: ListenOptions) {
     this.reload(this.#options.config.snapshot())
     this.#unsubscribe = this.#options.config.subscribe((config) => void this.reload(config))
     try {
       const bound = await this.#listeners.listen({ host, port })
+      const boundTls = tlsPort === undefined ? undefined : await this.#tls.listen({ host, port: tlsPort })
       this.#deadlines = setInterval(() => this.#abandonLate(), LOCAL_DEADLINE_CHECK_MS)
       this.#identity.port = String(bound)
-      return { port: bound }
+      this.#identity.tlsPort = String(boundTls ?? '')
+      return { port: bound, tlsPort: boundTls }
     } catch (error) {
       this.#unsubscribe()
+      await this.#listeners.close()
       throw error
     }
   }
@@ -139,6 +173,7 @@ class NodeGateway implements Gateway {
   reload(config: GatewayConfig): readonly string[] {
     this.#compiled = this.#compile(config)
     this.#proxy.retain(remotesOf(this.#compiled))
+    this.#tls.showUnnamed(this.#compiled.certificates.unnamed)
     return this.#compiled.problems
   }
 
@@ -173,31 +208,63 @@ class NodeGateway implements Gateway {
   }
 
   #createServer() {
+    const { headMs, requestMs, checkMs } = { ...CLIENT_TIMEOUTS, ...this.#options.clientTimeouts }
     const server = createServer({
       ServerResponse: GatewayResponse,
       maxHeaderSize: REQUEST_HEAD_BYTES_MAX,
-      headersTimeout: REQUEST_HEAD_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: headMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: checkMs,
       keepAliveTimeout: CLIENT_IDLE_MS,
+      // The gateway answers for these itself, in its own format.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      shouldUpgradeCallback: asksForWebSocket,
     })
-    server.on('request', (request, response) => this.#handle(request, response))
+    // Node drops what is above: one more is let through, so that the request can be refused instead.
+    server.maxHeadersCount = REQUEST_HEADERS_MAX + 1
+    server.on('request', this.#receive)
+    server.on('checkExpectation', this.#receive)
+    server.on('checkContinue', (request, response) => {
+      continueWhenRead(request, response)
+      this.#handle(request, response)
+    })
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
     server.on('connection', (socket: Socket) => {
-      if (this.#connectionsActive >= CLIENT_CONNECTIONS_MAX) return void socket.destroy()
-      this.#connectionsAccepted += 1
-      this.#connectionsActive += 1
-      socket.once('close', () => {
-        this.#connectionsActive -= 1
-      })
+      // Those of the TLS port have been counted before their handshake.
+      if (!(socket instanceof TLSSocket) && !this.#admits(socket)) socket.destroy()
     })
     server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, this.#identity.server))
     server.on('connect', (_request, socket) => answerMalformed('connect', socket as Socket, this.#identity.server))
     return server
   }
 
-  #handle(request: IncomingMessage, response: GatewayResponse): void {
+  #admits(socket: Socket): boolean {
+    if (this.#connectionsActive >= CLIENT_CONNECTIONS_MAX) return false
+    this.#connectionsAccepted += 1
+    this.#connectionsActive += 1
+    socket.once('close', () => {
+      this.#connectionsActive -= 1
+    })
+    return true
+  }
+
+  readonly #receive = (request: IncomingMessage, response: GatewayResponse): void => {
+    this.#handle(request, response)
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const upgrade = new Upgrade(socket, head)
+    this.#handle(request, upgrade.responseTo(request), upgrade)
+  }
+
+  #handle(request: IncomingMessage, response: GatewayResponse, upgrade?: Upgrade): void {
+    const peer = this.#peers.of(request.socket)
+    if (peer.refused) return
     this.#requestsTotal += 1
-    const exchange = new Exchange(request, response, { identity: this.#identity, peer: this.#peers.of(request.socket) })
+    const exchange = new Exchange(request, response, { identity: this.#identity, peer })
     response.exchange = exchange
+    exchange.upgrade = upgrade
     this.#active.add(exchange)
     const bytesBefore = request.socket.bytesWritten
     response.on('close', () => this.#finish(exchange, bytesBefore))
@@ -211,15 +278,17 @@ class NodeGateway implements Gateway {
 
   #route(exchange: Exchange): undefined | Promise<void> {
     const { request } = exchange
+    const fault = headFault(request)
+    if (fault !== undefined) return refuse(exchange, fault)
     if (request.method === 'TRACE') return exchange.exit(405, 'Method not allowed')
-    if (!readTarget(exchange)) return exchange.exit(400, 'Bad request')
+    if (!readTarget(exchange)) return refuse(exchange, BAD_TARGET)
     cleanHeaders(exchange.headers)
-    const row = this.#compiled.router.match(request, exchange.path)
+    const row = this.#compiled.router.match(request, exchange.path, exchange.peer)
     if (row === undefined) return exchange.exit(404, 'no Route matched with those values')
     exchange.target = row.target
     if (row.target.path.strip) exchange.matchedChars = matchedChars(row, exchange.path)
-    exchange.chain = row.target.chains.base
-    if (!row.target.route.protocols.includes('http')) return demandHttps(exchange, row.target)
+    exchange.chain = exchange.chainsOf(row.target).base
+    if (!row.target.route.protocols.includes('http') && !isSecure(exchange)) return demandHttps(exchange, row.target)
     return runAccess(exchange, this.#forward)
   }
 
@@ -244,7 +313,8 @@ class NodeGateway implements Gateway {
   #finish(exchange: Exchange, bytesBefore: number): void {
     exchange.closed = true
     this.#active.delete(exchange)
-    if (!exchange.response.writableFinished) exchange.onAbort?.()
+    // Over HTTP/2, what was broken off is finished as well.
+    if (!exchange.response.writableFinished || !exchange.response.writableEnded) exchange.onAbort?.()
     const loggers = exchange.chain?.loggers ?? NONE
     if (!requestFinished.hasSubscribers && loggers.length === 0) return
     const outcome = outcomeOf(exchange, bytesBefore)
@@ -261,7 +331,12 @@ class NodeGateway implements Gateway {
   async #drain(options: StopOptions): Promise<void> {
     this.#unsubscribe?.()
     this.#identity.draining = true
-    await this.#connections.end(this.#listeners.close(), options)
+    this.#http2.drain()
+    for (const exchange of this.#active) exchange.upgrade?.end()
+    const closed = Promise.all([this.#listeners.close(), this.#tls.close()])
+    await this.#connections.end(closed, options)
+    this.#tls.destroy()
+    for (const exchange of this.#active) exchange.upgrade?.destroy()
     clearInterval(this.#deadlines)
     this.#balancers.stop()
     await Promise.all([this.#proxy.destroy(), this.#pluginStates.stop(options)])
@@ -287,18 +362,22 @@ const NOTHING: GatewayConfig = {
   plugins: [],
   upstreams: [],
   targets: [],
+  certificates: [],
+  snis: [],
 }
 
-/** Splits the request's target; false when it is none that a gateway can serve. */
-function readTarget(exchange: Exchange): boolean {
-  const url = exchange.request.url ?? ''
-  const target = url.startsWith('/') ? url : /^https?:\/\/[^/?]*(.*)$/i.exec(url)?.[1]
-  if (target === undefined) return false
-  const mark = target.indexOf('?')
-  exchange.rawPath = (mark < 0 ? target : target.slice(0, mark)) || '/'
-  exchange.query = mark < 0 ? '' : target.slice(mark)
-  exchange.path = normalisePath(exchange.rawPath)
-  return true
+const BAD_TARGET: HeadFault = { status: 400, message: 'Bad request' }
+
+/** Answers what is no proper request, and ends its connection. */
+function refuse(exchange: Exchange, { status, message }: HeadFault): undefined {
+  exchange.response.shouldKeepAlive = false
+  if (!isHttp2(exchange.request)) exchange.peer.refused = true
+  return exchange.exit(status, message)
+}
+
+/** By TLS, or so says a proxy that is believed. */
+function isSecure({ secure, peer, headers }: Exchange): boolean {
+  return secure || (peer.trusted && headers['x-forwarded-proto'] === 'https')
 }
 
 const REDIRECTS = new Set([301, 302, 307, 308])

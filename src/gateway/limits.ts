@@ -3,6 +3,12 @@
 /** Bytes of a request's head: what nginx accepts by default (four buffers of 8 KiB). */
 export const REQUEST_HEAD_BYTES_MAX = 32_768
 
+/** Bytes of a request's target: one of nginx's four buffers, which must hold a whole line. */
+export const REQUEST_TARGET_BYTES_MAX = 8_192
+
+/** Headers of a request: more than browsers send through a chain of proxies, and less than makes reading them slow. */
+export const REQUEST_HEADERS_MAX = 200
+
 /** Open client connections: below common file descriptor limits, with room for as many connections to upstreams. */
 export const CLIENT_CONNECTIONS_MAX = 20_000
 
@@ -14,6 +20,15 @@ export const REQUEST_HEAD_TIMEOUT_MS = 60_000
 
 /** Time a client may take to send a whole request, large uploads included. */
 export const REQUEST_TIMEOUT_MS = 300_000
+
+/** Time a client may take for the TLS handshake: a few round trips over the worst network. */
+export const TLS_HANDSHAKE_MS = 10_000
+
+/** Requests that one HTTP/2 connection may have under way: nginx's default, above what RFC 9113 advises at least. */
+export const HTTP2_STREAMS_MAX = 128
+
+/** How often connections are checked for clients that send too slowly: a tenth of what these have. */
+export const CLIENT_CHECK_MS = 6_000
 
 /** Connections to one upstream; more requests wait. Kong's upstream pool has the same size. */
 export const UPSTREAM_CONNECTIONS_MAX = 512

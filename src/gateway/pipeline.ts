@@ -45,10 +45,14 @@ export type PluginEnvironment = {
   readonly states: PluginStates
 }
 
-/** Makes every enabled plugin of a configuration, and forgets the state of those that are gone. */
-export function compilePlugins(config: GatewayConfig, environment: PluginEnvironment): PluginSet {
+/** Makes every enabled plugin for `protocol`, and forgets the state of those that are gone. */
+export function compilePlugins(
+  config: GatewayConfig,
+  environment: PluginEnvironment,
+  protocol: 'http' | 'https' = 'http',
+): PluginSet {
   const problems: string[] = []
-  const entities = config.plugins.filter((entity) => entity.enabled && entity.protocols.includes('http'))
+  const entities = config.plugins.filter((entity) => entity.enabled && entity.protocols.includes(protocol))
   const instances = new Map(entities.map((entity) => [entity, instanceOf(entity, environment, problems)]))
   const kinds = kindsByPriority(entities, environment.definitions)
   const withOwnPlugins = new Set(entities.map((entity) => entity.consumer?.id))

@@ -3,7 +3,7 @@ import { requestFailed } from './channels.ts'
 import type { Exchange } from './exchange.ts'
 import { type BodyFilter, HeaderList } from './response-head.ts'
 
-type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
+export type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
  * The response of a request at the gateway. Whoever writes its head (the gateway, the proxy, or a service in this
@@ -26,7 +26,7 @@ export class GatewayResponse extends ServerResponse {
     if (this.abandoned) return this
     if (typeof reason === 'string') this.statusMessage = reason
     if (exchange === undefined || this.headersSent) return super.writeHead(status, given)
-    if (exchange.draining) this.shouldKeepAlive = false
+    if (exchange.draining || exchange.headers.expect !== undefined) this.shouldKeepAlive = false
     exchange.beginResponse(status)
     if (exchange.chain !== undefined && exchange.chain.editors.length > 0) return this.#writeEdited(status, given)
     if (this.getHeaderNames().length === 0) {
@@ -130,7 +130,7 @@ const textOf = (value: OutgoingHttpHeader) => (typeof value === 'number' ? Strin
  * Names and values in turn: what the upstream gave, then the gateway's, which replace those of the same name. `Via` is
  * appended to, and an upstream's `Server` stays.
  */
-function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): OutgoingHttpHeader[] {
+export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): OutgoingHttpHeader[] {
   const pairs = given === undefined ? [] : pairsOf(given)
   const { names, headers } = exchange.reply
   const merged: OutgoingHttpHeader[] = []
@@ -151,7 +151,7 @@ function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): Out
   return merged
 }
 
-function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {
+export function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {
   if (Array.isArray(given)) return given
   const pairs: OutgoingHttpHeader[] = []
   for (const name in given) {

@@ -152,3 +152,67 @@ test('the literal beginning of an expression is never longer than what it must m
   assert.equal(literalPrefix('/a|/b'), '')
   assert.equal(literalPrefix('(?:/a)?/b'), '')
 })
+
+/** Three times `count` routes as large applications have them, and requests that find one of them each. */
+function manyRoutes(count: number) {
+  const template = new ConfigFixture().add('routes', { paths: ['/'], methods: ['GET'] })
+  const routes = Array.from({ length: count }, (_, index): RouteEntity[] => [
+    { ...template, name: `path-${index}`, paths: [`/service-${index}/orders`] },
+    { ...template, name: `host-${index}`, hosts: [`tenant-${index}.example`] },
+    { ...template, name: `regex-${index}`, paths: [`~/catalog-${index}/(?<id>\\d+)$`] },
+  ]).flat()
+  const asked = Array.from({ length: 100 }, (_, index) => {
+    const number = (index * 7_919) % count
+    return [
+      { name: `path-${number}`, path: `/service-${number}/orders/1`, host: 'a' },
+      { name: `host-${number}`, path: '/some/page', host: `tenant-${number}.example` },
+      { name: `regex-${number}`, path: `/catalog-${number}/12`, host: 'a' },
+    ]
+  }).flat()
+  return { router: compileRouter(routes.map((route) => ({ route, target: route.name }))), asked }
+}
+
+test('a lookup among ten thousand routes looks at no more of them than one among ten', () => {
+  const looks = [4, 3_334].map((count) => {
+    const { router, asked } = manyRoutes(count)
+    let looked = 0
+    for (const { name, path, host } of asked) {
+      const request = {
+        headers: { host },
+        get method() {
+          looked += 1 // Once for each route that comes into question.
+          return 'GET'
+        },
+      }
+      assert.equal(router.match(request, path)?.target, name)
+    }
+    return looked
+  })
+  assert.deepEqual(looks, [300, 300])
+})
+
+test('a route of a host and one of any host are compared by their ranks', () => {
+  const router = routerOf(
+    { name: 'host', hosts: ['a.com'] },
+    { name: 'path', paths: ['/x'] },
+    { name: 'host-and-path', hosts: ['a.com'], paths: ['/x'] },
+    { name: 'three', methods: ['GET'], paths: ['/x/y'], headers: { v: ['1'] } },
+    { name: 'wildcard', hosts: ['*.com'], paths: ['/x/y'] },
+  )
+  assert.equal(matchOf(router, '/', { host: 'a.com' }), 'host')
+  assert.equal(matchOf(router, '/x', { host: 'a.com' }), 'host-and-path')
+  assert.equal(matchOf(router, '/x/y', { host: 'a.com' }), 'host-and-path')
+  assert.equal(matchOf(router, '/x/y', { host: 'a.com', v: '1' }), 'three')
+  assert.equal(matchOf(router, '/x/y', { host: 'b.com' }), 'wildcard')
+  assert.equal(matchOf(router, '/x', { host: 'b.com' }), 'path')
+})
+
+test('names asked for by TLS must match those of a route; without TLS there are none to compare', () => {
+  const router = routerOf(
+    { name: 'named', paths: ['/'], snis: ['A.example'], protocols: ['https'] },
+    { name: 'any', paths: ['/'] },
+  )
+  const find = (serverName: string | undefined) =>
+    router.match({ method: 'GET', headers: {} }, '/', { serverName })?.target
+  assert.deepEqual([find('a.example'), find('b.example'), find(''), find(undefined)], ['named', 'any', 'any', 'named'])
+})

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { messageOf } from '../core/index.ts'
 import type { RouteEntity } from './config/entities.ts'
 import { compilePathPattern } from './config/path-pattern.ts'
-import { type HostPattern, hostMatches, hostPattern, requestHost } from './host.ts'
+import { type HostPattern, hostMatches, hostPattern, type RequestHost, requestHost } from './host.ts'
 import { normalisePath } from './path.ts'
 import { PrefixTree } from './prefix-tree.ts'
 
@@ -11,18 +11,22 @@ import { PrefixTree } from './prefix-tree.ts'
  * them must match, and the most specific route wins.
  *
  * A route becomes one row per host and path of it. Rows are ranked once, so that the first row that matches is the
- * answer. The tree leaves only rows whose literal path prefix the request has; the rest of a row is checked in order of
- * rank.
+ * answer. There is a tree for each host and one for all other rows; a tree leaves only rows whose literal path prefix
+ * the request has; the rest of a row is checked in order of rank. So a lookup does not slow down with the number of
+ * routes, unless thousands of them share host and path, and differ in headers or methods only.
  * Source: Kong 3.9, `kong/router/atc_compat.lua`.
  */
 export type Router<Target> = {
   /** The best row for a request with this normalised path, or undefined. */
-  match(request: RouterRequest, path: string): Row<Target> | undefined
+  match(request: RouterRequest, path: string, connection?: RouterConnection): Row<Target> | undefined
   /** Routes that can never match, with the reason, for people. */
   readonly problems: readonly string[]
 }
 
 type RouterRequest = { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders }
+
+/** What else is known of a request: the name asked for by TLS, empty for none, undefined without TLS. */
+export type RouterConnection = { readonly serverName: string | undefined }
 
 export type RouterEntry<Target> = { readonly route: RouteEntity; readonly target: Target }
 
@@ -32,6 +36,7 @@ export type Row<Target> = {
   readonly methods: readonly string[] | undefined
   readonly host: HostPattern | undefined
   readonly headers: readonly HeaderPattern[]
+  readonly snis: ReadonlySet<string> | undefined
   /** A path prefix, or `undefined` with or without a `regex`. */
   readonly prefix: string | undefined
   readonly regex: RegExp | undefined
@@ -49,17 +54,21 @@ export function compileRouter<Target>(entries: readonly RouterEntry<Target>[]): 
   const problems: string[] = []
   const rows = entries.toSorted(byAge).flatMap((entry) => rowsOf(entry, problems))
   rows.sort(byRank)
-  const tree = new PrefixTree(rows)
+  const placed = new Map(rows.map((row, place) => [row, place]))
+  const placeOf = (row: Row<Target>) => placed.get(row) ?? 0
+  const byHost = Map.groupBy(rows, ({ host }) => (host?.kind === 'exact' ? host.text : undefined))
+  const trees = new Map([...byHost].map(([host, rowsOfHost]) => [host, new PrefixTree(rowsOfHost)]))
   const usesHosts = rows.some((row) => row.host !== undefined)
   return {
     problems,
-    match(request, path) {
+    match(request, path, connection) {
       const host = usesHosts ? requestHost(request.headers.host) : undefined
-      for (const row of tree.candidates(path)) {
-        if (row.host !== undefined && (host === undefined || !hostMatches(row.host, host))) continue
-        if (rowMatches(row, request, path)) return row
-      }
-      return undefined
+      const find = (tree: PrefixTree<Row<Target>> | undefined) =>
+        tree?.candidates(path).find((row) => rowMatches(row, { request, path, host, connection }))
+      const any = find(trees.get(undefined))
+      const own = host === undefined ? undefined : find(trees.get(host.name))
+      if (own === undefined || any === undefined) return own ?? any
+      return placeOf(own) < placeOf(any) ? own : any
     },
   }
 }
@@ -70,7 +79,21 @@ export function matchedChars<Target>(row: Row<Target>, path: string): number {
   return row.regex?.exec(path)?.[0].length ?? 0
 }
 
-function rowMatches<Target>(row: Row<Target>, request: RouterRequest, path: string): boolean {
+/** Without TLS there is no name to compare: such a request finds the route, and is then told to use HTTPS. */
+function nameMatches(names: ReadonlySet<string>, asked: string | undefined): boolean {
+  return asked === undefined || names.has(asked)
+}
+
+type Asked = {
+  readonly request: RouterRequest
+  readonly path: string
+  readonly host: RequestHost | undefined
+  readonly connection: RouterConnection | undefined
+}
+
+function rowMatches<Target>(row: Row<Target>, { request, path, host, connection }: Asked): boolean {
+  if (row.host !== undefined && (host === undefined || !hostMatches(row.host, host))) return false
+  if (row.snis !== undefined && !nameMatches(row.snis, connection?.serverName)) return false
   if (row.methods !== undefined && !row.methods.includes(request.method ?? '')) return false
   if (row.regex !== undefined && !row.regex.test(path)) return false
   for (const header of row.headers) if (!headerMatches(header, request.headers)) return false
@@ -115,6 +138,7 @@ function rowOf<Target>({ route, target }: RouterEntry<Target>, { host, path, hea
     methods: isSet(route.methods) ? route.methods : undefined,
     host: pattern,
     headers,
+    snis: isSet(route.snis) ? new Set(route.snis.map((name) => name.toLowerCase())) : undefined,
     prefix,
     regex: source === undefined ? undefined : pathRegex(source),
     literal: source === undefined ? (prefix ?? '') : literalPrefix(source),

@@ -27,6 +27,10 @@ export type AttemptOptions = {
  */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
+type UpgradeParameters = Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>
+
+const EARLY_HINTS = 103
+
 /** Response headers that are about the upstream's connection. Node frames the message to the client by itself. */
 const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
@@ -91,7 +95,10 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
     statusMessage?: string,
   ): void {
-    if (status < 200) return
+    if (status < 200) {
+      this.#passInterim(status, headers)
+      return
+    }
     clearTimeout(this.#timer)
     if (this.#isOver()) {
       controller.abort(new Error('the client no longer waits'))
@@ -201,6 +208,22 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     return true
   }
 
+  onRequestUpgrade(...[, , headers, socket]: UpgradeParameters): void {
+    clearTimeout(this.#timer)
+    const { upgrade } = this.#exchange
+    if (this.#isOver() || upgrade === undefined) socket.destroy()
+    else upgrade.join(this.#exchange, socket, { headers, idleMs: this.#options.destination.readTimeoutMs })
+  }
+
+  /** Hints are for the client; that the upstream continues is for us, and the client knows already. */
+  #passInterim(status: number, { link }: IncomingHttpHeaders): void {
+    const { request, response } = this.#exchange
+    const understood = request.httpVersionMajor > 1 || request.httpVersionMinor > 0
+    if (status === EARLY_HINTS && link !== undefined && understood && !this.#isOver()) {
+      response.writeEarlyHints({ link: String(link) })
+    }
+  }
+
   #flushHead(): void {
     if (!this.#flowing && !this.#isOver()) this.#exchange.response.flushHeaders()
   }
@@ -227,6 +250,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
         bodyTimeout: readTimeoutMs,
         // Without this, undici closes the connection after every HEAD.
         reset: false,
+        upgrade: this.#exchange.upgrade === undefined ? null : 'websocket',
       },
       this,
     )

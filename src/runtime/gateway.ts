@@ -55,7 +55,14 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
   const keyOf = (username: string) => keyIn(store.snapshot(), username)
   const sites = await openSites(app, keyOf)
   const resolve = resolver(app, settings, new Map<string, InProcess>([...hosts, ...sites]))
-  const gateway = createGateway({ config: store, resolve, version: KONG_VERSION, sampleTrace, plugins })
+  const gateway = createGateway({
+    config: store,
+    resolve,
+    version: KONG_VERSION,
+    sampleTrace,
+    plugins,
+    trustedIps: settings.trustedIps,
+  })
   const info: AdminInfo = {
     version: KONG_VERSION,
     hostname: hostname(),
@@ -72,7 +79,9 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
   started.push('Admin API', (options) => admin.close(options))
   const adminPort = await listenOn(wanted.admin, admin.listen)
   started.push('gateway', (options) => gateway.close(options))
-  const gatewayPort = await listenOn(wanted.gateway, (address) => gateway.listen(address))
+  const gatewayPort = await listenOn(wanted.gateway, (address) =>
+    gateway.listen({ ...address, tlsPort: settings.gatewayTlsPort }),
+  )
   return {
     addresses: {
       gateway: originAt(settings.gateway.host, gatewayPort),

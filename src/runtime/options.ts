@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { TRACES_PER_SECOND } from '../telemetry/index.ts'
@@ -15,6 +16,21 @@ const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).de
 const Environment = z.object({
   GATEWAY_PORT: port(8000).describe('Port of the gateway. 0 picks a free one.'),
   GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address the gateway listens on.'),
+  GATEWAY_TLS_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port of the gateway for HTTPS and HTTP/2, Kong’s is 8443. 0 picks a free one; none when not set.'),
+  TRUSTED_IPS: z
+    .string()
+    .optional()
+    .transform((text) => text?.split(/[\s,]+/).filter((entry) => entry !== '') ?? [])
+    .pipe(z.array(z.string().refine(isAddressOrBlock, 'must be an IP address or a CIDR block, such as 10.0.0.0/8')))
+    .describe(
+      'Addresses and CIDR blocks of proxies in front of the gateway, whose X-Forwarded-* and X-Real-IP are believed.',
+    ),
   ADMIN_PORT: port(8001).describe('Port of the gateway’s Admin API.'),
   ADMIN_HOST: z
     .string()
@@ -115,6 +131,10 @@ const Environment = z.object({
 
 export type RuntimeOptions = {
   readonly gateway: { readonly host: string; readonly port: number }
+  /** Of the gateway, for HTTPS; undefined for none. */
+  readonly gatewayTlsPort: number | undefined
+  /** Whose X-Forwarded-* the gateway believes. */
+  readonly trustedIps: readonly string[]
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined }
   /** Path of a Kong declarative file; undefined keeps the configuration in the database. */
   readonly gatewayConfig: string | undefined
@@ -156,6 +176,8 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
   const value = parsed.data
   return {
     gateway: { host: value.GATEWAY_HOST, port: value.GATEWAY_PORT },
+    gatewayTlsPort: value.GATEWAY_TLS_PORT,
+    trustedIps: value.TRUSTED_IPS,
     admin: { host: value.ADMIN_HOST, port: value.ADMIN_PORT, token: value.ADMIN_TOKEN },
     gatewayConfig: value.GATEWAY_CONFIG === undefined ? undefined : resolve(value.GATEWAY_CONFIG),
     gatewayLogDir: value.GATEWAY_LOG_DIR === undefined ? undefined : resolve(value.GATEWAY_LOG_DIR),
@@ -176,6 +198,13 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     stopDelayMs: value.STOP_DELAY_MS,
     originOf: (service) => given[originVariable(service)] ?? `http://${service}:8080`,
   }
+}
+
+function isAddressOrBlock(entry: string): boolean {
+  const [address = '', bits, ...rest] = entry.split('/')
+  const family = isIP(address)
+  const isBlock = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  return family !== 0 && isBlock && rest.length === 0
 }
 
 /** The variable that says where a service runs: `order-service` → `ORDER_SERVICE_URL`. */

@@ -15,6 +15,12 @@ export type WantedPort = {
 export function wantedOf(settings: RuntimeOptions) {
   return {
     gateway: { ...settings.gateway, hostVariable: 'GATEWAY_HOST', portVariable: 'GATEWAY_PORT' },
+    gatewayTls: {
+      host: settings.gateway.host,
+      port: settings.gatewayTlsPort ?? 0,
+      hostVariable: 'GATEWAY_HOST',
+      portVariable: 'GATEWAY_TLS_PORT',
+    },
     admin: { ...settings.admin, hostVariable: 'ADMIN_HOST', portVariable: 'ADMIN_PORT' },
     console: { ...settings.console, hostVariable: 'CONSOLE_HOST', portVariable: 'CONSOLE_PORT' },
     services: { ...settings.services, hostVariable: 'HOST', portVariable: 'PORT' },

@@ -294,9 +294,10 @@ function assertAdminGuarded(topology: Topology, { admin }: RuntimeOptions): void
 }
 
 function wantedPorts(topology: Topology, settings: RuntimeOptions): WantedPort[] {
-  const { gateway, admin, console, services } = wantedOf(settings)
+  const { gateway, gatewayTls, admin, console, services } = wantedOf(settings)
   return [
     ...(topology.gateway ? [gateway, admin] : []),
+    ...(topology.gateway && settings.gatewayTlsPort !== undefined ? [gatewayTls] : []),
     ...(topology.console ? [console] : []),
     ...(topology.apart ? [services] : []),
   ]

@@ -422,20 +422,6 @@ test('unknown paths are 404, wrong verbs 405, a trailing slash is tolerated', as
   assert.equal((await call('GET', '/services/')).status, 200)
 })
 
-test('kinds that do not exist yet have empty lists and refuse to be made', async () => {
-  for (const kind of ['certificates', 'ca_certificates', 'snis']) {
-    assert.deepEqual((await call('GET', `/${kind}?size=1000`)).body, { data: [], next: null })
-    for (const [method, path] of [
-      ['POST', `/${kind}`],
-      ['PUT', `/${kind}/${randomUUID()}`],
-    ] as const) {
-      const { status, body } = await call(method, path, { name: 'x' })
-      assert.deepEqual([status, body.code], [405, 12])
-      assert.match(String(body.message), /not available yet/)
-    }
-  }
-})
-
 test('OPTIONS names the verbs, HEAD answers like GET without a body', async () => {
   const collection = await call('OPTIONS', '/services')
   assert.deepEqual([collection.status, collection.headers.get('allow')], [204, 'GET, HEAD, OPTIONS, POST'])

@@ -21,11 +21,11 @@ import type { DeclarativeStore } from '../declarative/declarative-store.ts'
 import { gatewayError } from '../errors.ts'
 import { type Answer, type Endpoint, noContent, VERBS, type Verb } from './answer.ts'
 import { readDocumentText, readInput } from './body.ts'
+import { certificatesAt } from './certificates.ts'
 import { createGuard, isLoopbackOrigin } from './guard.ts'
 import { type AdminInfo, informationAt } from './information.ts'
 import { createResources } from './resources.ts'
 import { tagsAt } from './tags.ts'
-import { unavailableAt } from './unavailable.ts'
 import { upstreamsAt } from './upstreams.ts'
 
 export type AdminApiOptions = {
@@ -87,8 +87,8 @@ function createRouting(options: AdminApiOptions): EndpointAt {
     informationAt(segments, { store, catalog, info, health, resources, declarative }) ??
     tagsAt(segments, { store, catalog }) ??
     upstreamsAt(segments, { store, resources, health: upstreams, nodeId: info.nodeId }) ??
-    resources.at(segments) ??
-    unavailableAt(segments)
+    certificatesAt(segments, { store, catalog, resources }) ??
+    resources.at(segments)
 }
 
 async function answer(request: IncomingMessage, endpointAt: EndpointAt): Promise<Answer> {

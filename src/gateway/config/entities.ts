@@ -104,6 +104,17 @@ export type PluginEntity = Common & {
   readonly consumer: Reference | null
 }
 
+/** What the TLS port shows for names of it; PEM. The alternative has a key of another kind. */
+export type CertificateEntity = Common & {
+  readonly cert: string
+  readonly key: string
+  readonly cert_alt: string | null
+  readonly key_alt: string | null
+}
+
+/** A name that clients ask for, `example.com` or with one wildcard, and its certificate. */
+export type SniEntity = Common & { readonly name: string; readonly certificate: Reference }
+
 /** One immutable, consistent state of the configuration, which the data plane compiles. Every list is sorted by id. */
 export type GatewayConfig = {
   /** Grows with every write by anyone; 0 before the first. */
@@ -118,6 +129,8 @@ export type GatewayConfig = {
   readonly plugins: readonly PluginEntity[]
   readonly upstreams: readonly UpstreamEntity[]
   readonly targets: readonly TargetEntity[]
+  readonly certificates: readonly CertificateEntity[]
+  readonly snis: readonly SniEntity[]
 }
 
 /** What the data plane needs of the store: the current state, and a call with every new one. */

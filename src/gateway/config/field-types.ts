@@ -19,6 +19,9 @@ export const tags: Field = {
 
 export const host: Field = { type: 'string', custom_validator: hostError, description: 'A host name or IP address.' }
 
+/** A name that clients ask for by TLS: a host name, one with a wildcard at an end, or `*`. */
+export const sniName: Field = { type: 'string', custom_validator: sniNameError, description: 'A host name.' }
+
 export const port: Field = { type: 'integer', between: [0, 65535], description: 'A TCP port.' }
 
 /** 1 ms to Kong's largest: 2^31 - 2 ms. */
@@ -105,6 +108,13 @@ function routeHostError(value: string): string | undefined {
     return 'invalid wildcard: must be placed at leftmost or rightmost label'
   }
   return hostError(bare.replace('*', 'x')) === undefined ? undefined : `invalid hostname: ${value}`
+}
+
+function sniNameError(value: string): string | undefined {
+  if (value === '*') return undefined
+  if (isIP(value) > 0) return 'must not be an IP'
+  if (/:\d+$/.test(value)) return 'must not have a port'
+  return routeHostError(value)
 }
 
 function pathError(value: string): string | undefined {

@@ -17,6 +17,7 @@ import {
   uuid,
 } from './field-types.ts'
 import { type EntitySchema, type Field, httpProtocols } from './schema.ts'
+import { caCertificates, certificates, snis } from './tls-kinds.ts'
 import { targets, upstreams } from './upstream-kinds.ts'
 
 /** The kinds of entities, as Kong 3.9 describes them. Another kind is another description here, and nothing else. */
@@ -168,6 +169,9 @@ const plugins: EntitySchema = {
 
 /** Parents before children: the order in which they can be created. */
 export const kinds: readonly EntitySchema[] = [
+  certificates,
+  snis,
+  caCertificates,
   services,
   routes,
   consumers,

@@ -33,3 +33,6 @@ export const FORM_NAMES_MAX = 1_000
 
 /** Levels that a form's names may nest; the deepest schema has six. */
 export const FORM_DEPTH_MAX = 16
+
+/** Names of one certificate: ten times what authorities put into one, and one page of the store. */
+export const CERTIFICATE_NAMES_MAX = 1_000

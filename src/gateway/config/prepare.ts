@@ -25,7 +25,7 @@ export function prepareInsert(catalog: Catalog, schema: EntitySchema, input: Val
   const entity = complete(rules.fields, expanded, nowInSeconds())
   const errors = errorsOf(rules, entity)
   if (errors !== undefined) throw schemaViolation(errors)
-  return asStored(rules.fields, entity)
+  return asStored(rules.fields, { ...entity, ...schema.derive?.(entity) })
 }
 
 /** The current entity with the fields that `input` names changed: records merge, lists are replaced, null resets. */
@@ -44,7 +44,7 @@ export function prepareUpdate(
   const entity = complete(rules.fields, { ...stamped, id: current.id }, nowInSeconds())
   const errors = errorsOf(rules, entity, true)
   if (errors !== undefined) throw schemaViolation(errors)
-  return asStored(rules.fields, entity)
+  return asStored(rules.fields, { ...entity, ...schema.derive?.(entity) })
 }
 
 /** As clients see it: old names of fields echo the new ones. */

@@ -140,6 +140,8 @@ export type EntitySchema = {
   readonly fields: readonly NamedField[]
   readonly shorthand_fields?: readonly Readonly<Record<string, ShorthandField>>[]
   readonly entity_checks?: readonly EntityCheck[]
+  /** Fields that follow from others, written over what the client sent. Called with valid entities only. */
+  readonly derive?: (entity: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
   /** Field whose value picks a further schema, and what to say (`%s` is the value) when there is none for it. */
   readonly subschema_key?: string
   readonly subschema_error?: string

@@ -16,6 +16,8 @@ export class ConfigImage {
     plugins: [],
     upstreams: [],
     targets: [],
+    certificates: [],
+    snis: [],
   }
 
   get config(): GatewayConfig {
@@ -48,6 +50,8 @@ export class ConfigImage {
       plugins: list('plugins', before.plugins),
       upstreams: list('upstreams', before.upstreams),
       targets: list('targets', before.targets),
+      certificates: list('certificates', before.certificates),
+      snis: list('snis', before.snis),
     })
   }
 
