@@ -89,12 +89,17 @@ test('the snapshot has a write as soon as the write is answered', async () => {
   assert.deepEqual([seen.includes(1), seen.at(-1)], [true, 0])
 })
 
-test('policies of rate-limiting that do not exist yet are refused', async () => {
-  for (const policy of ['cluster', 'redis']) {
-    const config = { minute: 1, policy, redis: { host: 'localhost' } }
-    const { status, body } = await call('POST', '/plugins', { name: 'rate-limiting', config })
+test('what rate-limiting cannot do is refused, and redis needs to know where', async () => {
+  const refused = [
+    [{ policy: 'cluster' }, /policy 'cluster' is not available/],
+    [{ policy: 'redis' }, /host = "required field missing"/],
+    [{ policy: 'redis', redis_host: 'localhost', sync_rate: 1 }, /only -1 is available/],
+    [{ minute: 0.5, window_type: 'sliding' }, /must be at least 1/],
+  ] as const
+  for (const [config, message] of refused) {
+    const { status, body } = await call('POST', '/plugins', { name: 'rate-limiting', config: { minute: 1, ...config } })
     assert.equal(status, 400)
-    assert.match(String(body.message), /not available yet/)
+    assert.match(String(body.message), message)
   }
 })
 

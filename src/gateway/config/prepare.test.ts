@@ -174,6 +174,7 @@ test('a rate-limiting plugin comes back with all of its configuration', () => {
     error_code: 429,
     error_message: 'API rate limit exceeded',
     sync_rate: -1,
+    window_type: 'fixed',
     redis: {
       host: null,
       port: 6379,
