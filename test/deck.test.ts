@@ -12,8 +12,8 @@ import { startTestCluster } from '../src/testing/index.ts'
 
 /**
  * The requests of decK's ping, sync, diff and dump, in its order and with its rules for what counts as a difference.
- * They are written from the description of its protocol, not from a recording: its module is not to be had here, and is no dependency of the tests. So
- * this shows that its requests are answered as it needs, not that decK itself ran.
+ * They are written from a description of its protocol, not recorded: it is no dependency of the tests. So this shows
+ * that its requests are answered as it needs, not that decK itself ran.
  * Source: deck 1.49, go-database-reconciler 1.42 (`pkg/dump`, `pkg/diff`, `pkg/schema`), go-kong 0.77.
  */
 type Values = Record<string, unknown>

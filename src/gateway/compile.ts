@@ -29,6 +29,8 @@ export type CompileOptions = {
 export function compileGateway(config: GatewayConfig, options: CompileOptions): CompiledGateway {
   const plugins = compilePlugins(config, options.plugins)
   const secure = isSameForBoth(config) ? plugins : compilePlugins(config, options.plugins, 'https')
+  // Once all that asks has asked: what only plugins for one protocol use is kept, too.
+  options.plugins.states.retain(config.plugins)
   const services = new Map(config.services.map((service) => [service.id, service]))
   const destinations = new Map(config.services.map((service) => [service.id, destinationOf(service, options)]))
   const entries = config.routes

@@ -113,7 +113,12 @@ test('what plugins keep and share lives as long as it is needed, and is then dis
     const consumer = { id: config.add('consumers', { username: instance_name }).id }
     return config.add('plugins', { name: 'correlation-id', instance_name, consumer })
   })
-  const compile = () => compilePlugins(config.snapshot(), environment(config, definitions, states))
+  const compile = () => {
+    for (const protocol of ['http', 'https'] as const) {
+      compilePlugins(config.snapshot(), environment(config, definitions, states), protocol)
+    }
+    states.retain(config.snapshot().plugins)
+  }
   compile()
   config.remove('plugins', added[0]?.id ?? '')
   compile()

@@ -56,7 +56,6 @@ export function compilePlugins(
   const instances = new Map(entities.map((entity) => [entity, instanceOf(entity, environment, problems)]))
   const kinds = kindsByPriority(entities, environment.definitions)
   const withOwnPlugins = new Set(entities.map((entity) => entity.consumer?.id))
-  environment.states.retain(config.plugins)
 
   const resolve = (scope: Scope): PluginChain => {
     const slots = kinds.map((kind) => {
