@@ -96,6 +96,8 @@ test('the spans of an order are one tree, from the client’s request to the las
   const user = (await buyer('POST', '/users', { email: 'tree@example.com', name: 'Tree' })).body.id as number
   const goods = (await buyer('GET', '/products')).body.products as { sku: string }[]
   const order = { userId: user, lines: [{ sku: goods[0]?.sku, quantity: 1 }], cardToken: 'tok_visa' }
+  // By the first order the order service learns of customer and product, if it has not heard of them yet.
+  assert.equal((await buyer('POST', '/orders', order)).status, 202)
   const [trace, client] = ['a'.repeat(32), 'b7ad6b7169203331']
   const answer = await buyer('POST', '/orders', order, { traceparent: `00-${trace}-${client}-01` })
   assert.equal(answer.status, 202)
