@@ -96,7 +96,7 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
     return running
   } catch (error) {
     health.draining()
-    // Once it is interrupted, what a step fails of is the interruption: Ctrl-C may reach a program that it runs as well.
+    // Once interrupted, what a step fails of is the interruption: Ctrl-C may reach a program that it runs as well.
     throw await stopAfter(options.signal?.aborted ? options.signal.reason : error, started)
   }
 }

@@ -144,7 +144,8 @@ class Receiver {
   constructor(options: HomeExchangeOptions, listener: Listener) {
     this.options = options
     this.listener = listener
-    this.schedule()
+    // At once: what is written from now on counts, not from the first round on.
+    this.round = this.read().then(() => this.schedule())
   }
 
   async stop(): Promise<void> {
