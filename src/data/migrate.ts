@@ -40,8 +40,8 @@ const LEDGER = `
 
 /**
  * Brings every shard up to date: shard 0 first, as the canary, file by file, then the others side by side, which tell
- * only of slow files and when they are done. Each file is a transaction
- * of its own, recorded in the shard's ledger, so that a run that was cut off goes on where it stopped. Throws
+ * only of slow files and when they are done. Each file is a transaction of its own, recorded in the shard's ledger, so
+ * that a run that was cut off goes on where it stopped. Throws
  * DATA_MIGRATION_CHANGED when a file differs from what was applied, DATA_MIGRATION_FAILED with shard, file and line.
  */
 export async function migrateShards(

@@ -7,11 +7,13 @@ import { decodeSegment, encodeRecord } from './segment.ts'
 
 const byId = { key: ({ id }: { id: number }) => id }
 
-test('a type of numbers, texts and lists is JSON; one with a date, a big integer or a map is not', () => {
+test('a type of numbers, texts and lists is JSON; one with a date, a big integer, a map or whatever comes is not', () => {
   const json = event('test.json', 1, z.object({ id: z.int(), tags: z.array(z.string()), at: z.iso.datetime() }), byId)
   assert.equal(holdsJsonOnly(json), true)
   assert.equal(holdsJsonOnly(event('test.date', 1, z.object({ id: z.int(), at: z.date() }), byId)), false)
   assert.equal(holdsJsonOnly(event('test.big', 1, z.object({ id: z.int(), n: z.bigint() }), byId)), false)
+  assert.equal(holdsJsonOnly(event('test.any', 1, z.object({ id: z.int(), more: z.unknown() }), byId)), false)
+  assert.equal(holdsJsonOnly(event('test.loose', 1, z.looseObject({ id: z.int() }), byId)), false)
   const map = z.object({ id: z.int(), m: z.map(z.string(), z.int()) })
   assert.equal(holdsJsonOnly(event('test.map', 1, map, byId)), false)
 })

@@ -18,8 +18,9 @@ export function holdsJsonOnly(type: AnyEventType): boolean {
 
 function hasJsonSchema(schema: z.ZodType): boolean {
   try {
-    z.toJSONSchema(schema, { unrepresentable: 'throw' })
-    return true
+    const { $schema: _, ...json } = z.toJSONSchema(schema, { unrepresentable: 'throw' })
+    // `{}` is what lets anything through, a Date too: unknown, any, and the rest of a loose object.
+    return !/(?:^|[:[,])\{\}/.test(JSON.stringify(json))
   } catch {
     // That is how it says no.
     return false

@@ -89,7 +89,7 @@ test('a plugin that is not installed is a problem and refuses what it was to han
   assert.throws(() => refusing?.access?.(undefined as never), /cannot run/)
 })
 
-test('what plugins keep and share lives as long as it is needed, and is then disposed of', async () => {
+test('what plugins keep and share lives as long as it is needed, and is then stopped', async () => {
   const states = new PluginStates()
   const gone: string[] = []
   const disposable = (name: string) => () => ({
