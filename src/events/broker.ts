@@ -1,0 +1,85 @@
+/**
+ * A broker is where events go when EVENTS_URL names one: Kafka or RabbitMQ. The outbox and its sequencer stay as they
+ * are, since only PostgreSQL knows what was committed and in which order; a relay forwards each shard's log to the
+ * broker, and delivery reads from there.
+ *
+ * What makes any broker safe: each record names its place in the log it came from (`source` shard and `offset`) and the
+ * place of the record before it in the same partition (`after`). A reader that knows how far it has come can therefore
+ * tell a repetition (skip it) from a gap (stop, loudly) without trusting the broker, the client, or a relay that froze
+ * past its lease.
+ */
+export type Broker = {
+  readonly capabilities: BrokerCapabilities
+  /**
+   * Makes what is missing: topics with their partitions and retention, and for each group the means to read them. Throws
+   * EVENTS_BROKER_MISMATCH when something exists with another number of partitions. Idempotent.
+   */
+  declare(declaration: BrokerDeclaration): Promise<void>
+  /**
+   * Resolves when the broker has made all records durable, in their order within each partition. Rejects when it may have
+   * made some of them durable: the caller repeats all of them, in the same order. Called again only once it has settled.
+   */
+  publish(records: readonly BrokerRecord[]): Promise<void>
+  /**
+   * Reads for a group until stopped. Each partition is read by one process at a time, but for moments of change, and in
+   * order from what was last acknowledged; a new group begins with the oldest record that is kept, never the latest. A
+   * batch is acknowledged when `onBatch` resolves; when it rejects, the same records come again after a pause, before any
+   * later ones of their partitions.
+   */
+  subscribe(subscription: BrokerSubscription): Promise<BrokerReader>
+  /** What is not yet acknowledged, for each group and partition of the declaration. */
+  lag(): Promise<readonly BrokerLag[]>
+  /** Whether it can be reached now; rejects with EVENTS_BROKER_UNAVAILABLE. */
+  ping(): Promise<void>
+  /** Closes connections; readers and publications are stopped before. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What an engine can do, stated by its file; docs/guides/events.md has the table. */
+export type BrokerCapabilities = {
+  readonly name: string
+  /** Groups may begin anew at any time or offset that is kept. */
+  readonly replay: boolean
+  /** Where records are kept after every group has read them. */
+  readonly keepsRead: boolean
+  readonly lagInMessages: boolean
+}
+
+export type BrokerDeclaration = {
+  readonly topics: readonly { readonly name: string; readonly partitions: number; readonly retentionMs: number }[]
+  readonly groups: readonly { readonly name: string; readonly topics: readonly string[] }[]
+}
+
+export type BrokerRecord = {
+  readonly topic: string
+  readonly partition: number
+  readonly key: string
+  /** JSON. */
+  readonly value: string
+  /** CloudEvents attributes and the record's place in the log, as text: see broker-record.ts. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type BrokerSubscription = {
+  readonly group: string
+  readonly topics: readonly string[]
+  /** Records of one or more partitions, in order within each. At most one call at a time per partition. */
+  readonly onBatch: (records: readonly BrokerRecord[]) => Promise<void>
+  /** Something failed and is tried again after the pause. */
+  readonly onFailure: (error: unknown, retryInMs: number) => void
+}
+
+export type BrokerReader = {
+  /** Stops asking for records without leaving the group, for back-pressure. */
+  pause(): void
+  resume(): void
+  /** Finishes the batches under way, acknowledges them, leaves. Idempotent. */
+  stop(): Promise<void>
+}
+
+export type BrokerLag = {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly messages: number
+}
