@@ -44,7 +44,7 @@ export class Clocks {
   }
 }
 
-/** Requests that each wait for their commit: enough to fill shared commits and pools, few enough for an honest latency. */
+/** Requests that each wait for their commit: enough to fill shared commits and pools. */
 const PRODUCERS = 64
 const DRAIN_MS_MAX = 120_000
 const POLL_MS = 5
