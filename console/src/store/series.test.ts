@@ -13,7 +13,8 @@ function frameAt(
 ) {
   const { p95Ms, perSecond = 10, ...rest } = changes
   const all = { perSecond, p50Ms: p95Ms, p90Ms: p95Ms, p95Ms, p99Ms: p95Ms }
-  const nothing = { routes: [], journeys: [], services: [], instances: [], lag: [], shards: [] }
+  const seen = { routes: [], journeys: [], services: [], traffic: [], rejections: [] }
+  const nothing = { ...seen, instances: [], lag: [], shards: [] }
   return { atMs, all, ...nothing, ...rest } satisfies Frame
 }
 
