@@ -6,9 +6,9 @@ import { build } from 'vite'
 import { until } from '../src/testing/index.ts'
 import { browserMissing, complaintsOf, launchBrowser } from './browser.ts'
 import { widthOfPage } from './in-page.ts'
-import { type ShopProcess, startShop, temporaryDataDir } from './shop-process.ts'
+import { databaseUrlsOf, type ShopProcess, startShop, temporaryDataDir } from './shop-process.ts'
 
-/** The console's page about the gateway, in a real browser, over the shop's own gateway with a token on its Admin API. */
+/** The console's page about the gateway, in a real browser, over the shop, whose Admin API has a token. */
 const options = { skip: browserMissing }
 const TOKEN = 'the-token-of-this-test'
 
@@ -187,6 +187,26 @@ test('targets show their health as the gateway sees it', options, async () => {
   await page.getByRole('tab', { name: /Upstreams/ }).click()
   await row('pool', '127.0.0.1:9', 'HEALTHCHECKS_OFF').waitFor()
 })
+
+test(
+  'a console in a process of its own reaches the gateway by ADMIN_URL, with the token of whoever asks',
+  options,
+  async (context) => {
+    const folder = await temporaryDataDir()
+    const DATABASE_URLS = (await databaseUrlsOf(dataDir.path)).join(',')
+    const env = { DATABASE_URLS, ADMIN_URL: shop.admin }
+    const apart = await startShop(folder.path, { args: ['--only', 'console'], env })
+    context.after(async () => {
+      apart.signal('SIGTERM')
+      await apart.exited
+      await folder.remove()
+    })
+    const ask = (token: string) => fetch(`${apart.console}/api/gateway`, { headers: { 'kong-admin-token': token } })
+    assert.equal((await ask('another-token-entirely')).status, 401)
+    const { plugins } = (await (await ask(TOKEN)).json()) as { plugins: { name: string }[] }
+    assert.equal(plugins.filter(({ name }) => name === 'request-termination').length, 1)
+  },
+)
 
 test('on a phone nothing of it is wider than the screen, with a plugin open or not', options, async () => {
   await page.setViewportSize({ width: 390, height: 844 })

@@ -8,8 +8,8 @@ import { type Column, SortableTable } from '../parts/sortable-table.tsx'
 import { useLive } from '../store/live.ts'
 import { setParameters } from '../store/router.ts'
 import { seriesName } from '../store/series.ts'
-import { consumerName, matches, matchOf, namesOf, pluginCounts, routeName } from './scope.ts'
-import { latencyName, type Subject, type Traffic, trafficOf } from './traffic.ts'
+import { consumerName, matches, matchOf, namesOf, pluginCounts, routeName, type Subject } from './scope.ts'
+import { latencyName, type Traffic, trafficOf } from './traffic.ts'
 import { choose, NOBODY, useSubject } from './traffic-charts.tsx'
 
 export type TableProps = { readonly configuration: GatewayConfiguration; readonly filter: string }

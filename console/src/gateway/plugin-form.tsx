@@ -18,7 +18,7 @@ export type PluginFormProps = {
 
 type Refusal = Extract<ChangeResult, { ok: false }>
 
-/** A plugin's configuration as a form made from its schema, or as JSON. What the gateway refuses is shown where it is. */
+/** A plugin's configuration as a form made from its schema, or as JSON. What is refused is shown where it is. */
 export function PluginForm({ schema, config, isReadOnly, saveLabel, mayBeUnchanged, onSave }: PluginFormProps) {
   const [base, setBase] = useState<Tree>(config)
   const [draft, setDraft] = useState<Tree>(config)

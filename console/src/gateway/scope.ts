@@ -1,5 +1,8 @@
 import type { GatewayConfiguration, GatewayConsumer, GatewayPlugin, GatewayRoute } from '../../../src/console/index.ts'
 
+/** Whose traffic: that of one entity of the gateway, or of all. */
+export type Subject = { readonly kind: 'all' | 'service' | 'route' | 'consumer'; readonly id: string }
+
 /** Names of entities by their ids, as people know them. */
 export type Names = {
   service(id: string): string

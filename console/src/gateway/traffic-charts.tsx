@@ -5,8 +5,9 @@ import { Panel } from '../parts/panel.tsx'
 import { useLive } from '../store/live.ts'
 import { setParameters, useAddress } from '../store/router.ts'
 import { latencyLines } from '../views/lines.ts'
-import { type Names, namesOf } from './scope.ts'
-import { EVERYTHING, latencyName, type Subject, statusCounts, statusLines } from './traffic.ts'
+import { InForcePanel } from './in-force-panel.tsx'
+import { type Names, namesOf, type Subject } from './scope.ts'
+import { EVERYTHING, latencyName, statusCounts, statusLines } from './traffic.ts'
 
 /** The course of what is chosen in the tables: answers by their status, and latency. Everything when nothing is. */
 export function TrafficCharts({ configuration }: { readonly configuration: GatewayConfiguration }) {
@@ -16,7 +17,7 @@ export function TrafficCharts({ configuration }: { readonly configuration: Gatew
   const name = subjectName(subject, namesOf(configuration))
   return (
     <>
-      <Panel title="Requests by status" area="span-6" note={name} actions={<ShowAll subject={subject} />}>
+      <Panel title="Requests by status" area="span-4" note={name} actions={<ShowAll subject={subject} />}>
         <TimeChart
           label={`Answers a second by status: ${name}`}
           lines={statusLines(subject, counts)}
@@ -25,7 +26,7 @@ export function TrafficCharts({ configuration }: { readonly configuration: Gatew
           empty="No request in this time."
         />
       </Panel>
-      <Panel title="Latency" area="span-6" note={name}>
+      <Panel title="Latency" area="span-4" note={name}>
         <TimeChart
           label={`Latency: ${name}`}
           lines={latencyLines(...latencyName(subject).split('|'))}
@@ -34,6 +35,7 @@ export function TrafficCharts({ configuration }: { readonly configuration: Gatew
           empty="No request in this time."
         />
       </Panel>
+      <InForcePanel configuration={configuration} subject={subject} />
     </>
   )
 }

@@ -1,9 +1,7 @@
 import type { Line } from '../charts/plot-options.ts'
 import { lastValue, recentRate, type TimeRange, total } from '../store/figures.ts'
 import { type SeriesStore, seriesName } from '../store/series.ts'
-
-/** Whose traffic: that of one entity of the gateway, or of all. */
-export type Subject = { readonly kind: 'all' | 'service' | 'route' | 'consumer'; readonly id: string }
+import type { Subject } from './scope.ts'
 
 export const EVERYTHING: Subject = { kind: 'all', id: '' }
 
