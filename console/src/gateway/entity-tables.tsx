@@ -9,8 +9,8 @@ import { useLive } from '../store/live.ts'
 import { setParameters } from '../store/router.ts'
 import { seriesName } from '../store/series.ts'
 import { consumerName, matches, matchOf, namesOf, pluginCounts, routeName, type Subject } from './scope.ts'
-import { latencyName, type Traffic, trafficOf } from './traffic.ts'
-import { choose, NOBODY, useSubject } from './traffic-charts.tsx'
+import { latencyName, OTHERS, type Traffic, trafficOf } from './traffic.ts'
+import { choose, nobody, useSubject } from './traffic-charts.tsx'
 
 export type TableProps = { readonly configuration: GatewayConfiguration; readonly filter: string }
 
@@ -32,9 +32,7 @@ export function RouteTable({ configuration, filter }: TableProps) {
       id: 'route',
       label: 'Route',
       value: ({ entity, name }) => (entity === undefined ? name : entity.paths.join()),
-      cell: (row) => (
-        <Choice row={row}>{row.entity === undefined ? NOBODY.route : <Match route={row.entity} />}</Choice>
-      ),
+      cell: (row) => <Choice row={row}>{row.entity === undefined ? row.name : <Match route={row.entity} />}</Choice>,
     },
     { id: 'name', label: 'Name', value: (row) => row.name, cell: (row) => <Quiet>{row.entity && row.name}</Quiet> },
     ...trafficColumns<GatewayRoute>(),
@@ -98,7 +96,7 @@ export function ConsumerTable({ configuration, filter }: TableProps) {
       value: (row) => row.name,
       cell: (row) => (
         <Choice row={row}>
-          {row.entity === undefined ? NOBODY.consumer : <b>{row.name}</b>} <Quiet>{row.entity?.customId}</Quiet>
+          {row.entity === undefined ? row.name : <b>{row.name}</b>} <Quiet>{row.entity?.customId}</Quiet>
         </Choice>
       ),
     },
@@ -133,21 +131,33 @@ function EntityTable<Entity>({ id, caption, columns, rows }: EntityTableProps<En
   const chosen = useSubject()
   if (rows.length === 0)
     return <Empty headline="Nothing fits">Change the filter, or create one by the Admin API.</Empty>
+  const isCut = rows.length > ROWS_MAX
+  const shown = isCut ? rows.toSorted((one, other) => other.perSecond - one.perSecond).slice(0, ROWS_MAX) : rows
   return (
-    <SortableTable
-      id={id}
-      caption={caption}
-      columns={columns}
-      rows={rows}
-      keyOf={({ subject }) => `${subject.kind} ${subject.id}`}
-      initial={{ column: 'perSecond', direction: 'descending' }}
-      classOf={({ subject: { kind, id: entity }, perSecond }) => {
-        const isChosen = chosen.kind === kind && chosen.id === entity
-        return `${isChosen ? 'selected' : ''} ${perSecond === 0 ? 'idle' : ''}`
-      }}
-    />
+    <>
+      {isCut && (
+        <p className="note">
+          The {ROWS_MAX} busiest of {rows.length.toLocaleString('en-US')}: filter to see others.
+        </p>
+      )}
+      <SortableTable
+        id={id}
+        caption={caption}
+        columns={columns}
+        rows={shown}
+        keyOf={({ subject }) => `${subject.kind} ${subject.id}`}
+        initial={{ column: 'perSecond', direction: 'descending' }}
+        classOf={({ subject: { kind, id: entity }, perSecond }) => {
+          const isChosen = chosen.kind === kind && chosen.id === entity
+          return `${isChosen ? 'selected' : ''} ${perSecond === 0 ? 'idle' : ''}`
+        }}
+      />
+    </>
   )
 }
+
+/** Rows that a browser lays out anew each second without being felt. */
+const ROWS_MAX = 300
 
 type RowOptions<Entity> = {
   readonly nameOf: (entity: Entity) => string
@@ -166,13 +176,14 @@ function useRows<Entity extends { readonly id: string }>(
   const rowOf = (id: string, entity: Entity | undefined): Row<Entity> => ({
     ...trafficOf(series, { kind, id }, range),
     subject: { kind, id },
-    name: entity === undefined ? NOBODY[kind] : nameOf(entity),
+    name: entity === undefined ? nobody(kind, id) : nameOf(entity),
     entity,
     plugins: counts.get(id) ?? 0,
   })
-  const hasOthers = series.column(seriesName('traffic', kind, '', 'perSecond')).length > 0
   const rows = entities.filter(isShown).map((entity) => rowOf(entity.id, entity))
-  return hasOthers && rows.length === entities.length ? [...rows, rowOf('', undefined)] : rows
+  if (rows.length < entities.length) return rows
+  const without = ['', OTHERS].filter((id) => series.column(seriesName('traffic', kind, id, 'perSecond')).length > 0)
+  return [...rows, ...without.map((id) => rowOf(id, undefined))]
 }
 
 /** Kinds of plugins on an entity, so that a filter finds what is guarded by one. */

@@ -3,8 +3,8 @@ import type { Subject } from './scope.ts'
 
 /**
  * The plugins that run for a route, or for every route of a service, in the order in which they run; of a consumer
- * those that are its own. Of each kind one runs: the one with the narrowest scope. Those of single consumers replace it only
- * for these, so they are listed as well.
+ * those that are its own. Of each kind one runs: the one with the narrowest scope. Those of single consumers replace it
+ * only for these, so they are listed as well.
  */
 export function pluginsInForce(configuration: GatewayConfiguration, subject: Subject): readonly GatewayPlugin[] {
   const { plugins, installed } = configuration

@@ -6,8 +6,8 @@ import { useLive } from '../store/live.ts'
 import { setParameters, useAddress } from '../store/router.ts'
 import { latencyLines } from '../views/lines.ts'
 import { InForcePanel } from './in-force-panel.tsx'
-import { type Names, namesOf, type Subject } from './scope.ts'
-import { EVERYTHING, latencyName, statusCounts, statusLines } from './traffic.ts'
+import { type Names, namesOf, type ScopeKind, type Subject } from './scope.ts'
+import { EVERYTHING, latencyName, OTHERS, statusCounts, statusLines } from './traffic.ts'
 
 /** The course of what is chosen in the tables: answers by their status, and latency. Everything when nothing is. */
 export function TrafficCharts({ configuration }: { readonly configuration: GatewayConfiguration }) {
@@ -62,12 +62,12 @@ export function choose({ kind, id }: Subject): void {
 
 function subjectName({ kind, id }: Subject, names: Names): string {
   if (kind === 'all') return 'all requests through the gateway'
-  return id === '' ? NOBODY[kind] : `${kind} ${names[kind](id)}`
+  return id === '' || id === OTHERS ? nobody(kind, id) : `${kind} ${names[kind](id)}`
 }
 
-/** Requests that have no such entity. */
-export const NOBODY = {
-  service: 'no service',
-  route: 'no route matched',
-  consumer: 'no consumer',
-} as const
+/** What requests are called that have no such entity, or one of those that are not told apart. */
+export function nobody(kind: ScopeKind, id: string): string {
+  return id === OTHERS ? `other ${kind}s` : NOBODY[kind]
+}
+
+const NOBODY = { service: 'no service', route: 'no route matched', consumer: 'no consumer' } as const

@@ -16,23 +16,34 @@ export type Traffic = {
   readonly failed: number
 }
 
+/** The id under which telemetry counts those beyond what it tells apart. */
+export const OTHERS = '__overflow__'
+
 /** A percentile of up to this long ago still says how a route is: seldom used ones would else be blank. */
 const PERCENTILE_AGE_MS = 60_000
 
 export function trafficOf(series: SeriesStore, subject: Subject, range: TimeRange): Traffic {
   const name = (figure: string) => seriesName(latencyName(subject), figure)
   const percentile = (figure: string) => lastValue(series, name(figure), { ...range, withinMs: PERCENTILE_AGE_MS })
-  const counts = statusCounts(series, subject, range)
-  const sum = (from: number, below: number) =>
-    counts.reduce((all, { status, requests }) => (status >= from && status < below ? all + requests : all), 0)
+  // Most of thousands of routes are idle: those cost one look.
+  if (series.column(name('perSecond')).length === 0) return NONE
   return {
     perSecond: recentRate(series, name('perSecond'), range),
     p50Ms: percentile('p50Ms'),
     p95Ms: percentile('p95Ms'),
     p99Ms: percentile('p99Ms'),
-    refused: sum(400, 500),
-    failed: sum(500, 1000),
+    refused: total(series, name('refused'), range),
+    failed: total(series, name('failed'), range),
   }
+}
+
+const NONE: Traffic = {
+  perSecond: 0,
+  p50Ms: undefined,
+  p95Ms: undefined,
+  p99Ms: undefined,
+  refused: 0,
+  failed: 0,
 }
 
 export function latencyName({ kind, id }: Subject): string {

@@ -106,7 +106,15 @@ function figuresOf(frame: Frame): readonly Figure[] {
 }
 
 function trafficOf({ kind, id, statuses, ...sample }: TrafficSample): readonly Figure[] {
-  return [...latency(seriesName('traffic', kind, id), sample), ...statusFigures(seriesName(kind, id), statuses)]
+  const name = seriesName('traffic', kind, id)
+  const sum = (from: number, below: number) =>
+    Object.entries(statuses).reduce((all, [status, value]) => all + (+status >= from && +status < below ? value : 0), 0)
+  return [
+    ...latency(name, sample),
+    [seriesName(name, 'refused'), sum(400, 500)],
+    [seriesName(name, 'failed'), sum(500, 1000)],
+    ...statusFigures(seriesName(kind, id), statuses),
+  ]
 }
 
 /** Every request is for one service, or for none. */

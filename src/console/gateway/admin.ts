@@ -62,11 +62,11 @@ export class Admin {
     return reply.body as Entity
   }
 
-  async list(path: string): Promise<EntityList> {
+  async list(path: string, size = PAGE_ENTITIES): Promise<EntityList> {
     const entities: Entity[] = []
     let offset: unknown
     do {
-      const query = new URLSearchParams({ size: String(PAGE_ENTITIES), ...(offset ? { offset: String(offset) } : {}) })
+      const query = new URLSearchParams({ size: String(size), ...(offset ? { offset: String(offset) } : {}) })
       const page = await this.read(`${path}?${query}`)
       entities.push(...(page.data as Entity[]))
       offset = page.offset

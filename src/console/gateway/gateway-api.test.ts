@@ -7,12 +7,14 @@ import {
   type AdminApi,
   createAdminApi,
   createConfigStore,
+  createDeclarativeStore,
   gatewayMigrations,
   installedPlugins as plugins,
 } from '../../gateway/index.ts'
 import { startTestCluster } from '../../testing/index.ts'
 import { createConsole } from '../console.ts'
 import { createFixtureView } from '../telemetry-fixture.ts'
+import { Admin } from './admin.ts'
 import type { GatewayConfiguration, GatewayPlugin } from './configuration.ts'
 import { MASK, maskErrors, masked } from './secrets.ts'
 
@@ -234,6 +236,34 @@ test('secrets are known by their names, in headers and in URLs; other words are 
     list: [null, 'type the secret again: it is not shown here'],
   })
   assert.equal(maskErrors(config), undefined)
+})
+
+test('a configuration that is a file is only shown, and a change is refused in Kong’s words', async (context) => {
+  const declarative = createDeclarativeStore({ plugins })
+  declarative.load('{ _format_version: "3.0", plugins: [{ name: cors, id: 3f12ebf5-95fd-48ea-8d30-2a69951b75ab }] }')
+  const fromFile = createAdminApi({ store: declarative, plugins, info, token: TOKEN, declarative })
+  const there = adminUrl
+  context.after(async () => {
+    adminUrl = there
+    await fromFile.close(stop)
+  })
+  adminUrl = `http://127.0.0.1:${(await fromFile.listen({ host: '127.0.0.1', port: 0 })).port}`
+  const shown = await configuration()
+  assert.deepEqual([shown.isReadOnly, shown.plugins[0]?.name], [true, 'cors'])
+  const { status, body } = await call('PATCH', `/api/gateway/plugins/${shown.plugins[0]?.id}`, {
+    body: { enabled: false },
+  })
+  assert.equal(status, 405)
+  assert.match(String(body.message), /^cannot \w+ 'plugins' entities when not using a database$/)
+})
+
+test('a list of many pages is read to its end', async () => {
+  const plain = { protocols: ['http'], paths: ['/many'] }
+  const { services } = await configuration()
+  const service = { id: services[0]?.id }
+  await Promise.all(Array.from({ length: 25 }, (_, n) => add('/routes', { ...plain, name: `many-${n}`, service })))
+  const list = await new Admin(adminUrl ?? '', TOKEN).list('/routes', 10)
+  assert.deepEqual([list.entities.length, list.isComplete], [26, true])
 })
 
 test('without a gateway, and while none answers, the page is told which it is', async (context) => {
