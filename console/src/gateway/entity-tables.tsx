@@ -180,7 +180,11 @@ function useRows<Entity extends { readonly id: string }>(
     entity,
     plugins: counts.get(id) ?? 0,
   })
-  const rows = entities.filter(isShown).map((entity) => rowOf(entity.id, entity))
+  const rows = entities
+    .filter(isShown)
+    .map((entity) => rowOf(entity.id, entity))
+    // What is equal in the column that the table is ordered by stays in this order.
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
   if (rows.length < entities.length) return rows
   const without = ['', OTHERS].filter((id) => series.column(seriesName('traffic', kind, id, 'perSecond')).length > 0)
   return [...rows, ...without.map((id) => rowOf(id, undefined))]

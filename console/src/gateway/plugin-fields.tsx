@@ -1,4 +1,4 @@
-import { type ReactNode, useId, useState } from 'react'
+import { Fragment, type ReactNode, useId, useState } from 'react'
 import type { FormField } from './schema.ts'
 import { errorsAt, type FieldError, isRecord, type Tree, valueAt } from './tree.ts'
 
@@ -55,7 +55,7 @@ function Field({ field, values, errors, onChange }: FieldProps) {
   return (
     <div className={`field ${messages.length > 0 ? 'invalid' : ''}`} data-field={field.path.join('.')}>
       <label htmlFor={id}>
-        {field.name}
+        <Breakable name={field.name} />
         {field.isRequired && <abbr title="required">*</abbr>}
       </label>
       <div className={field.control === 'number' || field.control === 'switch' ? 'beside' : ''}>
@@ -67,6 +67,17 @@ function Field({ field, values, errors, onChange }: FieldProps) {
       </div>
     </div>
   )
+}
+
+/** Long names break behind an underscore, not within a word. */
+function Breakable({ name }: { readonly name: string }) {
+  const parts = name.split(/(?<=_)/)
+  return parts.map((part, index) => (
+    <Fragment key={part}>
+      {index > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ))
 }
 
 function DefaultHint({ value }: { readonly value: unknown }) {
