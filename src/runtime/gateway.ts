@@ -49,7 +49,7 @@ export type GatewayParts = {
  */
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { app, settings, started, health, cluster, hosts, metrics, sampleTrace } = parts
-  const plugins = pluginsWith({ logDir: settings.gatewayLogDir })
+  const plugins = pluginsWith({ logDir: settings.gatewayLogDir, own: app.gateway.plugins })
   const configuration = gatewayConfigurationOf({ app, settings, cluster, plugins })
   const { store, declarative } = configuration
   const keyOf = (username: string) => keyIn(store.snapshot(), username)

@@ -21,7 +21,14 @@ import { requestValidator } from './request-validator.ts'
 import { responseTransformer } from './response-transformer.ts'
 
 export { createFileLog } from './file-log.ts'
-export type { PluginDefinition, PluginInstance, PluginState } from './plugin.ts'
+export {
+  gatewayPlugin,
+  type OwnPhases,
+  type OwnPlugin,
+  type PluginExchange,
+  withOwnPlugins,
+} from './own-plugin.ts'
+export type { PluginDefinition, PluginInstance, PluginScope, PluginState } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
 export const plugins: readonly PluginDefinition[] = [
