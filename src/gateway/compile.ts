@@ -5,7 +5,9 @@ import type { GatewayConfig, RouteEntity, ServiceEntity } from './config/entitie
 import type { RouteTarget } from './exchange.ts'
 import { type Identities, indexIdentities } from './identities.ts'
 import { compilePlugins, type PluginEnvironment, type PluginSet } from './pipeline.ts'
+import type { PluginInstance } from './plugins/index.ts'
 import { type RemoteDestination, remoteDestination } from './remote-destination.ts'
+import type { CachedResponses } from './response-cache/response-store.ts'
 import { compileRouter, type Router, type RouterEntry } from './router.ts'
 import { hostHeader, originOf, type Upstream } from './upstream.ts'
 
@@ -16,6 +18,8 @@ export type CompiledGateway = {
   readonly remotes: readonly RemoteDestination[]
   readonly balanced: readonly BalancedDestination[]
   readonly certificates: Certificates
+  /** What plugins keep of responses, by the plugin's id. */
+  readonly responses: ReadonlyMap<string, CachedResponses>
   readonly problems: readonly string[]
 }
 
@@ -48,8 +52,15 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
     remotes: [...destinations.values()].filter((destination) => destination?.kind === 'remote'),
     balanced: [...destinations.values()].filter((destination) => destination?.kind === 'balanced'),
     certificates,
+    responses: responsesOf([...plugins.instances, ...secure.instances]),
     problems: [...new Set([...plugins.problems, ...secure.problems]), ...router.problems, ...certificates.problems],
   }
+}
+
+function responsesOf(instances: readonly (readonly [string, PluginInstance])[]): CompiledGateway['responses'] {
+  return new Map(
+    instances.flatMap(([id, { responses }]) => (responses === undefined ? [] : [[id, responses] as const])),
+  )
 }
 
 /** The routes of a disabled service vanish with it; those for other protocols than HTTP belong to other listeners. */

@@ -32,6 +32,8 @@ export type PluginChains = {
 
 export type PluginSet = {
   chains(routeId: string, serviceId: string | undefined): PluginChains
+  /** Every enabled plugin for the protocol, by its id. */
+  readonly instances: ReadonlyMap<string, PluginInstance>
   /** What cannot work, for people; requests it applies to are answered with 500. */
   readonly problems: readonly string[]
 }
@@ -72,6 +74,7 @@ export function compilePlugins(
   }
   return {
     problems,
+    instances: new Map([...instances].map(([{ id }, instance]) => [id, instance])),
     chains(route, service) {
       const base = resolve({ route, service, consumer: undefined })
       const own = new Map<string, PluginChain>()

@@ -72,7 +72,8 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
   }
   const { token } = settings.admin
   const { upstreams } = gateway
-  const admin = createAdminApi({ store, plugins, info, health, token, declarative, upstreams })
+  const cachedResponses = () => gateway.cachedResponses()
+  const admin = createAdminApi({ store, plugins, info, health, token, declarative, upstreams, cachedResponses })
   started.push('gateway configuration', (options) => configuration.stop(options))
   await configuration.start()
   const wanted = wantedOf(settings)

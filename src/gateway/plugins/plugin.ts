@@ -4,6 +4,7 @@ import type { PluginDescription } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
 import type { Identities } from '../identities.ts'
+import type { CachedResponses } from '../response-cache/response-store.ts'
 import type { BodyFilter, ResponseHead } from '../response-head.ts'
 
 /** A kind of plugin. */
@@ -46,6 +47,8 @@ export type PluginInstance = {
   readonly response?: (exchange: Exchange, head: ResponseHead) => BodyFilter | undefined
   /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */
   readonly header?: (exchange: Exchange) => void
+  /** What it keeps of responses, for operators. */
+  readonly responses?: CachedResponses
   /** After the response is over, however it ended. Must not throw. */
   readonly log?: (exchange: Exchange, outcome: RequestOutcome) => void
 }
