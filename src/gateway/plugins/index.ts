@@ -1,6 +1,7 @@
 import { acl } from './acl.ts'
 import { basicAuth } from './basic-auth.ts'
 import { botDetection } from './bot-detection.ts'
+import { canary } from './canary.ts'
 import { correlationId } from './correlation-id.ts'
 import { cors } from './cors.ts'
 import { createFileLog } from './file-log.ts'
@@ -47,6 +48,7 @@ export const plugins: readonly PluginDefinition[] = [
   requestTransformer,
   responseTransformer,
   proxyCache,
+  canary,
   opentelemetry,
   prometheus,
   httpLog,

@@ -1,7 +1,7 @@
 import type { Clock, Lifecycle } from '../../core/index.ts'
 import type { PluginEntity } from '../config/entities.ts'
 import type { PluginDescription } from '../config/schema.ts'
-import type { Exchange } from '../exchange.ts'
+import type { Exchange, Place } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
 import type { Identities } from '../identities.ts'
 import type { CachedResponses } from '../response-cache/response-store.ts'
@@ -38,6 +38,8 @@ export type PluginScope = {
  * One configured plugin at work. Methods that have nothing to wait for return nothing: a promise costs every request.
  */
 export type PluginInstance = {
+  /** Where it may send requests: what `exchange.target` has among its alternatives under this very object. */
+  readonly alternative?: Place
   /** Before the request goes to its service, in order of priority. A call of `exchange.exit` ends the request here. */
   readonly access?: (exchange: Exchange) => undefined | Promise<void>
   /**
