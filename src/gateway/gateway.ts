@@ -206,6 +206,7 @@ class NodeGateway implements Gateway {
       plugins: {
         definitions: this.#options.plugins ?? plugins,
         clock: this.#options.clock ?? systemClock,
+        random: this.#options.random ?? systemRandom,
         identities: () => this.#compiled.identities,
         states: this.#pluginStates,
       },

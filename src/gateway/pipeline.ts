@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from '../core/index.ts'
+import { type Clock, messageOf, type Random } from '../core/index.ts'
 import type { GatewayConfig, PluginEntity } from './config/entities.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identities } from './identities.ts'
@@ -43,6 +43,7 @@ type Scope = { readonly route: string; readonly service: string | undefined; rea
 export type PluginEnvironment = {
   readonly definitions: readonly PluginDefinition[]
   readonly clock: Clock
+  readonly random: Random
   readonly identities: () => Identities
   readonly states: PluginStates
 }
@@ -129,6 +130,7 @@ function instanceOf(entity: PluginEntity, environment: PluginEnvironment, proble
     return definition.create(entity.config, {
       entity,
       clock: environment.clock,
+      random: environment.random,
       identities: environment.identities,
       keep: (create) => environment.states.ofPlugin(entity.id, create),
       share: (name, create) => environment.states.shared(name, create),

@@ -14,6 +14,7 @@ import { opentelemetry } from './opentelemetry.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import { proxyCache } from './proxy-cache.ts'
+import { proxyMirror } from './proxy-mirror.ts'
 import { rateLimiting } from './rate-limiting.ts'
 import { requestSizeLimiting } from './request-size-limiting.ts'
 import { requestTermination } from './request-termination.ts'
@@ -34,6 +35,7 @@ export type { PluginDefinition, PluginInstance, PluginScope, PluginState } from 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
 export const plugins: readonly PluginDefinition[] = [
   correlationId,
+  proxyMirror,
   botDetection,
   cors,
   jwt,

@@ -1,4 +1,4 @@
-import type { Clock, Lifecycle } from '../../core/index.ts'
+import type { Clock, Lifecycle, Random } from '../../core/index.ts'
 import type { PluginEntity } from '../config/entities.ts'
 import type { PluginDescription } from '../config/schema.ts'
 import type { Exchange, Place } from '../exchange.ts'
@@ -20,6 +20,7 @@ export type PluginState = object & Partial<Pick<Lifecycle, 'stop'>>
 export type PluginScope = {
   readonly entity: PluginEntity
   readonly clock: Clock
+  readonly random: Random
   /** Who may call, as of the request: look up each time, never keep. */
   readonly identities: () => Identities
   /**
