@@ -154,7 +154,7 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   const view = telemetry.telemetry
   if (topology.console) addresses.console = await startConsole({ app, settings, started, shared, view })
   const gateway = topology.gateway
-    ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace })
+    ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace, telemetry: view })
     : undefined
   Object.assign(addresses, gateway?.addresses)
   if (topology.services.length > 0) {
