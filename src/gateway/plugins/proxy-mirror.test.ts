@@ -161,4 +161,5 @@ test('a host with a path, or of another scheme, is refused', async (context) => 
   for (const host of ['http://a/path', 'ftp://a', 'a:80', 'http://user:secret@a']) {
     assert.throws(() => config.add('plugins', { name: 'proxy-mirror', config: { host } }), /must be http/, host)
   }
+  config.add('plugins', { name: 'proxy-mirror', config: { host: 'http://a:80' } })
 })

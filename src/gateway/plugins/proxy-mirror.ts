@@ -161,7 +161,7 @@ function headersOf(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 
 function originError(value: string): string | undefined {
   const url = URL.parse(value)
-  const isOrigin = url !== null && (value === url.origin || value === `${url.origin}/`)
   const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
-  return isOrigin && isHttp ? undefined : 'must be http:// or https:// with a host and a port, and nothing else'
+  const isBare = url !== null && url.href === `${url.origin}/`
+  return isHttp && isBare ? undefined : 'must be http:// or https:// with a host and a port, and nothing else'
 }
