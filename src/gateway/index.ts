@@ -1,6 +1,7 @@
 export { type AdminApi, type AdminApiOptions, createAdminApi } from './admin/admin-api.ts'
 export type { AdminInfo, ConnectionCounts } from './admin/information.ts'
 export * from './channels.ts'
+export { fieldsOf } from './config/catalog.ts'
 export { adminRequestFailed, configFileLoaded, configFileRefused, configReloadFailed } from './config/channels.ts'
 export type * from './config/entities.ts'
 export { gatewayMigrations } from './config/migrations.ts'
