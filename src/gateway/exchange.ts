@@ -186,7 +186,7 @@ export class Exchange {
     this.consumer = undefined
     this.credential = credential
     this.headers['x-credential-identifier'] = identifierOf(credential)
-    if (this.target !== undefined) this.chain = this.target.chains.base
+    if (this.target !== undefined) this.chain = this.chainsOf(this.target).base
   }
 
   /** Answers in place of the upstream, where Kong gives a body of its own instead of its template for errors. */
