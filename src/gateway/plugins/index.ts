@@ -30,7 +30,7 @@ export {
   type PluginExchange,
   withOwnPlugins,
 } from './own-plugin.ts'
-export type { PluginDefinition, PluginInstance, PluginScope, PluginState } from './plugin.ts'
+export type { PluginDefinition, PluginInstance, PluginScope } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
 export const plugins: readonly PluginDefinition[] = [
