@@ -13,6 +13,7 @@ export type {
   EndpointSpec,
   EventEnvelope,
   EventType,
+  GatewayPluginDeclaration,
   JourneyDeclaration,
   Key,
   Placement,
@@ -39,6 +40,18 @@ export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transact
 export { bucketOf } from './data/index.ts'
 export type { ConsumerContext, Delivery } from './events/index.ts'
 export { emit, on, onBatch } from './events/index.ts'
+export type {
+  BodyFilter,
+  Field as PluginField,
+  HeaderName,
+  OwnPhases as GatewayPluginPhases,
+  OwnPlugin as GatewayPlugin,
+  PluginExchange,
+  PluginScope,
+  RequestOutcome,
+  ResponseHead,
+} from './gateway/index.ts'
+export { gatewayPlugin, headerName } from './gateway/index.ts'
 export type { Caller, LoadReader, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
 export {
   claimIdempotencyKeys,

@@ -39,14 +39,26 @@ test('the README shows passages of the example as they are, and of all no more t
   assert.ok(shown.length > 0, 'README.md shows no example')
   for (const [, path = '', text = ''] of shown) {
     assert.ok(text.split('\n').length - 1 <= EXCERPT_LINES_MAX, `README.md shows too much of ${path}`)
-    let rest = read(path)
-    for (const passage of text.split('// …\n')) {
-      const at = rest.indexOf(passage)
-      assert.ok(at >= 0, `README.md and ${path} differ, or are in another order:\n${passage}`)
-      rest = rest.slice(at + passage.length)
+    assertPassagesOf(path, text, 'README.md')
+  }
+})
+
+test('guides show passages of the examples as they are', () => {
+  for (const page of PAGES.filter((name) => name.startsWith('docs/guides/'))) {
+    for (const [, path = '', text = ''] of read(page).matchAll(/<!-- excerpt of: (\S+) -->\n```ts\n([\s\S]*?)```/g)) {
+      assertPassagesOf(path, text, page)
     }
   }
 })
+
+function assertPassagesOf(path: string, text: string, page: string): void {
+  let rest = read(path)
+  for (const passage of text.split('// …\n')) {
+    const at = rest.indexOf(passage)
+    assert.ok(at >= 0, `${page} and ${path} differ, or are in another order:\n${passage}`)
+    rest = rest.slice(at + passage.length)
+  }
+}
 
 test('every link between pages leads somewhere', () => {
   const broken = PAGES.flatMap((page) =>

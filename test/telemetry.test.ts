@@ -132,17 +132,28 @@ test('every process answers GET /metrics, and promtool has nothing to complain o
 })
 
 test('Kong’s own metrics come with its plugin, under its names', async (t) => {
-  const config = { status_code_metrics: true, latency_metrics: true, bandwidth_metrics: true, per_consumer: true }
-  const added = await fetch(`${here.addresses.admin}/plugins`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'prometheus', config }),
-  })
+  const post = (path: string, body: object) =>
+    fetch(here.addresses.admin + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  await post('/upstreams', { name: 'orders.internal' })
+  await post('/upstreams/orders.internal/targets', { target: '127.0.0.1:9' })
+  const config = {
+    status_code_metrics: true,
+    latency_metrics: true,
+    bandwidth_metrics: true,
+    per_consumer: true,
+    upstream_health_metrics: true,
+  }
+  const added = await post('/plugins', { name: 'prometheus', config })
   assert.equal(added.status, 201, await added.text())
   await until(
     async () => {
       await place(1)
-      return /^kong_http_requests_total\{/m.test(await metrics())
+      const now = await metrics()
+      return /^kong_http_requests_total\{/m.test(now) && /^kong_datastore_reachable 1$/m.test(now)
     },
     { what: 'the plugin in force' },
   )
@@ -154,6 +165,14 @@ test('Kong’s own metrics come with its plugin, under its names', async (t) => 
     `kong_upstream_latency_ms_bucket{${labels},workspace="default",le="25"}`,
     `kong_request_latency_ms_count{${labels},workspace="default"}`,
     `kong_bandwidth_bytes{${labels},direction="egress",workspace="default",consumer="storefront"}`,
+    'subsystem="http",state="active"}',
+    'version="3.9.1"} 1\n',
+    'kong_nginx_metric_errors_total 0\n',
+    ...['healthchecks_off', 'healthy', 'unhealthy', 'dns_error'].map((state) => {
+      const target = 'upstream="orders.internal",target="127.0.0.1:9",address="127.0.0.1:9"'
+      const value = state === 'healthchecks_off' ? 1 : 0
+      return `kong_upstream_target_health{${target},state="${state}",subsystem="http"} ${value}\n`
+    }),
   ]) {
     assert.ok(page.includes(line), line)
   }

@@ -60,11 +60,16 @@ export type ConsumerDeclaration = {
 export type GatewayDeclaration = {
   /** Consumers that exist from the first start, each with a random key. */
   readonly consumers: readonly string[]
+  /** Plugins of its own that may be configured, beside those that are installed. Default: none. */
+  readonly plugins?: readonly GatewayPluginDeclaration[]
   /** How much of a cluster the gateway gets. */
   readonly scale?: Scale
   /** A request that works on a fresh start, for people who try the application: the start table prints it as a curl. */
   readonly example?: { readonly method: Method; readonly path: string; readonly body?: unknown }
 }
+
+/** A plugin for the gateway. Opaque here: `gateway/` makes it, and gives it its type. */
+export type GatewayPluginDeclaration = { readonly name: string }
 
 export type AppDefinition = {
   readonly services: readonly ServiceDeclaration[]

@@ -66,6 +66,13 @@ export type PluginStoreUnavailable = {
   readonly error: unknown
 }
 
+/** What became of the copy of a request that a plugin was to send to a mirror; `failed`: it did not answer in time. */
+export type RequestMirrored = {
+  /** The plugin's id. */
+  readonly plugin: string
+  readonly outcome: 'answered' | 'failed' | 'busy' | 'body-too-large' | 'memory-full' | 'body-incomplete'
+}
+
 /** Something of the configuration that cannot work; what it guards answers 500 until it is repaired. */
 export type ConfigProblem = { readonly message: string }
 
@@ -82,6 +89,7 @@ export type DeliveryFailed = { readonly name: string; readonly entries: number; 
 export const deliveryFailed = facts<DeliveryFailed>('gateway.delivery-failed')
 export const requestFinished = facts<RequestFinished>('gateway.request-finished')
 export const requestMeasured = facts<RequestMeasured>('gateway.request-measured')
+export const requestMirrored = facts<RequestMirrored>('gateway.request-mirrored')
 export const targetChanged = facts<TargetChanged>('gateway.target-changed')
 export const pluginStoreUnavailable = facts<PluginStoreUnavailable>('gateway.plugin-store-unavailable')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')

@@ -2,10 +2,12 @@ import type { Balancers } from './balancer/balancers.ts'
 import { BalancedDestination } from './balancer/destination.ts'
 import { type Certificates, compileCertificates } from './certificates.ts'
 import type { GatewayConfig, RouteEntity, ServiceEntity } from './config/entities.ts'
-import type { RouteTarget } from './exchange.ts'
+import type { Place, RouteTarget } from './exchange.ts'
 import { type Identities, indexIdentities } from './identities.ts'
 import { compilePlugins, type PluginEnvironment, type PluginSet } from './pipeline.ts'
+import type { PluginInstance } from './plugins/index.ts'
 import { type RemoteDestination, remoteDestination } from './remote-destination.ts'
+import type { CachedResponses } from './response-cache/response-store.ts'
 import { compileRouter, type Router, type RouterEntry } from './router.ts'
 import { hostHeader, originOf, type Upstream } from './upstream.ts'
 
@@ -16,6 +18,8 @@ export type CompiledGateway = {
   readonly remotes: readonly RemoteDestination[]
   readonly balanced: readonly BalancedDestination[]
   readonly certificates: Certificates
+  /** What plugins keep of responses, by the plugin's id. */
+  readonly responses: ReadonlyMap<string, CachedResponses>
   readonly problems: readonly string[]
 }
 
@@ -38,18 +42,27 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
     .map((route): RouterEntry<RouteTarget> => {
       const service = route.service === null ? undefined : services.get(route.service.id)
       const destination = service && destinations.get(service.id)
-      return { route, target: targetOf({ route, service, destination, plugins, secure }) }
+      return { route, target: targetOf({ route, service, destination, plugins, secure }, options) }
     })
   const router = compileRouter(entries)
+  const alternatives = entries.flatMap(({ target }) => [...target.alternatives.values()])
+  const reached = [...destinations.values(), ...alternatives.map(({ destination }) => destination)]
   const certificates = compileCertificates(config)
   return {
     router,
     identities: indexIdentities(config),
-    remotes: [...destinations.values()].filter((destination) => destination?.kind === 'remote'),
-    balanced: [...destinations.values()].filter((destination) => destination?.kind === 'balanced'),
+    remotes: reached.filter((destination) => destination?.kind === 'remote'),
+    balanced: reached.filter((destination) => destination?.kind === 'balanced'),
     certificates,
+    responses: responsesOf([...plugins.instances, ...secure.instances]),
     problems: [...new Set([...plugins.problems, ...secure.problems]), ...router.problems, ...certificates.problems],
   }
+}
+
+function responsesOf(instances: readonly (readonly [string, PluginInstance])[]): CompiledGateway['responses'] {
+  return new Map(
+    instances.flatMap(([id, { responses }]) => (responses === undefined ? [] : [[id, responses] as const])),
+  )
 }
 
 /** The routes of a disabled service vanish with it; those for other protocols than HTTP belong to other listeners. */
@@ -68,18 +81,36 @@ type TargetParts = Pick<RouteTarget, 'route' | 'service' | 'destination'> & {
   readonly secure: PluginSet
 }
 
-function targetOf({ route, service, destination, plugins, secure }: TargetParts): RouteTarget {
+function targetOf(parts: TargetParts, options: CompileOptions): RouteTarget {
+  const { route, service, destination, plugins, secure } = parts
   const chains = plugins.chains(route.id, service?.id)
+  const secureChains = secure === plugins ? chains : secure.chains(route.id, service?.id)
   const hasPaths = route.paths !== null && route.paths.length > 0
-  return {
+  const target: RouteTarget = {
     route,
     service,
     destination,
     host: service === undefined ? '' : hostHeader(service),
     path: { base: service?.path ?? '/', strip: route.strip_path && hasPaths, handling: route.path_handling },
     chains,
-    secureChains: secure === plugins ? chains : secure.chains(route.id, service?.id),
+    secureChains,
+    alternatives: NO_ALTERNATIVES,
   }
+  return service === undefined ? target : { ...target, alternatives: alternativesTo(target, service, options) }
+}
+
+const NO_ALTERNATIVES: RouteTarget['alternatives'] = new Map()
+
+/** Compiled with the rest, so that the connections to them outlive a change of the configuration, too. */
+function alternativesTo(target: RouteTarget, service: ServiceEntity, options: CompileOptions) {
+  const slots = new Set([...target.chains.base.slots, ...target.secureChains.base.slots])
+  const alternatives = [...slots].flatMap((plugin): [Place, RouteTarget][] => {
+    const place = plugin?.alternative
+    if (place === undefined) return []
+    const moved = { ...service, host: place.host ?? service.host, port: place.port ?? service.port }
+    return [[place, { ...target, destination: destinationOf(moved, options), host: hostHeader(moved) }]]
+  })
+  return alternatives.length === 0 ? NO_ALTERNATIVES : new Map(alternatives)
 }
 
 /** An upstream of the name that a service has as its host comes before whatever else has that name. */

@@ -22,6 +22,11 @@ export const gatewayError = defineErrors({
     retryable: false,
     remedy: 'The declarative configuration cannot be read or has mistakes; the message lists every one with its place.',
   },
+  GATEWAY_PLUGIN_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'A plugin that the application names in app.ts has mistakes; the message lists every one.',
+  },
   GATEWAY_REDIS_DRIVER_MISSING: {
     status: 500,
     retryable: false,

@@ -45,7 +45,12 @@ export type RouteTarget = {
   /** For requests without TLS, and with: the same unless a plugin is for one of them only. */
   readonly chains: PluginChains
   readonly secureChains: PluginChains
+  /** The same route, for each place that one of its plugins may send requests to. */
+  readonly alternatives: ReadonlyMap<Place, RouteTarget>
 }
+
+/** Where requests may go instead of where their service is; what is undefined stays as it is. */
+export type Place = { readonly host: string | undefined; readonly port: number | undefined }
 
 /** What identifies a credential to upstreams and to limits. */
 export type Credential = {
@@ -183,7 +188,7 @@ export class Exchange {
     this.consumer = undefined
     this.credential = credential
     this.headers['x-credential-identifier'] = identifierOf(credential)
-    if (this.target !== undefined) this.chain = this.target.chains.base
+    if (this.target !== undefined) this.chain = this.chainsOf(this.target).base
   }
 
   /** Answers in place of the upstream, where Kong gives a body of its own instead of its template for errors. */

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../core/index.ts'
-import { createCatalog } from './config/catalog.ts'
+import { type Catalog, createCatalog } from './config/catalog.ts'
 import type { ConfigSource, GatewayConfig } from './config/entities.ts'
 import { prepareInsert } from './config/prepare.ts'
 import { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
@@ -12,7 +12,7 @@ import { plugins } from './plugins/index.ts'
  * client.
  */
 
-const catalog = createCatalog(plugins)
+const installed = createCatalog(plugins)
 
 /** Kinds of entities, and the list of a configuration that holds them. */
 const LISTS = {
@@ -51,9 +51,14 @@ export class ConfigFixture implements ConfigSource {
     snis: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
+  readonly #catalog: Catalog
+
+  constructor(catalog: Catalog = installed) {
+    this.#catalog = catalog
+  }
 
   add<K extends Kind>(kind: K, input: Readonly<Record<string, unknown>>): EntityOf<K> {
-    const entity = prepareInsert(catalog, catalog.kind(kind), input) as EntityOf<K>
+    const entity = prepareInsert(this.#catalog, this.#catalog.kind(kind), input) as EntityOf<K>
     const list = this.#config[LISTS[kind]] as readonly unknown[]
     this.replace({ ...this.#config, [LISTS[kind]]: [...list, entity] })
     return entity

@@ -35,6 +35,7 @@ import type { RemoteDestination } from './remote-destination.ts'
 import { type HeadFault, headFault, isHttp2 } from './request-head.ts'
 import { readTarget } from './request-target.ts'
 import { GatewayResponse } from './response.ts'
+import type { CachedResponses } from './response-cache/response-store.ts'
 import { matchedChars } from './router.ts'
 import { TlsListener } from './tls-listener.ts'
 import { asksForWebSocket, Upgrade } from './upgrade.ts'
@@ -95,6 +96,8 @@ export type Gateway = {
   stats(): GatewayStats
   /** What this gateway knows of the targets of its upstreams. */
   readonly upstreams: UpstreamHealth
+  /** What plugins of this gateway keep of responses, by the plugin's id. */
+  cachedResponses(): ReadonlyMap<string, CachedResponses>
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -153,6 +156,10 @@ class NodeGateway implements Gateway {
     return this.#balancers
   }
 
+  cachedResponses(): ReadonlyMap<string, CachedResponses> {
+    return this.#compiled.responses
+  }
+
   async listen({ host = '0.0.0.0', port, tlsPort }: ListenOptions) {
     this.reload(this.#options.config.snapshot())
     this.#unsubscribe = this.#options.config.subscribe((config) => void this.reload(config))
@@ -199,6 +206,7 @@ class NodeGateway implements Gateway {
       plugins: {
         definitions: this.#options.plugins ?? plugins,
         clock: this.#options.clock ?? systemClock,
+        random: this.#options.random ?? systemRandom,
         identities: () => this.#compiled.identities,
         states: this.#pluginStates,
       },

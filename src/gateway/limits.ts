@@ -72,6 +72,15 @@ export const CACHED_RESPONSES_BYTES_MAX = 67_108_864
 /** Bodies that `proxy-cache` keeps: larger ones would push many others out. */
 export const CACHED_BODY_BYTES_MAX = 1_048_576
 
+/** Bodies of which `proxy-mirror` makes a copy: it is in memory until the client has its answer. */
+export const MIRRORED_BODY_BYTES_MAX = 1_048_576
+
+/** Copies of bodies that a gateway has in memory, of all its plugins together; requests beyond are not copied. */
+export const COPIED_BODIES_BYTES_MAX = 33_554_432
+
+/** Time an idle connection to a mirror is kept: traffic that is worth mirroring comes more often. */
+export const MIRROR_IDLE_MS = 10_000
+
 /** How often a limit that follows latency is adapted: soon, and yet after many requests of a busy service. */
 export const LATENCY_WINDOW_MS = 100
 
@@ -112,6 +121,7 @@ export function assertGatewayLimits(): void {
   if (REQUEST_HEAD_TIMEOUT_MS > REQUEST_TIMEOUT_MS) throw new Error('a head may not take longer than its request')
   if (CACHED_BODY_BYTES_MAX * 16 > CACHED_RESPONSES_BYTES_MAX)
     throw new Error('a cache must have room for a few bodies')
+  if (MIRRORED_BODY_BYTES_MAX * 16 > COPIED_BODIES_BYTES_MAX) throw new Error('there must be room for a few copies')
   if (RESPONSE_HEAD_BYTES_MAX < REQUEST_HEAD_BYTES_MAX)
     throw new Error('an upstream must be able to echo a request head')
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { systemClock } from '../core/index.ts'
+import { systemClock, systemRandom } from '../core/index.ts'
 import { ConfigFixture } from './gateway-fixture.ts'
 import { indexIdentities } from './identities.ts'
 import { compilePlugins, type PluginChain } from './pipeline.ts'
@@ -29,7 +29,8 @@ function environment(
   definitions: readonly PluginDefinition[],
   states: PluginStates = new PluginStates(),
 ) {
-  return { definitions, clock: systemClock, identities: () => indexIdentities(config.snapshot()), states }
+  const identities = () => indexIdentities(config.snapshot())
+  return { definitions, clock: systemClock, random: systemRandom, identities, states }
 }
 
 test('of each kind of plugin the most specific scope replaces the others', () => {

@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from '../core/index.ts'
+import { type Clock, messageOf, type Random } from '../core/index.ts'
 import type { GatewayConfig, PluginEntity } from './config/entities.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identities } from './identities.ts'
@@ -34,6 +34,8 @@ export type PluginChains = {
 
 export type PluginSet = {
   chains(routeId: string, serviceId: string | undefined): PluginChains
+  /** Every enabled plugin for the protocol, by its id. */
+  readonly instances: ReadonlyMap<string, PluginInstance>
   /** What cannot work, for people; requests it applies to are answered with 500. */
   readonly problems: readonly string[]
 }
@@ -43,6 +45,7 @@ type Scope = { readonly route: string; readonly service: string | undefined; rea
 export type PluginEnvironment = {
   readonly definitions: readonly PluginDefinition[]
   readonly clock: Clock
+  readonly random: Random
   readonly identities: () => Identities
   readonly states: PluginStates
 }
@@ -73,6 +76,7 @@ export function compilePlugins(
   }
   return {
     problems,
+    instances: new Map([...instances].map(([{ id }, instance]) => [id, instance])),
     chains(route, service) {
       const base = resolve({ route, service, consumer: undefined })
       const own = new Map<string, PluginChain>()
@@ -135,6 +139,7 @@ function instanceOf(entity: PluginEntity, environment: PluginEnvironment, proble
     return definition.create(entity.config, {
       entity,
       clock: environment.clock,
+      random: environment.random,
       identities: environment.identities,
       keep: (create) => environment.states.ofPlugin(entity.id, create),
       share: (name, create) => environment.states.shared(name, create),

@@ -23,7 +23,8 @@ export function readBody(
   else ready(new BodyStream(request, writeTimeoutMs))
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+/** Whether the head of a request announces a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length']
   return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined
 }

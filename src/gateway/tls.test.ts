@@ -8,8 +8,10 @@ import { type TestContext, test } from 'node:test'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import Fastify from 'fastify'
 import { until } from '../testing/index.ts'
+import { createCatalog } from './config/catalog.ts'
 import { createGateway, type GatewayOptions } from './gateway.ts'
 import { addRoute, ask, ConfigFixture } from './gateway-fixture.ts'
+import { type PluginDefinition, plugins } from './plugins/index.ts'
 import { selfSigned } from './self-signed.ts'
 
 /** The TLS port: certificates by name, HTTP/1.1 and HTTP/2 behind them. */
@@ -148,6 +150,23 @@ test('a route may be for some names only, of those who come by TLS', async (cont
   assert.equal((await askHttps(tlsPort, '/echo', { servername: 'a.example' })).statusCode, 200)
   assert.equal((await askHttps(tlsPort, '/echo', { servername: 'b.example' })).statusCode, 404)
   assert.equal((await ask(port, '/echo')).status, 426)
+})
+
+test('plugins for HTTPS alone apply to whom a credential names who is no consumer', async (context) => {
+  const stranger: PluginDefinition = {
+    name: 'stranger',
+    version: '1.0.0',
+    priority: 5_000,
+    schema: { name: 'stranger', fields: [{ config: { type: 'record', required: true, fields: [] } }] },
+    create: () => ({ access: (exchange) => void exchange.authenticateStranger({ id: 'a token' }) }),
+  }
+  const definitions = [...plugins, stranger]
+  const config = new ConfigFixture(createCatalog(definitions))
+  addRoute(config, { paths: ['/'] })
+  config.add('plugins', { name: 'stranger' })
+  config.add('plugins', { name: 'request-termination', protocols: ['https'], config: { status_code: 451 } })
+  const { tlsPort } = await startTls(context, config, { plugins: definitions })
+  assert.equal((await askHttps(tlsPort, '/')).statusCode, 451)
 })
 
 test('a plugin may be for HTTPS only', async (context) => {

@@ -44,7 +44,17 @@ export async function startGatewayAlone(parts: GatewayAloneParts): Promise<Gatew
   telemetry.start()
   const { sampleTrace } = await startTraces({ app, topology, settings, started, ...telemetry })
   log('opening ports')
-  const shared = { app, settings, started, health, cluster: undefined, hosts: new Map(), metrics, sampleTrace }
+  const shared = {
+    app,
+    settings,
+    started,
+    health,
+    cluster: undefined,
+    hosts: new Map(),
+    metrics,
+    sampleTrace,
+    telemetry: telemetry.telemetry,
+  }
   const gateway = await startGateway(shared)
   health.started()
   const addresses: Addresses = { databases: 'none', services, ...gateway.addresses }

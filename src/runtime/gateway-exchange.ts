@@ -10,7 +10,7 @@ import { readOptions } from './options.ts'
 import { originAt } from './ports.ts'
 
 /** Which paths file-log may write to is for the gateway to say, not for the command. */
-const plugins = pluginsWith({ logDir: '/' })
+const plugins = pluginsWith({ logDir: '/', own: undefined })
 
 export type GatewayExchange = {
   readonly env: NodeJS.ProcessEnv

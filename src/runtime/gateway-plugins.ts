@@ -1,7 +1,19 @@
-import { createFileLog, installedPlugins, type PluginDefinition } from '../gateway/index.ts'
+import type { GatewayPluginDeclaration } from '../core/index.ts'
+import { createFileLog, installedPlugins, type PluginDefinition, withOwnPlugins } from '../gateway/index.ts'
 
-/** The installed plugins, with what an operator must allow some of them. */
-export function pluginsWith({ logDir }: { readonly logDir: string | undefined }): readonly PluginDefinition[] {
+export type PluginChoices = {
+  /** Where `file-log` may write; undefined: nowhere. */
+  readonly logDir: string | undefined
+  /** The application's own plugins. */
+  readonly own: readonly GatewayPluginDeclaration[] | undefined
+}
+
+/**
+ * The installed plugins, with what an operator must allow some of them, and those of the application. Throws
+ * GATEWAY_PLUGIN_INVALID.
+ */
+export function pluginsWith({ logDir, own = [] }: PluginChoices): readonly PluginDefinition[] {
   const fileLog = createFileLog(logDir)
-  return installedPlugins.map((plugin) => (plugin.name === fileLog.name ? fileLog : plugin))
+  const installed = installedPlugins.map((plugin) => (plugin.name === fileLog.name ? fileLog : plugin))
+  return withOwnPlugins(installed, own)
 }

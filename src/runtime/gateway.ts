@@ -13,8 +13,10 @@ import {
 } from '../gateway/index.ts'
 import type { ServiceHost } from '../service/index.ts'
 import { createSiteServer, type SiteServer } from '../sites/index.ts'
+import type { Telemetry } from '../telemetry/index.ts'
 import { gatewayConfigurationOf } from './gateway-config.ts'
 import { pluginsWith } from './gateway-plugins.ts'
+import { samplerForKong } from './kong-metrics.ts'
 import type { RuntimeOptions } from './options.ts'
 import { listenOn, originAt, wantedOf } from './ports.ts'
 import type { StartedParts } from './started-parts.ts'
@@ -39,6 +41,8 @@ export type GatewayParts = {
   readonly hosts: ReadonlyMap<string, ServiceHost>
   /** Whether the trace of one more request may be kept. */
   readonly sampleTrace: () => boolean
+  /** What this process measures. */
+  readonly telemetry: Pick<Telemetry, 'metrics' | 'beforeSeal'>
   /** For `GET /metrics` of the Admin API. */
   readonly metrics: Pick<AdminInfo, 'metrics'>
 }
@@ -48,8 +52,8 @@ export type GatewayParts = {
  * Each is among the `started` parts as soon as it has something to stop.
  */
 export async function startGateway(parts: GatewayParts): Promise<RunningGateway> {
-  const { app, settings, started, health, cluster, hosts, metrics, sampleTrace } = parts
-  const plugins = pluginsWith({ logDir: settings.gatewayLogDir })
+  const { app, settings, started, health, cluster, hosts, metrics, sampleTrace, telemetry } = parts
+  const plugins = pluginsWith({ logDir: settings.gatewayLogDir, own: app.gateway.plugins })
   const configuration = gatewayConfigurationOf({ app, settings, cluster, plugins })
   const { store, declarative } = configuration
   const keyOf = (username: string) => keyIn(store.snapshot(), username)
@@ -72,12 +76,14 @@ export async function startGateway(parts: GatewayParts): Promise<RunningGateway>
   }
   const { token } = settings.admin
   const { upstreams } = gateway
-  const admin = createAdminApi({ store, plugins, info, health, token, declarative, upstreams })
+  const cachedResponses = () => gateway.cachedResponses()
+  const admin = createAdminApi({ store, plugins, info, health, token, declarative, upstreams, cachedResponses })
   started.push('gateway configuration', (options) => configuration.stop(options))
   await configuration.start()
   const wanted = wantedOf(settings)
   started.push('Admin API', (options) => admin.close(options))
   const adminPort = await listenOn(wanted.admin, admin.listen)
+  telemetry.beforeSeal(samplerForKong(telemetry.metrics, { store, info, upstreams }))
   started.push('gateway', (options) => gateway.close(options))
   const gatewayPort = await listenOn(wanted.gateway, (address) =>
     gateway.listen({ ...address, tlsPort: settings.gatewayTlsPort }),

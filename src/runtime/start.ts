@@ -23,6 +23,7 @@ import { runtimeError } from './errors.ts'
 import { logFailures } from './failures.ts'
 import { startGateway } from './gateway.ts'
 import { isGatewayAlone, startGatewayAlone } from './gateway-alone.ts'
+import { pluginsWith } from './gateway-plugins.ts'
 import { ProcessHealth } from './health.ts'
 import { keepHouse } from './housekeeping.ts'
 import {
@@ -81,6 +82,8 @@ export async function startApp(app: App, options: StartOptions): Promise<Running
     )
   }
   assertAdminGuarded(topology, settings)
+  // Before anything is started: a mistake in a plugin is to be seen at once.
+  if (topology.gateway) pluginsWith({ logDir: settings.gatewayLogDir, own: app.gateway.plugins })
   await assertPortsFree(wantedPorts(topology, settings))
   const started = new StartedParts()
   const health = new ProcessHealth()
@@ -153,7 +156,7 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   const adminUrl = () => addresses.admin ?? settings.adminUrl
   if (topology.console) addresses.console = await startConsole({ app, settings, started, shared, view, adminUrl })
   const gateway = topology.gateway
-    ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace })
+    ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace, telemetry: view })
     : undefined
   Object.assign(addresses, gateway?.addresses)
   if (topology.services.length > 0) {

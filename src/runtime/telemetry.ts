@@ -12,7 +12,7 @@ import {
 } from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
 import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed } from '../events/index.ts'
-import { type RequestFinished, requestFinished } from '../gateway/index.ts'
+import { type RequestFinished, requestFinished, requestMirrored } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
 import {
   Alerts,
@@ -143,6 +143,7 @@ function recordFacts(telemetry: Telemetry): readonly End[] {
       const meter = routes.get(endpoint) ?? routeOf(endpoint)
       meter.record(status, durationMs)
     }),
+    requestMirrored.subscribe(({ outcome }) => telemetry.metrics.mirrored.series(outcome).add()),
     requestFinished.subscribe((fact) => recordTraffic(telemetry, fact)),
     statementFacts.subscribe(({ shard, ms }) => telemetry.shard(shard).statement(ms)),
     transactionFacts.subscribe(({ shard, outcome, ms }) => telemetry.shard(shard).transaction(outcome, ms)),

@@ -4,6 +4,7 @@ import { declaredErrors } from '../../src/core/index.ts'
 import { describeOptions } from '../../src/runtime/index.ts'
 import { describeMetrics } from '../../src/telemetry/index.ts'
 import { LAYERS } from '../tidy/layers.ts'
+import { pluginReference } from './plugins.ts'
 
 /**
  * The tables in docs/ that are made from the code: between `<!-- generated: name -->` and `<!-- end: name -->`. `npm
@@ -17,6 +18,7 @@ export async function generatedTables(root: string): Promise<readonly GeneratedT
     { page: 'docs/limits.md', name: 'limits', text: await limitsTables(root) },
     { page: 'docs/configuration.md', name: 'configuration', text: configurationTable() },
     { page: 'docs/architecture.md', name: 'imports', text: importsTable() },
+    { page: 'docs/plugins.md', name: 'plugins', text: pluginReference() },
     { page: 'docs/guides/telemetry.md', name: 'metrics', text: metricsTable() },
   ]
 }

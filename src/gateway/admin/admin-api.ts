@@ -25,6 +25,7 @@ import { certificatesAt } from './certificates.ts'
 import { createGuard, isLoopbackOrigin } from './guard.ts'
 import { type AdminInfo, informationAt } from './information.ts'
 import { createResources } from './resources.ts'
+import { type ResponseCaches, responseCachesAt } from './response-caches.ts'
 import { tagsAt } from './tags.ts'
 import { upstreamsAt } from './upstreams.ts'
 
@@ -39,6 +40,8 @@ export type AdminApiOptions = {
   readonly token?: string | undefined
   /** What the gateway of this process knows of targets. Default: nothing. */
   readonly upstreams?: UpstreamHealth
+  /** What plugins of the gateway of this process keep of responses. Default: nothing. */
+  readonly cachedResponses?: ResponseCaches
   /** The store too, when it is one without a database: then `/config` reads and replaces it. */
   readonly declarative?: DeclarativeStore | undefined
 }
@@ -81,12 +84,14 @@ type EndpointAt = (segments: readonly string[]) => Endpoint | undefined
 
 function createRouting(options: AdminApiOptions): EndpointAt {
   const { store, plugins, info, health = alwaysReady, upstreams = NOTHING_KNOWN, declarative } = options
+  const { cachedResponses = () => new Map() } = options
   const catalog = createCatalog(plugins)
   const resources = createResources(store, catalog)
   return (segments) =>
     informationAt(segments, { store, catalog, info, health, resources, declarative }) ??
     tagsAt(segments, { store, catalog }) ??
     upstreamsAt(segments, { store, resources, health: upstreams, nodeId: info.nodeId }) ??
+    responseCachesAt(segments, cachedResponses) ??
     certificatesAt(segments, { store, catalog, resources }) ??
     resources.at(segments)
 }

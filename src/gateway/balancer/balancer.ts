@@ -91,6 +91,11 @@ export class Balancer {
     return this.#choose(candidates, key)
   }
 
+  /** Whether an attempt would find an address. */
+  isUsable(nowMs: number): boolean {
+    return this.#candidates.some(({ breaker }) => breaker === undefined || breaker.admits(nowMs))
+  }
+
   /** Passive checks: what became of an attempt counts. */
   observed(address: Address, result: AttemptResult): void {
     const { passive } = this.#upstream.healthchecks

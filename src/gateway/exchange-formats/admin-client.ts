@@ -1,7 +1,7 @@
 import { type Catalog, fieldsOf, nestedSegmentOf, segmentOf } from '../config/catalog.ts'
 import type { Entity } from '../config/entities.ts'
 import { PAGE_SIZE_MAX } from '../config/limits.ts'
-import type { EntitySchema } from '../config/schema.ts'
+import type { EntitySchema, PluginDescription, PluginSchema } from '../config/schema.ts'
 import { isRecord } from '../config/values.ts'
 import type { Entities } from '../declarative/declaration.ts'
 import { gatewayError } from '../errors.ts'
@@ -33,6 +33,25 @@ export class AdminClient {
     const entities = new Map<string, readonly Entity[]>()
     for (const schema of this.#catalog.kinds) entities.set(schema.name, await this.#readKind(schema, entities))
     return entities
+  }
+
+  /** Plugins that the gateway has and the catalog does not. */
+  async furtherPlugins(): Promise<readonly PluginDescription[]> {
+    const { status, body } = await this.#ask('GET', '/')
+    if (status !== 200) throw refused('/', { status, body })
+    const available = isRecord(body.plugins) ? body.plugins.available_on_server : undefined
+    const unknown = Object.entries(isRecord(available) ? available : {}).filter(
+      ([name]) => !this.#catalog.plugins.has(name),
+    )
+    return Promise.all(unknown.map(([name, about]) => this.#describePlugin(name, isRecord(about) ? about : {})))
+  }
+
+  async #describePlugin(name: string, about: Readonly<Record<string, unknown>>): Promise<PluginDescription> {
+    const reply = await this.#ask('GET', `/schemas/plugins/${encodeURIComponent(name)}`)
+    if (reply.status !== 200) throw refused(`the schema of ${name}`, reply)
+    // What functions check is not in it: the gateway itself does, when the plugin is written.
+    const schema = { name, ...reply.body } as PluginSchema
+    return { name, version: String(about.version), priority: Number(about.priority), schema }
   }
 
   /** Creates the entity, or replaces the one with its id. */

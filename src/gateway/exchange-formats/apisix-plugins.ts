@@ -1,3 +1,5 @@
+import { trafficSplit } from './apisix-traffic-split.ts'
+
 /**
  * Plugins in the words of Kong and of APISIX. A conversion answers the other's settings, and names what it could not
  * say. Source: APISIX 3.11, `docs/en/latest/plugins`.
@@ -5,10 +7,13 @@
 export type Settings = Readonly<Record<string, unknown>>
 export type Converted = { readonly name: string; readonly config: Settings; readonly omitted: readonly string[] }
 
-type Conversion = {
+/** `config` is undefined when nothing of it can be said. */
+type Said = { readonly config: Settings | undefined; readonly omitted?: readonly string[] }
+
+export type Conversion = {
   readonly apisix: string
-  readonly toApisix: (config: Settings) => { readonly config: Settings; readonly omitted?: readonly string[] }
-  readonly toKong: (config: Settings) => { readonly config: Settings; readonly omitted?: readonly string[] }
+  readonly toApisix: (config: Settings) => Said
+  readonly toKong: (config: Settings) => Said
 }
 
 const SECONDS: Readonly<Record<string, number>> = {
@@ -31,6 +36,22 @@ const LIMIT_KEYS: Readonly<Record<string, string>> = {
 }
 
 const CONVERSIONS: Readonly<Record<string, Conversion>> = {
+  canary: trafficSplit,
+  'proxy-mirror': {
+    apisix: 'proxy-mirror',
+    toApisix: ({ host, path, path_concat_mode, sample_ratio, methods }) => ({
+      config: { host, ...(typeof path === 'string' && { path, path_concat_mode }), sample_ratio: sample_ratio ?? 1 },
+      omitted: list(methods).length > 0 ? ['methods: it copies all'] : [],
+    }),
+    toKong: ({ host, path, path_concat_mode, sample_ratio }) => ({
+      config: {
+        host,
+        ...(path !== undefined && { path }),
+        ...(path_concat_mode !== undefined && { path_concat_mode }),
+        ...(sample_ratio !== undefined && { sample_ratio }),
+      },
+    }),
+  },
   'key-auth': {
     apisix: 'key-auth',
     toApisix: ({ key_names, hide_credentials }) => {
@@ -107,15 +128,18 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
 /** Undefined when APISIX has nothing like it, or nothing of it is known here. */
 export function pluginToApisix(name: string, config: Settings): Converted | undefined {
   const conversion = Object.hasOwn(CONVERSIONS, name) ? CONVERSIONS[name] : undefined
-  if (conversion === undefined) return undefined
-  return { omitted: [], ...conversion.toApisix(config), name: conversion.apisix }
+  return conversion && converted(conversion.apisix, conversion.toApisix(config))
 }
 
 export function pluginToKong(name: string, config: Settings): Converted | undefined {
   const found = Object.entries(CONVERSIONS).find(([, { apisix }]) => apisix === name)
   if (found === undefined) return undefined
   const [kong, { toKong }] = found
-  return { omitted: [], ...toKong(config), name: kong }
+  return converted(kong, toKong(config))
+}
+
+function converted(name: string, { config, omitted = [] }: Said): Converted | undefined {
+  return config && { name, config, omitted }
 }
 
 /** APISIX counts in one window, Kong in several: the shortest is what stops a burst. */

@@ -8,7 +8,7 @@ import type { ConfigStore } from '../config/entities.ts'
 import { gatewayMigrations } from '../config/migrations.ts'
 import { createConfigStore } from '../config/store.ts'
 import { createDeclarativeStore } from '../declarative/declarative-store.ts'
-import { plugins } from '../plugins/index.ts'
+import { gatewayPlugin, plugins, withOwnPlugins } from '../plugins/index.ts'
 import { exportConfig, importConfig } from './exchange.ts'
 
 const NO_CONNECTIONS = { accepted: 0, active: 0, handled: 0, reading: 0, writing: 0, waiting: 0, requests: 0 }
@@ -137,6 +137,90 @@ test('an export for APISIX says the same in its words, and names what it cannot'
     'plugin rate-limiting: itself, for it is about a service and a consumer',
     'plugin rate-limiting: the limit per hour, beside the one per minute',
   ])
+})
+
+const NEWER = `
+_format_version: "3.0"
+services:
+- { name: shop, host: shop, plugins: [
+    { name: canary, config: { upstream_host: shop-v2, upstream_port: 81, percentage: 12.5, canary_by_header_name: X-Canary } },
+    { name: proxy-mirror, config: { host: "http://mirror:80", path: /copy, sample_ratio: 0.5, methods: [GET] } } ] }
+- { name: mail, host: mail, plugins: [{ name: canary, config: { upstream_host: mail-v2 } }] }
+`
+
+test('a canary and a mirror are said in APISIX’ words and read from them, and listed where Kong has none', async (context) => {
+  const from = await serveDocument(context, NEWER)
+  assert.deepEqual((await exportConfig('kong', from)).omitted, [
+    'plugin canary: only Kong’s paid edition has it, others refuse the file with it',
+    'plugin proxy-mirror: Kong does not have it, and refuses the file with it',
+  ])
+  const { text, omitted } = await exportConfig('apisix', from)
+  assert.deepEqual(omitted.toSorted(), [
+    'plugin canary: itself',
+    'plugin canary: the hash consumer: it divides by turns',
+    'plugin proxy-mirror: methods: it copies all',
+  ])
+  const shop = parse(text).services.find(({ name }: { name: string }) => name === 'shop')
+  const upstream = { type: 'roundrobin', nodes: { 'shop-v2:81': 1 } }
+  assert.deepEqual(shop.plugins['traffic-split'].rules, [
+    { match: [{ vars: [['http_x_canary', '==', 'always']] }], weighted_upstreams: [{ upstream, weight: 1 }] },
+    { match: [{ vars: [['http_x_canary', '==', 'never']] }], weighted_upstreams: [{ weight: 1 }] },
+    { weighted_upstreams: [{ upstream, weight: 125 }, { weight: 875 }] },
+  ])
+  const to = await serveDatabase(context)
+  assert.deepEqual((await importConfig(text, to)).omitted, [])
+  const { plugins: read } = parse((await exportConfig('kong', to)).text)
+  const configOf = (name: string) => read.find((plugin: { name: string }) => plugin.name === name).config
+  assert.deepEqual(configOf('canary'), {
+    percentage: 12.5,
+    hash: 'none',
+    canary_by_header_name: 'x-canary',
+    upstream_host: 'shop-v2',
+    upstream_port: 81,
+  })
+  assert.deepEqual(configOf('proxy-mirror'), { host: 'http://mirror:80', path: '/copy', sample_ratio: 0.5 })
+})
+
+test('a split of APISIX that a canary cannot say is named', async (context) => {
+  const split = (rules: object[]) =>
+    JSON.stringify({
+      services: [
+        { id: '1', name: 'shop', upstream: { nodes: { 'shop:80': 1 } }, plugins: { 'traffic-split': { rules } } },
+      ],
+    })
+  const to = await serveDatabase(context)
+  const node = (host: string) => ({ upstream: { nodes: { [host]: 1 } }, weight: 1 })
+  const three = await importConfig(split([{ weighted_upstreams: [node('a:1'), node('b:1'), { weight: 1 }] }]), to)
+  assert.deepEqual(three.omitted, ['service shop: plugin traffic-split'])
+  const match = [{ vars: [['arg_beta', '==', '1']] }]
+  const conditional = [
+    { match, weighted_upstreams: [node('a:1')] },
+    { weighted_upstreams: [node('a:1'), { weight: 3 }] },
+  ]
+  const kept = await importConfig(split(conditional), to)
+  assert.deepEqual(kept.omitted, [`service shop: plugin traffic-split: the rule for ${JSON.stringify(match)}`])
+})
+
+test('plugins that an application brought are exported and imported as well', async (context) => {
+  const own = gatewayPlugin({
+    name: 'trial',
+    priority: 5,
+    config: [{ calls: { type: 'integer', default: 100, gt: 0 } }],
+    prepare: () => undefined,
+    phases: { access: () => undefined },
+  })
+  const store = createDeclarativeStore({ plugins: withOwnPlugins(plugins, [own]) })
+  const text = JSON.stringify({ _format_version: '3.0', plugins: [{ name: 'trial', config: { calls: 3 } }] })
+  store.load(text)
+  const admin = createAdminApi({ store, plugins: withOwnPlugins(plugins, [own]), info: INFO })
+  const { port } = await admin.listen({ host: '127.0.0.1', port: 0 })
+  context.after(() => admin.close({ deadlineAtMs: Date.now() + 1_000 }))
+  const place = { admin: { url: `http://127.0.0.1:${port}` }, plugins }
+  const exported = await exportConfig('kong', place)
+  assert.deepEqual(parse(exported.text).plugins[0].config, { calls: 3 })
+  assert.deepEqual(exported.omitted, ['plugin trial: Kong does not have it, and refuses the file with it'])
+  assert.deepEqual(await importConfig(exported.text, place), { created: 0, updated: 0, unchanged: 1, omitted: [] })
+  await assert.rejects(importConfig(exported.text.replace('calls: 3', 'calls: 0'), place), /greater than 0/)
 })
 
 const APISIX = `

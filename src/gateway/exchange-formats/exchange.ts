@@ -16,7 +16,7 @@ export type ExchangeOptions = { readonly admin: AdminAddress; readonly plugins: 
 
 export type ExportedConfig = {
   readonly text: string
-  /** What has no counterpart in the format, for people: each names the entity. */
+  /** What has no counterpart there, for people: each names the entity. */
   readonly omitted: readonly string[]
 }
 
@@ -29,9 +29,10 @@ export type ImportedConfig = {
 
 /** The configuration of a running gateway as a file of another. */
 export async function exportConfig(format: ExchangeFormat, options: ExchangeOptions): Promise<ExportedConfig> {
-  const catalog = createCatalog(options.plugins)
+  const catalog = await catalogOf(options)
   const entities = await new AdminClient(options.admin, catalog).read()
-  return format === 'kong' ? { text: writeKongFile(catalog, entities), omitted: [] } : writeApisixFile(entities)
+  if (format === 'apisix') return writeApisixFile(entities)
+  return { text: writeKongFile(catalog, entities), omitted: strangersToKong(entities) }
 }
 
 /**
@@ -39,7 +40,7 @@ export async function exportConfig(format: ExchangeFormat, options: ExchangeOpti
  * name or scope is replaced and keeps its id, nothing is deleted. The file is checked whole before the first write.
  */
 export async function importConfig(text: string, options: ExchangeOptions): Promise<ImportedConfig> {
-  const catalog = createCatalog(options.plugins)
+  const catalog = await catalogOf(options)
   const client = new AdminClient(options.admin, catalog)
   const { entities, omitted } = readFile(catalog, text)
   const present = await client.read()
@@ -58,6 +59,47 @@ export async function importConfig(text: string, options: ExchangeOptions): Prom
     }
   }
   return { ...counts, omitted }
+}
+
+/** The installed plugins, and those that only the running gateway has: its application brought them. */
+async function catalogOf({ admin, plugins }: ExchangeOptions): Promise<Catalog> {
+  const installed = createCatalog(plugins)
+  const further = await new AdminClient(admin, installed).furtherPlugins()
+  return further.length === 0 ? installed : createCatalog([...plugins, ...further])
+}
+
+const IN_KONG = new Set([
+  'acl',
+  'basic-auth',
+  'bot-detection',
+  'correlation-id',
+  'cors',
+  'file-log',
+  'http-log',
+  'ip-restriction',
+  'jwt',
+  'key-auth',
+  'opentelemetry',
+  'prometheus',
+  'proxy-cache',
+  'rate-limiting',
+  'request-size-limiting',
+  'request-termination',
+  'request-transformer',
+  'response-transformer',
+])
+
+const IN_PAID_KONG = new Set(['canary', 'request-validator'])
+
+/** They are in the file, for another gateway of this kind: Kong refuses it until they are taken out. */
+function strangersToKong(entities: Entities): readonly string[] {
+  const names = new Set((entities.get('plugins') ?? []).map(({ name }) => String(name)))
+  const strangers = [...names].filter((name) => !IN_KONG.has(name)).sort()
+  return strangers.map((name) =>
+    IN_PAID_KONG.has(name)
+      ? `plugin ${name}: only Kong’s paid edition has it, others refuse the file with it`
+      : `plugin ${name}: Kong does not have it, and refuses the file with it`,
+  )
 }
 
 function readFile(catalog: Catalog, text: string): { entities: Entities; omitted: readonly string[] } {

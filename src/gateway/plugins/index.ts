@@ -1,6 +1,7 @@
 import { acl } from './acl.ts'
 import { basicAuth } from './basic-auth.ts'
 import { botDetection } from './bot-detection.ts'
+import { canary } from './canary.ts'
 import { correlationId } from './correlation-id.ts'
 import { cors } from './cors.ts'
 import { createFileLog } from './file-log.ts'
@@ -13,6 +14,7 @@ import { opentelemetry } from './opentelemetry.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import { proxyCache } from './proxy-cache.ts'
+import { proxyMirror } from './proxy-mirror.ts'
 import { rateLimiting } from './rate-limiting.ts'
 import { requestSizeLimiting } from './request-size-limiting.ts'
 import { requestTermination } from './request-termination.ts'
@@ -21,11 +23,19 @@ import { requestValidator } from './request-validator.ts'
 import { responseTransformer } from './response-transformer.ts'
 
 export { createFileLog } from './file-log.ts'
-export type { PluginDefinition, PluginInstance, PluginState } from './plugin.ts'
+export {
+  gatewayPlugin,
+  type OwnPhases,
+  type OwnPlugin,
+  type PluginExchange,
+  withOwnPlugins,
+} from './own-plugin.ts'
+export type { PluginDefinition, PluginInstance, PluginScope } from './plugin.ts'
 
 /** Every plugin that can be configured. Another plugin is another file here, and nothing else. */
 export const plugins: readonly PluginDefinition[] = [
   correlationId,
+  proxyMirror,
   botDetection,
   cors,
   jwt,
@@ -40,6 +50,7 @@ export const plugins: readonly PluginDefinition[] = [
   requestTransformer,
   responseTransformer,
   proxyCache,
+  canary,
   opentelemetry,
   prometheus,
   httpLog,

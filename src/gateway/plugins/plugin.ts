@@ -1,9 +1,10 @@
-import type { Clock, Lifecycle } from '../../core/index.ts'
+import type { Clock, Lifecycle, Random } from '../../core/index.ts'
 import type { PluginEntity } from '../config/entities.ts'
 import type { PluginDescription } from '../config/schema.ts'
-import type { Exchange } from '../exchange.ts'
+import type { Exchange, Place } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
 import type { Identities } from '../identities.ts'
+import type { CachedResponses } from '../response-cache/response-store.ts'
 import type { BodyFilter, ResponseHead } from '../response-head.ts'
 
 /** A kind of plugin. */
@@ -19,6 +20,7 @@ export type PluginState = object & Partial<Pick<Lifecycle, 'stop'>>
 export type PluginScope = {
   readonly entity: PluginEntity
   readonly clock: Clock
+  readonly random: Random
   /** Who may call, as of the request: look up each time, never keep. */
   readonly identities: () => Identities
   /**
@@ -37,6 +39,8 @@ export type PluginScope = {
  * One configured plugin at work. Methods that have nothing to wait for return nothing: a promise costs every request.
  */
 export type PluginInstance = {
+  /** Where it may send requests: what `exchange.target` has among its alternatives under this very object. */
+  readonly alternative?: Place
   /** Before the request goes to its service, in order of priority. A call of `exchange.exit` ends the request here. */
   readonly access?: (exchange: Exchange) => undefined | Promise<void>
   /**
@@ -46,6 +50,8 @@ export type PluginInstance = {
   readonly response?: (exchange: Exchange, head: ResponseHead) => BodyFilter | undefined
   /** Just before the head of the response is written, of whoever answers. Only sets reply headers; must not throw. */
   readonly header?: (exchange: Exchange) => void
+  /** What it keeps of responses, for operators. */
+  readonly responses?: CachedResponses
   /** After the response is over, however it ended. Must not throw. */
   readonly log?: (exchange: Exchange, outcome: RequestOutcome) => void
 }

@@ -68,6 +68,6 @@ test('a consumer is named when it is asked for, and an answer of a plugin is an 
 
 test('metrics that cannot come are refused with a reason', () => {
   const config = new ConfigFixture()
-  assert.throws(() => config.add('plugins', { name: 'prometheus', config: { upstream_health_metrics: true } }))
+  assert.throws(() => config.add('plugins', { name: 'prometheus', config: { ai_metrics: true } }))
   assert.throws(() => config.add('plugins', { name: 'prometheus', config: { no_such_metrics: true } }))
 })

@@ -32,7 +32,7 @@ const schema: PluginSchema = {
           { status_code_metrics: off('Whether requests are counted by status: kong_http_requests_total.') },
           { latency_metrics: off('Whether latencies are measured: kong_kong_latency_ms and its like.') },
           { bandwidth_metrics: off('Whether bytes are counted: kong_bandwidth_bytes.') },
-          { upstream_health_metrics: unavailable('targets') },
+          { upstream_health_metrics: off('Whether the health of targets is told: kong_upstream_target_health.') },
           { ai_metrics: unavailable('AI plugins') },
           { wasm_metrics: unavailable('WebAssembly filters') },
         ],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { redisMissing, startRedisServer, until } from '../../testing/index.ts'
 import { type Ask, ask, StandingClock } from '../gateway-fixture.ts'
-import { MemoryResponseStore } from '../response-cache/stores/memory.ts'
+import { MemoryResponseStore, ResponseMemory } from '../response-cache/stores/memory.ts'
 import { redisSettings } from '../stores/redis-settings-fixture.ts'
 import { type Handler, pluggedIn } from './plugged-in-fixture.ts'
 
@@ -163,11 +163,11 @@ test('a response that breaks off is not stored, and one that is large passes uns
 })
 
 test('the memory is bounded, and the least recently used makes room', () => {
-  const store = new MemoryResponseStore(10_000)
+  const store = new MemoryResponseStore(new ResponseMemory(10_000), 'plugin', { removals: 0 })
   const response = { status: 200, headers: [], body: Buffer.alloc(4_000), storedAtMs: 0, freshMs: 1_000 }
-  for (const key of ['a', 'b', 'c']) store.set(key, response, 60_000)
+  for (const key of ['a', 'b', 'c']) store.keep(key, response, { keptMs: 60_000, epoch: '0' })
   assert.deepEqual(
-    ['a', 'b', 'c'].map((key) => store.get(key) !== undefined),
+    ['a', 'b', 'c'].map((key) => store.find(key).response !== undefined),
     [false, true, true],
   )
 })

@@ -3,8 +3,8 @@ import { pluginStoreUnavailable } from '../channels.ts'
 import { type Exchange, headerName } from '../exchange.ts'
 import { CACHED_BODY_BYTES_MAX } from '../limits.ts'
 import { cacheControlOf, secondsOf } from '../response-cache/cache-control.ts'
-import type { ResponseStore, StoredResponse } from '../response-cache/response-store.ts'
-import { MemoryResponseStore } from '../response-cache/stores/memory.ts'
+import type { Lookup, RemovalCount, ResponseStore, StoredResponse } from '../response-cache/response-store.ts'
+import { MemoryResponseStore, ResponseMemory } from '../response-cache/stores/memory.ts'
 import { RedisResponseStore } from '../response-cache/stores/redis.ts'
 import type { BodyFilter, HeaderList, ResponseHead } from '../response-head.ts'
 import { RedisConnection } from '../stores/redis-connection.ts'
@@ -26,23 +26,23 @@ export const proxyCache: PluginDefinition = {
     const config = raw as ProxyCacheConfig
     const cache: Cache = { config, scope, store: storeOf(config, scope), pending: new WeakMap() }
     return {
+      responses: cache.store,
       access(exchange) {
         if (goesPast(exchange, config)) return showStatus(exchange, config, 'Bypass')
         const key = keyOf(exchange, config)
         if (config.response_headers['X-Cache-Key']) exchange.setReplyHeader(CACHE_KEY, key)
-        const name = `${scope.entity.id}:${key}`
-        const found = cache.store.get(name)
-        if (!(found instanceof Promise)) return answer(exchange, { name, found }, cache)
+        const found = cache.store.find(key)
+        if (!(found instanceof Promise)) return answer(exchange, { key, found }, cache)
         return found.then(
-          (response) => answer(exchange, { name, found: response }, cache),
+          (lookup) => answer(exchange, { key, found: lookup }, cache),
           (error: unknown) => withoutStore(exchange, cache, error),
         )
       },
       response(exchange, head) {
-        const name = cache.pending.get(exchange)
-        if (name === undefined || exchange.exited) return undefined
+        const pending = cache.pending.get(exchange)
+        if (pending === undefined || exchange.exited) return undefined
         const freshMs = freshMsOf(head, config)
-        if (freshMs > 0 && isStorable(head, config)) return tap(head, cache, { name, freshMs })
+        if (freshMs > 0 && isStorable(head, config)) return tap(head, cache, { ...pending, freshMs })
         if (config.response_headers['X-Cache-Status']) head.headers.set(CACHE_STATUS.wire, 'Bypass')
         return undefined
       },
@@ -54,9 +54,11 @@ type Cache = {
   readonly config: ProxyCacheConfig
   readonly scope: PluginScope
   readonly store: ResponseStore
-  /** Requests whose response may be stored, and under which name. */
-  readonly pending: WeakMap<Exchange, string>
+  /** Requests whose response may be stored, and how. */
+  readonly pending: WeakMap<Exchange, Pending>
 }
+
+type Pending = { readonly key: string; readonly epoch: string }
 
 type Status = 'Hit' | 'Miss' | 'Refresh' | 'Bypass'
 
@@ -76,8 +78,14 @@ const NOT_STORED = new Set([
 ])
 
 function storeOf({ strategy, redis }: ProxyCacheConfig, scope: PluginScope): ResponseStore {
-  if (strategy === 'memory') return scope.share('proxy-cache memory', () => new MemoryResponseStore())
-  return new RedisResponseStore(scope.share(RedisConnection.nameOf(redis), () => new RedisConnection(redis)))
+  const { id } = scope.entity
+  const count = scope.keep((): RemovalCount => ({ removals: 0 }))
+  if (strategy === 'memory') {
+    const memory = scope.share('proxy-cache memory', () => new ResponseMemory())
+    return new MemoryResponseStore(memory, id, count)
+  }
+  const connection = scope.share(RedisConnection.nameOf(redis), () => new RedisConnection(redis))
+  return new RedisResponseStore(connection, id, count)
 }
 
 function showStatus(exchange: Exchange, config: ProxyCacheConfig, status: Status): undefined {
@@ -110,9 +118,9 @@ function keyOf({ consumer, target, request, path, query, headers }: Exchange, co
   return hash('sha256', JSON.stringify(parts))
 }
 
-type Lookup = { readonly name: string; readonly found: StoredResponse | undefined }
+type Look = { readonly key: string; readonly found: Lookup }
 
-function answer(exchange: Exchange, { name, found }: Lookup, cache: Cache): undefined {
+function answer(exchange: Exchange, { key, found: { response: found, epoch } }: Look, cache: Cache): undefined {
   const { config, scope } = cache
   if (found !== undefined) {
     const ageSeconds = Math.max(0, Math.floor((scope.clock.now() - found.storedAtMs) / 1_000))
@@ -121,7 +129,7 @@ function answer(exchange: Exchange, { name, found }: Lookup, cache: Cache): unde
   if (config.cache_control && cacheControlOf(exchange.headers['cache-control']).has('only-if-cached')) {
     return exchange.exit(504, 'Gateway Timeout')
   }
-  cache.pending.set(exchange, name)
+  cache.pending.set(exchange, { key, epoch })
   return showStatus(exchange, config, found === undefined ? 'Miss' : 'Refresh')
 }
 
@@ -202,7 +210,7 @@ function expiresInSeconds(upstream: HeaderList): number | undefined {
 function tap(
   { status, upstream }: ResponseHead,
   cache: Cache,
-  { name, freshMs }: { name: string; freshMs: number },
+  { key, epoch, freshMs }: Pending & { readonly freshMs: number },
 ): BodyFilter {
   const { config, scope, store } = cache
   const chunks: Buffer[] = []
@@ -220,7 +228,7 @@ function tap(
       const response = { status, headers, body: Buffer.concat(chunks), storedAtMs: scope.clock.now(), freshMs }
       const keptMs = config.storage_ttl === null ? freshMs : config.storage_ttl * 1_000
       store
-        .set(name, response, keptMs)
+        .keep(key, response, { keptMs, epoch })
         ?.catch((error: unknown) => pluginStoreUnavailable.publish({ plugin: scope.entity.id, error }))
       return undefined
     },

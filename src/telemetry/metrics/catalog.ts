@@ -161,6 +161,10 @@ export const catalog = {
     help: 'Spans of this process by what became of them, see Traces in the guide',
     labels: ['outcome'],
   }),
+  mirrored: counter('groundswell_gateway_mirrored_requests_total', {
+    help: 'Copies of requests for mirrors by what became of them (plugin proxy-mirror)',
+    labels: ['outcome'],
+  }),
   kongRequests: counter('kong_http_requests_total', {
     help: 'Requests by service, route and status (plugin prometheus, status_code_metrics)',
     labels: ['service', 'route', 'code', 'source', 'workspace', 'consumer'],
@@ -183,6 +187,26 @@ export const catalog = {
   kongBandwidth: counter('kong_bandwidth_bytes', {
     help: 'Bytes in (ingress) and out (egress) (plugin prometheus, bandwidth_metrics)',
     labels: ['service', 'route', 'direction', 'workspace', 'consumer'],
+  }),
+  kongTargetHealth: gauge('kong_upstream_target_health', {
+    help: 'Whether an address of a target is in this state (plugin prometheus, upstream_health_metrics)',
+    labels: ['upstream', 'target', 'address', 'state', 'subsystem'],
+  }),
+  kongDatastore: gauge('kong_datastore_reachable', {
+    help: 'Whether the configuration can be read where it is kept (plugin prometheus)',
+    labels: [],
+  }),
+  kongConnections: gauge('kong_nginx_connections_total', {
+    help: 'Connections of clients and their requests, in the names of nginx (plugin prometheus)',
+    labels: ['node_id', 'subsystem', 'state'],
+  }),
+  kongMetricErrors: gauge('kong_nginx_metric_errors_total', {
+    help: 'Always 0, for dashboards made for Kong (plugin prometheus)',
+    labels: [],
+  }),
+  kongNode: gauge('kong_node_info', {
+    help: 'The gateway, and the version of Kong whose contract it speaks (plugin prometheus)',
+    labels: ['node_id', 'version'],
   }),
 } satisfies Readonly<Record<string, MetricSpec>>
 

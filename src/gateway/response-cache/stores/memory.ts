@@ -1,24 +1,49 @@
 import { LRUCache } from 'lru-cache'
 import { CACHED_RESPONSES_BYTES_MAX } from '../../limits.ts'
-import type { ResponseStore, StoredResponse } from '../response-store.ts'
+import type { Keeping, Lookup, RemovalCount, ResponseStore, StoredResponse } from '../response-store.ts'
 
 /** What an entry takes besides its body and headers: the key, the objects, and lru-cache's own arrays. */
 const ENTRY_BYTES = 512
 
-/** Responses in this process. The least recently used make room. */
-export class MemoryResponseStore implements ResponseStore {
-  readonly #responses: LRUCache<string, StoredResponse>
+/** Responses in this process, of all plugins that keep them here. The least recently used make room. */
+export class ResponseMemory {
+  readonly responses: LRUCache<string, StoredResponse>
 
   constructor(bytesMax: number = CACHED_RESPONSES_BYTES_MAX) {
-    this.#responses = new LRUCache({ maxSize: bytesMax, sizeCalculation: sizeOf })
+    this.responses = new LRUCache({ maxSize: bytesMax, sizeCalculation: sizeOf })
+  }
+}
+
+/** Those of one plugin. */
+export class MemoryResponseStore implements ResponseStore {
+  readonly #memory: ResponseMemory
+  readonly #prefix: string
+  readonly #count: RemovalCount
+
+  constructor(memory: ResponseMemory, pluginId: string, count: RemovalCount) {
+    this.#memory = memory
+    this.#prefix = `${pluginId}:`
+    this.#count = count
   }
 
-  get(key: string): StoredResponse | undefined {
-    return this.#responses.get(key)
+  find(key: string): Lookup {
+    return { response: this.#memory.responses.get(this.#prefix + key), epoch: String(this.#count.removals) }
   }
 
-  set(key: string, response: StoredResponse, keptMs: number): undefined {
-    this.#responses.set(key, response, { ttl: keptMs })
+  keep(key: string, response: StoredResponse, { keptMs, epoch }: Keeping): undefined {
+    if (epoch === String(this.#count.removals))
+      this.#memory.responses.set(this.#prefix + key, response, { ttl: keptMs })
+  }
+
+  remove(key: string): boolean {
+    this.#count.removals += 1
+    return this.#memory.responses.delete(this.#prefix + key)
+  }
+
+  clear(): undefined {
+    this.#count.removals += 1
+    const { responses } = this.#memory
+    for (const name of [...responses.keys()]) if (name.startsWith(this.#prefix)) responses.delete(name)
   }
 }
 
