@@ -339,7 +339,8 @@ class NodeGateway implements Gateway {
     for (const exchange of this.#active) exchange.upgrade?.destroy()
     clearInterval(this.#deadlines)
     this.#balancers.stop()
-    await Promise.all([this.#proxy.destroy(), this.#pluginStates.stop(options)])
+    this.#proxy.destroy()
+    await this.#pluginStates.stop(options)
   }
 }
 
