@@ -49,7 +49,7 @@ function lookups(count: number): () => number {
   }
 }
 
-const pathOf = (index: number) => `/api/v${index % 7}/service-${index}`
+const pathOf = (index: number) => `/api/v${index % 7}/service-${String(index).padStart(5, '0')}`
 
 function routeAt(index: number): RouteEntity {
   return {

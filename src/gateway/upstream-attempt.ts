@@ -133,9 +133,13 @@ export class UpstreamAttempts implements CallHandler {
     }
     const { response } = this.#exchange
     this.#options.selection?.ended()
+    this.#call = undefined
     this.#flowing = true
     this.#dropBody()
-    if (trailers.length > 0) response.addTrailers(pairsOf(trailers))
+    // One at a time, and as an object: a response over HTTP/2 takes nothing else.
+    for (let index = 0; index < trailers.length; index += 2) {
+      response.addTrailers({ [trailers[index] as string]: trailers[index + 1] as string })
+    }
     if (this.#small === undefined) response.end()
     else response.end(this.#small, 'latin1')
   }
@@ -312,10 +316,6 @@ function namedByConnection(headers: readonly string[]): readonly string[] | unde
     named = [...(named ?? []), ...list.split(',').map((token) => token.trim().toLowerCase())]
   }
   return named
-}
-
-function pairsOf(list: readonly string[]): [string, string][] {
-  return list.flatMap((name, index): [string, string][] => (index % 2 === 0 ? [[name, list[index + 1] ?? '']] : []))
 }
 
 const TIMEOUTS: ReadonlySet<string> = new Set([CALL_TIMEOUTS.connect, CALL_TIMEOUTS.silence, 'ETIMEDOUT'])

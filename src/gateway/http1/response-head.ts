@@ -108,8 +108,8 @@ function hasNoBody(method: string, status: number): boolean {
 
 /** Whether a list has a token, given in lower case. */
 function hasToken(list: string | undefined, token: string): boolean {
-  if (list === undefined) return false
-  if (list === token) return true
+  if (list === undefined || list === token) return list === token
+  if (list === 'keep-alive') return false
   return list.split(',').some((item) => item.trim().toLowerCase() === token)
 }
 
