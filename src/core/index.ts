@@ -1,4 +1,5 @@
 export * from './app.ts'
+export * from './bag.ts'
 export * from './channels.ts'
 export * from './clock.ts'
 export * from './context.ts'

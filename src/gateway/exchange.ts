@@ -112,6 +112,8 @@ export class Exchange {
 
   /** Headers that the gateway adds to the response: names to compare, and names and values in turn. */
   readonly reply: { readonly names: string[]; readonly headers: string[] } = { names: [], headers: [] }
+  /** Among those under way. */
+  bagIndex = -1
   /** The gateway answered by itself. */
   exited = false
   /** The plugin that did, in its access phase. */

@@ -1,7 +1,15 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { type Clock, ConnectionDrain, type Random, type StopOptions, systemClock, systemRandom } from '../core/index.ts'
+import {
+  Bag,
+  type Clock,
+  ConnectionDrain,
+  type Random,
+  type StopOptions,
+  systemClock,
+  systemRandom,
+} from '../core/index.ts'
 import { Balancers, type UpstreamHealth } from './balancer/balancers.ts'
 import { type ResolveName, resolveName } from './balancer/names.ts'
 import { configProblem, requestFinished } from './channels.ts'
@@ -124,7 +132,7 @@ class NodeGateway implements Gateway {
   #connectionsAccepted = 0
   #connectionsActive = 0
   #requestsTotal = 0
-  readonly #active = new Set<Exchange>()
+  readonly #active = new Bag<Exchange>()
   #deadlines: NodeJS.Timeout | undefined
 
   constructor(options: GatewayOptions) {
@@ -323,6 +331,7 @@ class NodeGateway implements Gateway {
     this.#active.delete(exchange)
     // Over HTTP/2, what was broken off is finished as well.
     if (!exchange.response.writableFinished || !exchange.response.writableEnded) exchange.onAbort?.()
+    exchange.onAbort = undefined
     const loggers = exchange.chain?.loggers ?? NONE
     if (!requestFinished.hasSubscribers && loggers.length === 0) return
     const outcome = outcomeOf(exchange, bytesBefore)
@@ -333,21 +342,22 @@ class NodeGateway implements Gateway {
   #abandonLate(): void {
     // A service answers its own deadline; only after one more check it counts as hanging.
     const limitMs = performance.now() - LOCAL_DEADLINE_CHECK_MS
-    for (const exchange of this.#active) if (exchange.deadlineAtMs < limitMs) exchange.abandon()
+    for (const exchange of this.#active.all()) if (exchange.deadlineAtMs < limitMs) exchange.abandon()
   }
 
   async #drain(options: StopOptions): Promise<void> {
     this.#unsubscribe?.()
     this.#identity.draining = true
     this.#http2.drain()
-    for (const exchange of this.#active) exchange.upgrade?.end()
+    for (const exchange of this.#active.all()) exchange.upgrade?.end()
     const closed = Promise.all([this.#listeners.close(), this.#tls.close()])
     await this.#connections.end(closed, options)
     this.#tls.destroy()
-    for (const exchange of this.#active) exchange.upgrade?.destroy()
+    for (const exchange of this.#active.all()) exchange.upgrade?.destroy()
     clearInterval(this.#deadlines)
     this.#balancers.stop()
-    await Promise.all([this.#proxy.destroy(), this.#pluginStates.stop(options)])
+    this.#proxy.destroy()
+    await this.#pluginStates.stop(options)
   }
 }
 

@@ -33,4 +33,5 @@ export {
   withOwnPlugins,
 } from './plugins/index.ts'
 export type { BodyFilter, ResponseHead } from './response-head.ts'
+export { compileRouter } from './router.ts'
 export type { Upstream } from './upstream.ts'

@@ -36,6 +36,21 @@ export const UPSTREAM_CONNECTIONS_MAX = 512
 /** Time an idle upstream connection is kept, as in Kong; an upstream that announces less gets less. */
 export const UPSTREAM_IDLE_MS = 60_000
 
+/** Less than an upstream says it keeps a connection: a request that is on its way when it ends is lost. */
+export const UPSTREAM_IDLE_MARGIN_MS = 2_000
+
+/** How often connections are looked for that have been idle for too long. */
+export const UPSTREAM_SWEEP_MS = 1_000
+
+/** How long an upstream connection may be silent before the system asks whether its other end is still there. */
+export const UPSTREAM_PROBE_MS = 60_000
+
+/** The most that is read from an upstream at once: what Node itself reads at once. */
+export const UPSTREAM_READ_BYTES = 65_536
+
+/** Bodies up to this size are written together with the head of their request, which copies them once. */
+export const UPSTREAM_SMALL_BODY_BYTES_MAX = 16_384
+
 /** Upstreams' sizes of heads that are read: four times what common servers send at most. */
 export const RESPONSE_HEAD_BYTES_MAX = 65_536
 
@@ -48,7 +63,7 @@ export const BUFFERED_BODY_BYTES_MAX = 65_536
 /** Response bodies up to this size go to the client together with their head, when they arrive in one piece. */
 export const SMALL_RESPONSE_BYTES_MAX = 16_384
 
-/** Timeouts shorter than this get a timer of their own; undici's shared timers are only exact to about a second. */
+/** Deadlines nearer than this get a timer of their own; the silence of the upstream bounds the others. */
 export const PRECISE_TIMEOUT_MS_MAX = 5_000
 
 /**

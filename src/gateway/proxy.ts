@@ -1,15 +1,16 @@
-import { Pool } from 'undici'
 import type { BalancedDestination } from './balancer/destination.ts'
 import { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
-import { RESPONSE_HEAD_BYTES_MAX, UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MS } from './limits.ts'
+import { ConnectionPool } from './http1/connection-pool.ts'
+import { UPSTREAM_SWEEP_MS } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
 import { UpstreamAttempts } from './upstream-attempt.ts'
 
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools = new Map<string, ConnectionPool>()
+  #sweeping: NodeJS.Timeout | undefined
 
   /** Sends the rewritten request on and its answer back. `timeoutMs` is what is left for the whole of it. */
   forward(exchange: Exchange, destination: RemoteDestination, timeoutMs: number): void {
@@ -24,20 +25,20 @@ export class RemoteProxy {
 
   /** Closes the pools of destinations that the configuration no longer has, once their requests are done. */
   retain(destinations: Iterable<RemoteDestination>): void {
-    const wanted = new Set([...destinations].map(poolKey))
+    const wanted = new Set([...destinations].map(({ poolKey }) => poolKey))
     for (const [key, pool] of this.#pools) {
       if (wanted.has(key)) continue
       this.#pools.delete(key)
-      // Closing waits for requests in flight; nobody waits for it, and it fails only when the pool is closed already.
-      pool.close(() => {})
+      pool.close()
     }
   }
 
   /** Cuts off what is still open. */
-  async destroy(): Promise<void> {
-    const pools = [...this.#pools.values()]
+  destroy(): void {
+    clearInterval(this.#sweeping)
+    this.#sweeping = undefined
+    for (const pool of this.#pools.values()) pool.destroy()
     this.#pools.clear()
-    await Promise.all(pools.map((pool) => pool.destroy()))
   }
 
   #forwardTo(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
@@ -64,32 +65,17 @@ export class RemoteProxy {
     })
   }
 
-  #poolOf(destination: RemoteDestination): Pool {
-    const key = poolKey(destination)
-    const known = this.#pools.get(key)
+  #poolOf(destination: RemoteDestination): ConnectionPool {
+    const known = this.#pools.get(destination.poolKey)
     if (known !== undefined) return known
-    const pool = openPool(destination)
-    this.#pools.set(key, pool)
+    const pool = new ConnectionPool(destination)
+    this.#pools.set(destination.poolKey, pool)
+    this.#sweeping ??= setInterval(() => this.#sweep(), UPSTREAM_SWEEP_MS).unref()
     return pool
   }
-}
 
-function openPool(destination: RemoteDestination): Pool {
-  return new Pool(destination.origin, {
-    connections: UPSTREAM_CONNECTIONS_MAX,
-    pipelining: 1,
-    keepAliveTimeout: UPSTREAM_IDLE_MS,
-    keepAliveMaxTimeout: UPSTREAM_IDLE_MS,
-    maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
-    connectTimeout: destination.connectTimeoutMs,
-    allowH2: false,
-    connect: {
-      rejectUnauthorized: destination.verify,
-      ...(destination.serverName === undefined ? {} : { servername: destination.serverName }),
-    },
-  })
-}
-
-function poolKey({ origin, connectTimeoutMs, serverName, verify }: RemoteDestination): string {
-  return `${origin} ${connectTimeoutMs} ${serverName ?? ''} ${verify}`
+  #sweep(): void {
+    const nowMs = performance.now()
+    for (const pool of this.#pools.values()) pool.sweep(nowMs)
+  }
 }

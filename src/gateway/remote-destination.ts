@@ -14,9 +14,15 @@ export type RemoteDestination = {
   /** Of HTTPS: the name that the certificate must have, and whether it is checked. */
   readonly serverName: string | undefined
   readonly verify: boolean
+  /** The same for all that can share connections. */
+  readonly poolKey: string
 }
 
-export function remoteDestination(service: ServiceEntity, origin: string): RemoteDestination {
+/** `host`: the name that is asked for by TLS, in place of the service's. */
+export function remoteDestination(service: ServiceEntity, origin: string, host = service.host): RemoteDestination {
+  const serverName = isIP(host) === 0 ? host : undefined
+  // Unlike Kong, whose default is not to check: who wants that says so.
+  const verify = service.tls_verify ?? true
   return {
     kind: 'remote',
     origin,
@@ -24,8 +30,8 @@ export function remoteDestination(service: ServiceEntity, origin: string): Remot
     readTimeoutMs: service.read_timeout,
     writeTimeoutMs: service.write_timeout,
     retries: service.retries,
-    serverName: isIP(service.host) === 0 ? service.host : undefined,
-    // Unlike Kong, whose default is not to check: who wants that says so.
-    verify: service.tls_verify ?? true,
+    serverName,
+    verify,
+    poolKey: `${origin} ${service.connect_timeout} ${serverName ?? ''} ${verify}`,
   }
 }

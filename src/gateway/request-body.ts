@@ -1,10 +1,8 @@
 import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Exchange } from './exchange.ts'
+import type { RequestBody } from './http1/request-text.ts'
 import { BUFFERED_BODY_BYTES_MAX } from './limits.ts'
-
-/** What is sent on as the body: nothing, all of it, or a stream. */
-export type RequestBody = null | Buffer | Readable
 
 /**
  * Reads the body of a request for an upstream. Small ones of known length are handed over whole, when they have
@@ -83,8 +81,8 @@ function collect(request: IncomingMessage, ready: (body: Buffer) => void): void 
 }
 
 /**
- * A request's body as a stream that may be destroyed: undici destroys what it could not send, and destroying the
- * request itself would cut the connection on which the client waits for its answer.
+ * A request's body as a stream that may be destroyed, when it cannot be sent: destroying the request itself would cut
+ * the connection on which the client waits for its answer.
  */
 class BodyStream extends Readable {
   readonly #request: IncomingMessage

@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { Exchange } from './exchange.ts'
 import { GatewayResponse } from './response.ts'
 
@@ -32,13 +31,11 @@ export class Upgrade {
     return response
   }
 
-  /** The upstream has agreed: tells the client, and joins the two connections. */
-  join(exchange: Exchange, upstream: Duplex, { headers, idleMs }: { headers: IncomingHttpHeaders; idleMs: number }) {
-    const [client, other] = [this.#client, upstream as Socket]
+  /** The upstream has agreed, with these headers: tells the client, and joins the two connections. */
+  join(exchange: Exchange, other: Socket, { headers, idleMs }: { headers: readonly string[]; idleMs: number }) {
+    const client = this.#client
     this.#upstream = other
-    const agreed = Object.entries(headers).filter(([name]) => name !== 'connection' && name !== 'upgrade')
-    const switching = ['Connection', 'Upgrade', 'Upgrade', headers.upgrade ?? 'websocket']
-    exchange.response.writeHead(101, [...switching, ...agreed.flat().filter((part) => part !== undefined)])
+    exchange.response.writeHead(101, ['Connection', 'Upgrade', 'Upgrade', 'websocket', ...headers])
     exchange.response.flushHeaders()
     other.setTimeout(idleMs, () => this.end())
     other.on('error', () => other.destroy())

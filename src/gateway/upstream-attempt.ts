@@ -1,33 +1,34 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { Dispatcher, Pool } from 'undici'
 import { DISCARDED_BYTES_MAX } from './balancer/limits.ts'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { failExchange } from './failure.ts'
+import { CALL_TIMEOUTS, type Call, type CallHandler } from './http1/call.ts'
+import type { ConnectionPool } from './http1/connection-pool.ts'
+import type { RequestBody } from './http1/request-text.ts'
+import type { ResponseHead } from './http1/response-head.ts'
 import { PRECISE_TIMEOUT_MS_MAX, SMALL_RESPONSE_BYTES_MAX } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
-import { type RequestBody, readBody } from './request-body.ts'
+import { readBody } from './request-body.ts'
 import type { LocalUpstream } from './upstream.ts'
 
 export type AttemptOptions = {
-  readonly pool: Pool
+  readonly pool: ConnectionPool
   readonly destination: RemoteDestination
   /** What is left for the answer to begin. */
   readonly timeoutMs: number
   /** Where else the request may go; undefined when its service has one place. */
   readonly selection?: Selection
   /** Connections to such a place. */
-  readonly poolOf?: (destination: RemoteDestination) => Pool
+  readonly poolOf?: (destination: RemoteDestination) => ConnectionPool
 }
 
 /**
  * Methods that may be sent again after a failure, because sending them twice is as sending them once. RFC 9110, 9.2.2.
  */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-
-type UpgradeParameters = Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>
 
 const EARLY_HINTS = 103
 
@@ -42,13 +43,13 @@ const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connectio
  * the head already, all that is left is to cut its connection, so that it cannot take a part for the whole. Where the
  * service has several places, each attempt may go to another, and an answer may be discarded for the sake of the next.
  */
-export class UpstreamAttempts implements Dispatcher.DispatchHandler {
+export class UpstreamAttempts implements CallHandler {
   readonly #exchange: Exchange
   readonly #options: AttemptOptions
   readonly #deadlineAtMs: number
-  #pool: Pool
+  #pool: ConnectionPool
   #body: RequestBody = null
-  #controller: Dispatcher.DispatchController | undefined
+  #call: Call | undefined
   #attemptsLeft: number
   #sent = false
   #flowing = false
@@ -56,7 +57,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   #discardedBytes = -1
   /** Length of a response body that is expected whole, in one piece, and that piece. */
   #smallBytes = -1
-  #small: Buffer | undefined
+  #small: string | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(exchange: Exchange, options: AttemptOptions) {
@@ -75,80 +76,85 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     })
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
+  onSent(): void {
     this.#sent = true
-    if (this.#isOver()) controller.abort(new Error('the client no longer waits'))
   }
 
   /**
    * A long upload is no silence: the wait for the answer begins when the last of it is sent. A deadline of the client
    * stays.
    */
-  onBodySent(): void {
+  onProgress(): void {
     if (this.#options.timeoutMs >= this.#options.destination.readTimeoutMs) this.#timer?.refresh()
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-    statusMessage?: string,
-  ): void {
+  onHead({ status, reason, headers, framing }: ResponseHead): void {
     if (status < 200) {
       this.#passInterim(status, headers)
       return
     }
     clearTimeout(this.#timer)
-    if (this.#isOver()) {
-      controller.abort(new Error('the client no longer waits'))
-      return
-    }
     this.#options.selection?.answered(status)
     if (this.#isAskedAgain(status)) {
       this.#discardedBytes = 0
       return
     }
     const { response } = this.#exchange
-    if (statusMessage) response.statusMessage = statusMessage
+    if (reason !== '') response.statusMessage = reason
     response.writeHead(status, endToEndHeaders(headers))
     // An answer of unknown length may be a stream of events: its head must not wait for the first of them.
-    const length = Number(headers['content-length'])
-    if (length <= SMALL_RESPONSE_BYTES_MAX) this.#smallBytes = length
-    if (Number.isNaN(length)) process.nextTick(() => this.#flushHead())
+    if (typeof framing !== 'number') process.nextTick(() => this.#flushHead())
+    else if (framing <= SMALL_RESPONSE_BYTES_MAX) this.#smallBytes = framing
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(data: Buffer): void {
     if (this.#discardedBytes >= 0) {
-      this.#discard(controller, chunk)
+      this.#discard(data)
       return
     }
     const { response } = this.#exchange
-    if (!this.#flowing && chunk.length === this.#smallBytes) {
-      this.#small = chunk
+    if (!this.#flowing && data.length === this.#smallBytes) {
+      // As Latin-1 text, which is any bytes, head and body go to the system as one text: the cheapest write there is.
+      this.#small = data.toString('latin1')
       return
     }
     this.#flowing = true
-    if (response.write(chunk)) return
-    controller.pause()
-    response.once('drain', () => controller.resume())
+    // A copy: the connection reads on into the same buffer.
+    if (response.write(Buffer.from(data))) return
+    const call = this.#call
+    call?.pause()
+    response.once('drain', () => call?.resume())
   }
 
-  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+  onEnd(trailers: readonly string[]): void {
     if (this.#discardedBytes >= 0) {
       this.#askAgain()
       return
     }
     const { response } = this.#exchange
     this.#options.selection?.ended()
+    this.#call = undefined
     this.#flowing = true
-    for (const name in trailers) response.addTrailers({ [name]: String(trailers[name]) })
-    // As Latin-1 text, which is any bytes, head and body go to the system as one text: the cheapest write there is.
+    this.#dropBody()
+    // One at a time, and as an object: a response over HTTP/2 takes nothing else.
+    for (let index = 0; index < trailers.length; index += 2) {
+      response.addTrailers({ [trailers[index] as string]: trailers[index + 1] as string })
+    }
     if (this.#small === undefined) response.end()
-    else response.end(this.#small.toString('latin1'), 'latin1')
+    else response.end(this.#small, 'latin1')
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onUpgrade({ headers }: ResponseHead, socket: Socket): void {
+    clearTimeout(this.#timer)
+    const { upgrade } = this.#exchange
+    if (this.#isOver() || upgrade === undefined) socket.destroy()
+    else {
+      const idleMs = this.#options.destination.readTimeoutMs
+      upgrade.join(this.#exchange, socket, { headers: endToEndHeaders(headers), idleMs })
+    }
+  }
+
+  onError(error: Error): void {
     clearTimeout(this.#timer)
     const { selection } = this.#options
     if (this.#discardedBytes >= 0) {
@@ -162,9 +168,9 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
   }
 
-  #discard(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#discardedBytes += chunk.length
-    if (this.#discardedBytes > DISCARDED_BYTES_MAX) controller.abort(new Error('too long to be read for nothing'))
+  #discard(data: Buffer): void {
+    this.#discardedBytes += data.length
+    if (this.#discardedBytes > DISCARDED_BYTES_MAX) this.#call?.abort(new Error('too long to be read for nothing'))
   }
 
   #askAgain(): void {
@@ -175,6 +181,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   }
 
   #giveUp(error: Error): void {
+    this.#dropBody()
     const { status, message } = answerTo(error)
     this.#exchange.exitForUpstream(status, message)
   }
@@ -208,20 +215,13 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     return true
   }
 
-  onRequestUpgrade(...[, , headers, socket]: UpgradeParameters): void {
-    clearTimeout(this.#timer)
-    const { upgrade } = this.#exchange
-    if (this.#isOver() || upgrade === undefined) socket.destroy()
-    else upgrade.join(this.#exchange, socket, { headers, idleMs: this.#options.destination.readTimeoutMs })
-  }
-
   /** Hints are for the client; that the upstream continues is for us, and the client knows already. */
-  #passInterim(status: number, { link }: IncomingHttpHeaders): void {
+  #passInterim(status: number, headers: readonly string[]): void {
+    if (status !== EARLY_HINTS) return
     const { request, response } = this.#exchange
     const understood = request.httpVersionMajor > 1 || request.httpVersionMinor > 0
-    if (status === EARLY_HINTS && link !== undefined && understood && !this.#isOver()) {
-      response.writeEarlyHints({ link: String(link) })
-    }
+    const link = headers.filter((_, index) => index % 2 === 1 && headers[index - 1] === 'link').join(', ')
+    if (link !== '' && understood) response.writeEarlyHints({ link })
   }
 
   #flushHead(): void {
@@ -240,20 +240,19 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     this.#exchange.dispatchedAtMs ??= performance.now()
     if (leftMs < PRECISE_TIMEOUT_MS_MAX) this.#timer = setTimeout(() => this.#timeOut(), leftMs)
     this.#sent = false
-    this.#pool.dispatch(
+    const call = this.#pool.send(
       {
         path: request.url ?? '/',
-        method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
-        headers: framedHeaders(this.#exchange.headers),
+        method: request.method ?? 'GET',
+        headers: this.#exchange.headers,
         body: this.#body,
-        headersTimeout: readTimeoutMs,
-        bodyTimeout: readTimeoutMs,
-        // Without this, undici closes the connection after every HEAD.
-        reset: false,
-        upgrade: this.#exchange.upgrade === undefined ? null : 'websocket',
+        silenceMs: readTimeoutMs,
+        upgrades: this.#exchange.upgrade !== undefined,
       },
       this,
     )
+    // It may have failed at once, and the next attempt be under way.
+    if (!call.isOver) this.#call = call
   }
 
   #mayRetry(error: Error): boolean {
@@ -282,7 +281,12 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   #abort(): void {
     clearTimeout(this.#timer)
     this.#options.selection?.ended()
-    this.#controller?.abort(new Error('the client no longer waits'))
+    this.#call?.abort(new Error('the client no longer waits'))
+    this.#dropBody()
+  }
+
+  /** What is left of it is for nobody. */
+  #dropBody(): void {
     if (this.#body instanceof Readable) this.#body.destroy()
   }
 
@@ -291,26 +295,30 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   }
 }
 
-/** As undici wants them: it frames the message by itself, and refuses `expect`, which Node has answered already. */
-function framedHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  if (headers['transfer-encoding'] !== undefined) delete headers['transfer-encoding']
-  if (headers.expect !== undefined) delete headers.expect
-  return headers
-}
-
-/** Names and values in turn, without those of the connection. */
-function endToEndHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeader[] {
-  const named = headers.connection?.toLowerCase().split(',')
-  const kept: OutgoingHttpHeader[] = []
-  for (const name in headers) {
-    const value = headers[name]
-    if (value === undefined || CONNECTION_HEADERS.has(name) || named?.some((token) => token.trim() === name)) continue
-    kept.push(name, value)
+/** Names, which are in lower case, and values in turn, without those of the connection. */
+function endToEndHeaders(headers: readonly string[]): string[] {
+  const named = namedByConnection(headers)
+  const kept: string[] = []
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string
+    if (!CONNECTION_HEADERS.has(name) && !named?.includes(name)) kept.push(name, headers[index + 1] as string)
   }
   return kept
 }
 
-const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ETIMEDOUT'])
+/** Further headers that `Connection` says are about it; undefined for none, which is usual. */
+function namedByConnection(headers: readonly string[]): readonly string[] | undefined {
+  let named: string[] | undefined
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index] !== 'connection') continue
+    const list = headers[index + 1] as string
+    if (list === 'keep-alive' || list === 'close') continue
+    named = [...(named ?? []), ...list.split(',').map((token) => token.trim().toLowerCase())]
+  }
+  return named
+}
+
+const TIMEOUTS: ReadonlySet<string> = new Set([CALL_TIMEOUTS.connect, CALL_TIMEOUTS.silence, 'ETIMEDOUT'])
 const NAME_FAILURES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME'])
 
 function codeOf(error: Error): string {
@@ -321,7 +329,7 @@ function codeOf(error: Error): string {
 
 /** An upstream that did not answer in time is not asked again: its client has waited long enough. */
 function isTimeout(error: Error): boolean {
-  return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT'
+  return codeOf(error) === CALL_TIMEOUTS.silence
 }
 
 /** Kong's answers to what can go wrong with an upstream. */

@@ -1,10 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import {
-  contextFrom,
   DEADLINE_HEADER,
   isSampled,
   parseTraceparent,
-  remainingMs,
   spanIdOf,
   TRACEPARENT_HEADER,
   traceIdOf,
@@ -111,10 +109,11 @@ function setTrace(exchange: Exchange, sampleTrace: () => boolean): void {
 
 /** The time that is left, for the service and as an answer. */
 function setDeadline({ headers, startedAtMs }: Exchange, timeoutMs: number): number {
-  const given = headers[DEADLINE_HEADER]
-  if (given !== undefined) headers[DEADLINE_HEADER] = String(Number(given) - (performance.now() - startedAtMs))
-  if (Number(headers[DEADLINE_HEADER]) <= 0) return 0
-  const leftMs = remainingMs(contextFrom(headers, timeoutMs))
+  const given = Number(headers[DEADLINE_HEADER] ?? Number.NaN)
+  // What is no number is no wish.
+  const wishedMs = Number.isNaN(given) ? Number.POSITIVE_INFINITY : given - (performance.now() - startedAtMs)
+  if (wishedMs <= 0) return 0
+  const leftMs = Math.min(wishedMs, timeoutMs)
   headers[DEADLINE_HEADER] = String(Math.ceil(leftMs))
   return leftMs
 }

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { ServiceEntity } from '../config/entities.ts'
 import { bracketed } from '../config/target-name.ts'
 import { type RemoteDestination, remoteDestination } from '../remote-destination.ts'
@@ -28,11 +27,8 @@ export class BalancedDestination {
     const known = this.#remotes.get(address)
     if (known !== undefined) return known
     const { host, ip, port, origin } = address.place
-    const serverName = this.balancer.upstream.host_header ?? host
-    const remote = {
-      ...remoteDestination(this.#service, origin ?? `${this.#service.protocol}://${bracketed(ip)}:${port}`),
-      serverName: isIP(serverName) === 0 ? serverName : undefined,
-    }
+    const at = origin ?? `${this.#service.protocol}://${bracketed(ip)}:${port}`
+    const remote = remoteDestination(this.#service, at, this.balancer.upstream.host_header ?? host)
     this.#remotes.set(address, remote)
     return remote
   }

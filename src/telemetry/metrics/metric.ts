@@ -16,14 +16,19 @@ export type MetricSpec = {
 /** The value of every label of the series that the ones beyond the limit share. */
 export const OVERFLOW = '__overflow__'
 
+/** Series by the values of their labels: a map for each label in turn. */
+type Branch<Series> = Map<string | number, Branch<Series> | Series>
+
 /**
- * All series of one metric, at most SERIES_MAX: what goes beyond shares one series, whose labels say so. Ask for a
- * series once and keep it: finding it costs a lookup by text, counting in it does not.
+ * All series of one metric, at most SERIES_MAX: what goes beyond shares one series, whose labels say so. A series that
+ * has been asked for before is found by a lookup for each of its labels; who can keep it saves that.
  */
 export class Family<Series> {
   readonly spec: MetricSpec
   readonly #series = new Map<string, Series>()
   readonly #create: (labels: string) => Series
+  readonly #found: Branch<Series> = new Map()
+  #foundCount = 0
   #overflow: Series | undefined
 
   constructor(spec: MetricSpec, create: (labels: string) => Series) {
@@ -33,6 +38,38 @@ export class Family<Series> {
 
   /** The series of these values, in the order of the labels. */
   series(...values: readonly (string | number)[]): Series {
+    let branch: Branch<Series> | undefined = this.#found
+    for (let index = 0; index < values.length - 1 && branch !== undefined; index++) {
+      branch = branch.get(values[index] ?? '') as Branch<Series> | undefined
+    }
+    const found = branch?.get(values.at(-1) ?? '') as Series | undefined
+    return found ?? this.#remembered(values)
+  }
+
+  /** Forgets all series, for gauges that are set anew each time. */
+  clear(): void {
+    this.#series.clear()
+    this.#found.clear()
+    this.#foundCount = 0
+    this.#overflow = undefined
+  }
+
+  /** Texts and numbers that read the same are one series, and are remembered apart; so is what has overflowed. */
+  #remembered(values: readonly (string | number)[]): Series {
+    const series = this.#seriesOf(values)
+    if (this.#foundCount >= 2 * SERIES_MAX) return series
+    this.#foundCount += 1
+    let branch = this.#found
+    for (const value of values.slice(0, -1)) {
+      const next = (branch.get(value) ?? new Map()) as Branch<Series>
+      branch.set(value, next)
+      branch = next
+    }
+    branch.set(values.at(-1) ?? '', series)
+    return series
+  }
+
+  #seriesOf(values: readonly (string | number)[]): Series {
     const labels = labelsOf(this.spec.labels, values)
     const known = this.#series.get(labels)
     if (known !== undefined) return known
@@ -40,12 +77,6 @@ export class Family<Series> {
     const created = this.#create(labels)
     this.#series.set(labels, created)
     return created
-  }
-
-  /** Forgets all series, for gauges that are set anew each time. */
-  clear(): void {
-    this.#series.clear()
-    this.#overflow = undefined
   }
 
   *all(): Iterable<Series> {

@@ -1,0 +1,221 @@
+import type { Socket } from 'node:net'
+import { UPSTREAM_IDLE_MARGIN_MS, UPSTREAM_IDLE_MS, UPSTREAM_SMALL_BODY_BYTES_MAX } from '../limits.ts'
+import { sendBody } from './body-sender.ts'
+import { type Call, callTimedOut } from './call.ts'
+import { isChunked, requestText } from './request-text.ts'
+import type { ResponseHead } from './response-head.ts'
+import { ResponseReader, type ResponseSink } from './response-reader.ts'
+
+/** Who lends a connection out. */
+export type ConnectionOwner = {
+  /** It can take the next call. */
+  onFree(connection: Connection): void
+  /** It cannot any more, or is no longer the owner's. */
+  onGone(connection: Connection): void
+}
+
+/**
+ * One connection to an upstream, which carries one call at a time.
+ *
+ *     free ─run→ busy ─answer read, request sent, both sides keep the connection→ free
+ *     busy ─anything else→ gone;  free ─any byte, or the end→ gone
+ *
+ * Bytes that nobody asked for end it: they would be taken for the answer to the next request.
+ */
+export class Connection implements ResponseSink {
+  readonly #socket: Socket
+  readonly #owner: ConnectionOwner
+  readonly #reader = new ResponseReader(this)
+  #call: Call | undefined
+  #head: ResponseHead | undefined
+  #stopSending: (() => void) | undefined
+  #isPaused = false
+  #isGone = false
+  #silenceMs = 0
+  /** Until when it may wait for its next call, on the clock of `performance.now()`. */
+  idleUntilMs = Number.POSITIVE_INFINITY
+
+  /** `socket` is connected, and hands what it reads to {@link receive}. */
+  constructor(socket: Socket, owner: ConnectionOwner) {
+    this.#socket = socket
+    this.#owner = owner
+    socket.on('timeout', this.#onSilence).on('error', this.fail).on('end', this.#onEnd).on('close', this.#onClose)
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  run(call: Call): void {
+    const { request, handler } = call
+    const { body } = request
+    this.#call = call
+    this.#head = undefined
+    call.connection = this
+    this.#beginSilence(request.silenceMs)
+    try {
+      const head = requestText(request)
+      handler.onSent()
+      if (this.#call !== call) return
+      this.#reader.expect(request.method, request.upgrades)
+      if (body === null) this.#socket.write(head, 'latin1')
+      else if (Buffer.isBuffer(body)) this.#writeWhole(head, body)
+      else this.#writeStream(head, call)
+    } catch (error) {
+      // Nothing has been written, so the connection could go on; it does not happen often enough to be worth a state.
+      this.fail(error as Error)
+    }
+  }
+
+  receive(bytes: Buffer): void {
+    const call = this.#call
+    if (call === undefined) {
+      this.destroy()
+      return
+    }
+    try {
+      const used = this.#reader.read(bytes)
+      if (this.#call !== call) return
+      if (this.#reader.isSwitched) this.#leave(call, bytes.subarray(used))
+      else if (this.#reader.isComplete) this.#finish(call, used === bytes.length)
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#head = head
+    if (!this.#reader.isSwitched) this.#call?.handler.onHead(head)
+  }
+
+  onData(data: Buffer): void {
+    this.#call?.handler.onData(data)
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#socket.setTimeout(this.#silenceMs)
+    this.#socket.resume()
+  }
+
+  /** Ends it when nobody has needed it for too long. */
+  endIfIdle(nowMs: number): void {
+    if (this.#call === undefined && nowMs >= this.idleUntilMs) this.destroy()
+  }
+
+  destroy(): void {
+    this.#goAway()
+    this.#socket.destroy()
+  }
+
+  /** Ends it, and what it carries fails. */
+  readonly fail = (error: Error): void => {
+    const call = this.#call
+    this.destroy()
+    call?.fail(error)
+  }
+
+  /** Head and body in one write: as text where that is short, for one text is the cheapest write there is. */
+  #writeWhole(head: string, body: Buffer): void {
+    if (body.length <= UPSTREAM_SMALL_BODY_BYTES_MAX) {
+      this.#socket.write(head + body.toString('latin1'), 'latin1')
+      return
+    }
+    this.#socket.cork()
+    this.#socket.write(head, 'latin1')
+    this.#socket.write(body)
+    this.#socket.uncork()
+  }
+
+  #writeStream(head: string, call: Call): void {
+    const { body, headers } = call.request
+    if (body === null || Buffer.isBuffer(body)) return
+    this.#socket.write(head, 'latin1')
+    this.#stopSending = sendBody(body, this.#socket, {
+      length: isChunked(call.request) ? undefined : Number(headers['content-length']),
+      onProgress: () => call.handler.onProgress(),
+      onDone: () => {
+        this.#stopSending = undefined
+      },
+      onError: (error) => this.fail(error),
+    })
+  }
+
+  /** `isClean`: nothing came behind the answer. */
+  #finish(call: Call, isClean: boolean): void {
+    const { trailers } = this.#reader
+    const isReusable = isClean && this.#head?.keepsAlive === true && this.#stopSending === undefined
+    this.#call = undefined
+    this.#reader.stop()
+    if (!isReusable) this.destroy()
+    call.end(trailers)
+    if (!isReusable || this.#isGone) return
+    this.resume()
+    this.idleUntilMs = performance.now() + idleMsOf(this.#head)
+    this.#owner.onFree(this)
+  }
+
+  /** The connection is no longer about HTTP, and not ours. */
+  #leave(call: Call, rest: Buffer): void {
+    const head = this.#head
+    if (head === undefined) return
+    this.#call = undefined
+    this.#goAway()
+    this.#socket.off('timeout', this.#onSilence).off('error', this.fail).off('end', this.#onEnd)
+    this.#socket.off('close', this.#onClose).removeAllListeners('data').setTimeout(0)
+    this.#socket.pause()
+    // A copy: the bytes are in a buffer that is read into again.
+    if (rest.length > 0) this.#socket.unshift(Buffer.from(rest))
+    call.upgrade(head, this.#socket)
+  }
+
+  readonly #onEnd = (): void => {
+    const call = this.#call
+    if (call !== undefined && this.#reader.end()) this.#finish(call, false)
+    else this.fail(connectionLost())
+  }
+
+  readonly #onClose = (): void => this.fail(connectionLost())
+
+  #goAway(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#reader.stop()
+    this.#stopSending?.()
+    this.#stopSending = undefined
+    this.#call = undefined
+    this.#owner.onGone(this)
+  }
+
+  /** Node's own timer of the socket, which every byte in and out winds up again. */
+  #beginSilence(silenceMs: number): void {
+    if (silenceMs === this.#silenceMs) return
+    this.#silenceMs = silenceMs
+    this.#socket.setTimeout(silenceMs)
+  }
+
+  readonly #onSilence = (): void => {
+    // It may be the client who is slow, in reading or in sending: then the upstream is waited for all the same.
+    const isUploading = this.#stopSending !== undefined && !this.#socket.writableNeedDrain
+    if (this.#call === undefined || this.#isPaused) return
+    if (isUploading) this.#socket.setTimeout(this.#silenceMs)
+    else this.fail(callTimedOut('silence'))
+  }
+}
+
+function connectionLost(): Error {
+  return Object.assign(new Error('the upstream closed the connection'), { code: 'ECONNRESET' })
+}
+
+/** An upstream that says how long it keeps a connection is believed, less the time of a request on its way. */
+function idleMsOf(head: ResponseHead | undefined): number {
+  const seconds = head?.idleSeconds
+  if (seconds === undefined) return UPSTREAM_IDLE_MS
+  return Math.min(UPSTREAM_IDLE_MS, Math.max(0, seconds * 1_000 - UPSTREAM_IDLE_MARGIN_MS))
+}

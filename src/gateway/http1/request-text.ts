@@ -1,0 +1,80 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import { UnwritableRequest } from './malformed.ts'
+
+/** What is sent on as the body: nothing, all of it, or a stream. */
+export type RequestBody = null | Buffer | Readable
+
+export type OutgoingRequest = {
+  readonly method: string
+  /** Path and query, as they go on the wire. */
+  readonly path: string
+  /** Names in lower case. What frames the message or is about the connection is made anew, whatever is here. */
+  readonly headers: IncomingHttpHeaders
+  readonly body: RequestBody
+  /** The client asks to leave HTTP for WebSocket. */
+  readonly upgrades: boolean
+}
+
+/** Whether the body goes in chunks, for want of a known length. */
+export function isChunked({ headers, body }: OutgoingRequest): boolean {
+  return body !== null && !Buffer.isBuffer(body) && headers['content-length'] === undefined
+}
+
+/**
+ * The head of a request, its empty line included, as Latin-1 text. Throws {@link UnwritableRequest} when anything in it
+ * would end a line, or is not of HTTP's characters: it would be another request then.
+ */
+export function requestText(request: OutgoingRequest): string {
+  const { method, path, headers } = request
+  if (!TOKEN.test(method) || !TARGET.test(path)) throw new UnwritableRequest('the request line has other characters')
+  let text = `${method} ${path} HTTP/1.1\r\n`
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || isOurs(name)) continue
+    if (typeof value === 'string') text += line(name, value)
+    else for (const one of value) text += line(name, one)
+  }
+  return `${text}${framingLine(request)}${request.upgrades ? UPGRADE_LINES : CONNECTION_LINE}`
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
+const TARGET = /^[!-~\x80-\xff]+$/
+const NOT_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+
+const CONNECTION_LINE = 'connection: keep-alive\r\n\r\n'
+const UPGRADE_LINES = 'connection: upgrade\r\nupgrade: websocket\r\n\r\n'
+
+function line(name: string, value: string): string {
+  if (!TOKEN.test(name)) throw new UnwritableRequest(`"${name}" is no name of a header`)
+  if (NOT_FIELD_VALUE.test(value)) throw new UnwritableRequest(`the header ${name} has characters that it cannot have`)
+  return `${name}: ${value}\r\n`
+}
+
+/** `expect` has been answered already. */
+function isOurs(name: string): boolean {
+  switch (name) {
+    case 'connection':
+    case 'content-length':
+    case 'expect':
+    case 'keep-alive':
+    case 'transfer-encoding':
+    case 'upgrade':
+      return true
+    default:
+      return false
+  }
+}
+
+/** Servers wait for a body of methods that usually have one: an empty one is said to be. */
+const EXPECTING_BODY = new Set(['POST', 'PUT', 'PATCH'])
+
+function framingLine(request: OutgoingRequest): string {
+  const { body, headers, method } = request
+  const given = headers['content-length']
+  if (body === null) return given !== undefined || EXPECTING_BODY.has(method) ? 'content-length: 0\r\n' : ''
+  if (Buffer.isBuffer(body)) return `content-length: ${body.length}\r\n`
+  if (given === undefined) return 'transfer-encoding: chunked\r\n'
+  if (!/^\d+$/.test(given)) throw new UnwritableRequest('the length of the body is no number')
+  return `content-length: ${given}\r\n`
+}
