@@ -24,27 +24,30 @@ export class WrittenSegments {
 
   /** Those of a shard as they are now. */
   of(shard: number): ReadonlyMap<string, Written> {
-    return new Map(this.shards.get(shard)?.segments)
+    return new Map(this.shards.get(shard)?.segments.map((segment) => [segment.id, segment]))
   }
 
   forget(shard: number, ids: readonly string[]): void {
-    for (const id of ids) this.shards.get(shard)?.forget(id)
+    if (ids.length > 0) this.shards.get(shard)?.forget(new Set(ids))
   }
 }
 
+/** Lists, not Maps that entries come to and go from by the thousand: see core's Bag for what that costs. */
 class ShardSegments {
-  readonly segments = new Map<string, Written>()
+  segments: Written[] = []
   private chars = 0
 
   add(segment: Written): void {
-    this.segments.set(segment.id, segment)
+    this.segments.push(segment)
     this.chars += segment.records.length
-    while (this.chars > WRITTEN_CHARS_MAX) this.forget(this.segments.keys().next().value ?? '')
+    let excess = 0
+    for (; this.chars > WRITTEN_CHARS_MAX; excess++) this.chars -= this.segments[excess]?.records.length ?? 0
+    if (excess > 0) this.segments.splice(0, excess)
   }
 
-  forget(id: string): void {
-    this.chars -= this.segments.get(id)?.records.length ?? 0
-    this.segments.delete(id)
+  forget(ids: ReadonlySet<string>): void {
+    this.segments = this.segments.filter((segment) => !ids.has(segment.id))
+    this.chars = this.segments.reduce((sum, { records }) => sum + records.length, 0)
   }
 }
 
