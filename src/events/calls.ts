@@ -57,13 +57,13 @@ async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal
 
 /** Runs the call, and tells of it if its event's trace is kept. */
 async function traceCall(lane: Lane, call: NonNullable<Consumer['call']>, item: Item): Promise<unknown> {
-  if (item.span === undefined) return lane.run(call, item.event.envelope)
+  if (item.span === undefined) return lane.run(call, item.event.envelope, item)
   const { traceparent: parent } = item.span
   const envelope = { ...envelopeFor(item), traceparent: childTraceparent(parent) }
   const startedAtMs = performance.now()
   let failed = true
   try {
-    const result = await lane.run(call, envelope)
+    const result = await lane.run(call, envelope, item)
     failed = false
     return result
   } finally {
@@ -89,7 +89,11 @@ class Lane {
     return this.options.group
   }
 
-  async run(call: NonNullable<Consumer['call']>, envelope: EventEnvelope): Promise<unknown> {
+  async run(
+    call: NonNullable<Consumer['call']>,
+    envelope: EventEnvelope,
+    { isReplay = false }: Pick<Item, 'isReplay'>,
+  ): Promise<unknown> {
     if (this.controller.signal.aborted) {
       this.controller = new AbortController()
       this.aborted = rejectionOf(this.controller.signal)
@@ -101,7 +105,8 @@ class Lane {
     }, CALL_TIMEOUT_MS)
     try {
       // The call may ignore its signal; it is not waited for any longer than it is given.
-      return await Promise.race([call(envelope, { signal: controller.signal, cluster: this.options.cluster }), aborted])
+      const { cluster } = this.options
+      return await Promise.race([call(envelope, { signal: controller.signal, cluster, isReplay }), aborted])
     } finally {
       clearTimeout(timer)
     }

@@ -99,7 +99,7 @@ describe('delivery', () => {
     let failures = 1
     await run([
       on(Tick, async (tick, { tx }) => {
-        await record([{ event: tick, result: undefined }], tx)
+        await record([{ event: tick, result: undefined, isReplay: false }], tx)
         if (tick.payload.serial === 3 && failures-- > 0) throw new Error('in the middle')
       }),
     ])

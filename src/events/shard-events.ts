@@ -3,6 +3,7 @@ import type { OpenCluster, Shard } from '../data/index.ts'
 import { leaseChanged, workFailed } from './channels.ts'
 import { holdLeases, releaseLeases } from './engines/postgres-leases.ts'
 import { LOG_CHANNEL, readHeads } from './engines/postgres-log.ts'
+import { GroupStates } from './group-states.ts'
 import { LEASE_MS, LEASE_RENEW_MS } from './limits.ts'
 import type { Group } from './plan.ts'
 import type { Segment } from './segment.ts'
@@ -41,6 +42,7 @@ export class ShardEvents {
   private readonly tail = new Tail()
   private readonly workers = new Map<string, HeldGroup>()
   private readonly names: readonly string[]
+  private readonly states: GroupStates
   private readonly stopping = new AbortController()
   private sequencer: HeldSequencer | undefined
   private unlisten: (() => Promise<void>) | undefined
@@ -52,11 +54,17 @@ export class ShardEvents {
     this.options = options
     const groups = options.groups.map((group) => `${GROUP_PREFIX}${group.name}`)
     this.names = options.sequence ? [SEQUENCER, ...groups] : groups
+    this.states = new GroupStates({
+      shard: options.shard,
+      groups: options.groups,
+      onChange: (group) => this.workers.get(`${GROUP_PREFIX}${group}`)?.worker.signal(),
+    })
   }
 
   /** Resolves after the first competition for leases. */
   async start(): Promise<void> {
     if (this.names.length === 0) return
+    await this.states.start()
     await this.renew()
     this.renewing = this.keepRenewing()
   }
@@ -69,7 +77,7 @@ export class ShardEvents {
   /** Finishes what is under way, then lets others take over at once. */
   async stop(): Promise<void> {
     this.stopping.abort()
-    await this.renewing
+    await Promise.all([this.renewing, this.states.stop()])
     await this.holdOnly(new Map())
     await Promise.all([...this.workers.values()].map((group) => group.leaving))
     await this.unlisten?.()
@@ -150,7 +158,7 @@ export class ShardEvents {
 
   private gainGroup(name: string, group: Group, epoch: number): void {
     const { cluster, shard, retry } = this.options
-    const worker = new GroupWorker({ cluster, source: shard, group, tail: this.tail, retry })
+    const worker = new GroupWorker({ cluster, source: shard, group, tail: this.tail, retry, states: this.states })
     this.workers.set(name, { worker, epoch })
     leaseChanged.publish({ shard: shard.index, name, held: true, epoch })
   }
