@@ -121,7 +121,7 @@ describe('delivery', () => {
     assert.deepEqual((await settled(3)).map((row) => row.account).sort(), [2, 4, 6])
   })
 
-  test('one poison event of 1,000 ends as a dead letter, the others commit, with few extra runs', async () => {
+  test('C3 9: one poison event of 1,000 ends as a dead letter, the others commit, with few extra runs', async () => {
     let runs = 0
     await run([
       onBatch(Tick, async (deliveries, { tx }) => {
@@ -142,7 +142,7 @@ describe('delivery', () => {
     assert.ok(runs <= 2 * Math.log2(1000) + FAST.attemptsMax + 2, `${runs} runs`)
   })
 
-  test('a poison event parks its key, other keys flow, and redrive restores the order', async () => {
+  test('C3 10: a poison event parks its key, other keys flow, and redrive restores the order', async () => {
     let broken = true
     await run([
       onBatch(Tick, async (deliveries, { tx }) => {
@@ -171,7 +171,7 @@ describe('delivery', () => {
     assert.deepEqual(await deadLetters(cluster, { group }), [])
   })
 
-  test('two redrives at once process a dead letter once', async () => {
+  test('C3 11: two redrives at once process a dead letter once', async () => {
     let broken = true
     await run([
       onBatch(Tick, async (deliveries, { tx }) => {

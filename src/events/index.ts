@@ -4,6 +4,7 @@ export * from './channels.ts'
 export { type CallContext, type ConsumerContext, type Delivery, on, onBatch } from './consumer.ts'
 export { type EmitOptions, emit } from './emit.ts'
 export type { ReplayStart } from './engines/postgres-groups.ts'
+export { type FollowedEvent, type FollowOptions, follow } from './follow.ts'
 export { RETENTION_MS, RETENTION_MS_MAX, RETENTION_MS_MIN } from './limits.ts'
 export {
   type DeadLetter,
@@ -18,6 +19,8 @@ export {
   redrive,
   replayGroup,
   replaysPending,
+  type TopicState,
+  topicStates,
 } from './operations.ts'
 export type { GroupDeclaration } from './plan.ts'
 export { keepLog, keepLogIntervalMs, prepareLog, type Retention, retentionOf } from './retention.ts'

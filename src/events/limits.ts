@@ -203,3 +203,9 @@ export const PERIOD_DROP_PAUSE_MS = 200
 
 /** Pause between two looks at whether an operator pauses or replays a group, with jitter of a half each way. */
 export const CONTROL_POLL_MS = 500
+
+/** Pause between two looks of somebody who follows a topic: a person sees no difference to at once. */
+export const FOLLOW_POLL_MS = 250
+
+/** Events of one such look at a shard. */
+export const FOLLOW_EVENTS_MAX = 500

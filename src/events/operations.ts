@@ -45,6 +45,42 @@ export async function lag(cluster: Cluster): Promise<readonly Lag[]> {
   return perShard.flat().sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.shard - b.shard)
 }
 
+/** What the log of one shard holds of a topic. */
+export type TopicState = {
+  readonly topic: string
+  readonly shard: number
+  /** First offset that is kept. */
+  readonly first: number
+  /** Next offset the log will give. */
+  readonly end: number
+  /** When the oldest that is kept was written; null when nothing is. */
+  readonly oldestAt: Date | null
+  /** Names of the groups that have ever had of it. */
+  readonly groups: readonly string[]
+  /** Events of it that are not due yet. */
+  readonly delayed: number
+}
+
+const TOPICS = `
+SELECT coalesce(h.topic, t.topic) AS topic, coalesce(h.first_offset, 0) AS first, coalesce(h.next_offset, 0) AS end,
+  (SELECT written_at FROM groundswell.log_segment AS l
+    WHERE l.topic = h.topic AND l.last_offset >= h.first_offset ORDER BY l.last_offset LIMIT 1) AS "oldestAt",
+  ARRAY(SELECT grp FROM groundswell.consumer_position AS p
+    WHERE p.topic = coalesce(h.topic, t.topic) AND p.source = $1 ORDER BY grp) AS groups,
+  coalesce(t.delayed, 0)::int AS delayed
+FROM groundswell.log_head AS h
+FULL JOIN (SELECT topic, count(*) AS delayed FROM groundswell.timer GROUP BY topic) AS t ON t.topic = h.topic
+ORDER BY 1`
+
+/** Every topic that anything was written of, by topic, shard. Counts delayed events one by one: not for polling. */
+export async function topicStates(cluster: Cluster): Promise<readonly TopicState[]> {
+  const perShard = await onEveryShard(cluster, async (shard) => {
+    const rows = await shard.query<Omit<TopicState, 'shard'>>(TOPICS, [shard.index])
+    return rows.map((row) => ({ ...row, shard: shard.index }))
+  })
+  return perShard.flat().sort((a, b) => compare(a.topic, b.topic) || a.shard - b.shard)
+}
+
 export type OutboxDepth = {
   readonly shard: number
   /** Events that wait for the sequencer. */

@@ -1,7 +1,7 @@
 import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
-import { parked, workFailed } from '../events/index.ts'
+import { eventsMissed, groupPaused, parked, replayBegan, workFailed } from '../events/index.ts'
 import {
   adminRequestFailed,
   configFileLoaded,
@@ -156,6 +156,30 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         level: 'warn',
         kind: `work ${part} ${shard} ${codeOf(error)}`,
         fields: { shard, part, retryInMs: Math.round(retryInMs), ...causeOf(error) },
+      }),
+    ),
+    eventsMissed.subscribe((fact) =>
+      write({
+        level: 'error',
+        message: 'retention dropped events that a consumer group had not processed; it stops until it is moved on',
+        kind: `missed ${fact.group} ${fact.topic} ${fact.shard}`,
+        fields: fact,
+      }),
+    ),
+    groupPaused.subscribe(({ paused, ...fact }) =>
+      write({
+        level: 'info',
+        message: paused ? 'an operator paused a consumer group' : 'an operator let a consumer group go on',
+        kind: `group ${fact.group} ${paused ? 'paused' : 'resumed'}`,
+        fields: fact,
+      }),
+    ),
+    replayBegan.subscribe((fact) =>
+      write({
+        level: 'info',
+        message: 'an operator sent a consumer group to another place of the log',
+        kind: `replay ${fact.group} ${fact.topic} ${fact.shard}`,
+        fields: fact,
       }),
     ),
     slowQueryFacts.subscribe(({ shard, text, ms }) => {
