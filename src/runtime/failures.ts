@@ -142,6 +142,19 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       }),
     ),
     targetChanged.subscribe((change) => write(targetEntry(change))),
+    ...subscribeToEvents(write),
+    slowQueryFacts.subscribe(({ shard, text, ms }) => {
+      const statement = text.replace(/\s+/g, ' ').trim().slice(0, STATEMENT_CHARACTERS_SHOWN)
+      const fields = { shard, ms: Math.round(ms), statement }
+      write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
+    }),
+    ...subscribeToRuntime(write),
+  ]
+}
+
+/** What fails on the way of events to their consumers, and what operators do about it. */
+function subscribeToEvents(write: WriteEntry): readonly (() => void)[] {
+  return [
     parked.subscribe(({ state, error, traceparent, parent: _, durationMs: __, ...fact }) =>
       write({
         level: state === 'dead' ? 'error' : 'warn',
@@ -182,12 +195,6 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: fact,
       }),
     ),
-    slowQueryFacts.subscribe(({ shard, text, ms }) => {
-      const statement = text.replace(/\s+/g, ' ').trim().slice(0, STATEMENT_CHARACTERS_SHOWN)
-      const fields = { shard, ms: Math.round(ms), statement }
-      write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
-    }),
-    ...subscribeToRuntime(write),
   ]
 }
 
