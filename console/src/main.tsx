@@ -6,6 +6,7 @@ import './styles/frame.css'
 import './styles/charts.css'
 import './styles/tables.css'
 import './styles/traces.css'
+import './styles/gateway.css'
 import { App } from './shell/app.tsx'
 import { connect } from './store/live.ts'
 

@@ -8,18 +8,20 @@ const GZIP_BYTES_MIN = 1_400
 
 const pack = promisify(gzip)
 
+export type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse }
+
 /** Whether the client reads gzip. */
 export function acceptsGzip(request: IncomingMessage): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(String(request.headers['accept-encoding'] ?? ''))
 }
 
 /** Answers with JSON that nobody keeps: the next second it is different. */
-export async function answerJson(request: IncomingMessage, response: ServerResponse, value: unknown): Promise<void> {
-  const text = JSON.stringify(value)
+export async function answerJson({ request, response }: Exchange, value: unknown, status = 200): Promise<void> {
+  const text = JSON.stringify(value) ?? 'null'
   const isPacked = text.length >= GZIP_BYTES_MIN && acceptsGzip(request)
   // The fastest level: the connection is this machine's, or a tunnel to it.
   const body = isPacked ? await pack(text, { level: constants.Z_BEST_SPEED }) : Buffer.from(text)
-  response.writeHead(200, {
+  response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': body.length,
     'cache-control': 'no-store',
@@ -42,7 +44,7 @@ export function answerProblem(response: ServerResponse, error: unknown): void {
   response.writeHead(status, {
     'content-type': 'application/problem+json; charset=utf-8',
     'cache-control': 'no-store',
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(status === 405 ? { allow: String(known?.details.allow ?? 'GET, HEAD') } : {}),
     ...(status === 503 ? { 'retry-after': '1' } : {}),
   })
   response.end(JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail, code }))

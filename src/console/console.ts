@@ -10,11 +10,12 @@ import {
   untilDeadline,
 } from '../core/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
-import { answerJson, answerProblem } from './answer.ts'
+import { answerJson, answerProblem, type Exchange } from './answer.ts'
 import { type Api, createApi, wholeNumber } from './api.ts'
 import { type Assets, loadAssets, sendAsset, sendUnbuilt } from './assets.ts'
 import { consoleError } from './errors.ts'
 import { FrameStream } from './frame-stream.ts'
+import { type AdminUrl, answerGateway, isGatewayPath } from './gateway/gateway-api.ts'
 import { type TopologyShard, topologyOf } from './topology.ts'
 
 export type ConsoleOptions = {
@@ -23,6 +24,8 @@ export type ConsoleOptions = {
   readonly shards: readonly TopologyShard[]
   /** Answers what is not the console's own: pages that services declare for operators, and health. */
   readonly pages: (request: IncomingMessage, response: ServerResponse) => void
+  /** Where the Admin API is of the gateway that the console shows and changes. Default: nowhere. */
+  readonly adminUrl?: AdminUrl
   /** Where the built console is. Default: console/dist of this package. */
   readonly folder?: string
   readonly clock?: Clock
@@ -39,11 +42,12 @@ const DIST = fileURLToPath(new URL('../../console/dist/', import.meta.url))
 
 /** Makes the console ready to listen. */
 export async function createConsole(options: ConsoleOptions): Promise<Console> {
-  const { app, view, shards, pages, folder = DIST, clock = systemClock } = options
+  const { app, view, shards, pages, adminUrl = () => undefined, folder = DIST, clock = systemClock } = options
   const parts: Parts = {
     api: createApi({ view, topology: topologyOf(app, shards), clock }),
     stream: new FrameStream(view),
     pages,
+    adminUrl,
     folder,
     assets: await loadAssets(folder),
   }
@@ -65,6 +69,7 @@ type Parts = {
   readonly api: Api
   readonly stream: FrameStream
   readonly pages: ConsoleOptions['pages']
+  readonly adminUrl: AdminUrl
   readonly folder: string
   assets: Assets | undefined
 }
@@ -79,17 +84,17 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
   if (path === '/api/stream') {
     assertReads(request)
     parts.stream.open(response, lastEventId(request) ?? wholeNumber('since', query.get('since')))
+  } else if (isGatewayPath(path)) {
+    await answerGateway(parts.adminUrl, { path, request, response })
   } else if (path.startsWith('/api/')) {
     assertReads(request)
     const value = parts.api(path, query)
     if (value === undefined) throw consoleError('CONSOLE_PATH_UNKNOWN', `there is no ${path}`)
-    await answerJson(request, response, value)
+    await answerJson({ request, response }, value)
   } else {
     await answerPage(parts, path, { request, response })
   }
 }
-
-type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse }
 
 async function answerPage(parts: Parts, path: string, { request, response }: Exchange): Promise<void> {
   // Whoever builds the console while the application runs need not start it again.

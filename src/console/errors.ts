@@ -9,7 +9,8 @@ export const consoleError = defineErrors({
   CONSOLE_METHOD_NOT_ALLOWED: {
     status: 405,
     retryable: false,
-    remedy: 'The console only shows: use GET or HEAD.',
+    remedy:
+      'The console has this address for other methods: GET and HEAD, and for plugins of the gateway POST, PATCH, DELETE.',
   },
   CONSOLE_QUERY_INVALID: {
     status: 400,
@@ -21,6 +22,33 @@ export const consoleError = defineErrors({
     retryable: false,
     remedy:
       'The console answers only to localhost, so that no web page can read it under a name of its own. Open it as http://localhost:8002.',
+  },
+  CONSOLE_GATEWAY_NONE: {
+    status: 404,
+    retryable: false,
+    remedy:
+      'No gateway runs in the process of the console: set ADMIN_URL to the Admin API of one, such as http://127.0.0.1:8001.',
+  },
+  CONSOLE_GATEWAY_UNREACHABLE: {
+    status: 502,
+    retryable: true,
+    remedy: 'The gateway’s Admin API does not answer where it should: see whether the gateway runs, and ADMIN_URL.',
+  },
+  CONSOLE_ORIGIN_REFUSED: {
+    status: 403,
+    retryable: false,
+    remedy:
+      'A web page of another origin tried to change the gateway. Changes come from the console’s own page, or from no browser.',
+  },
+  CONSOLE_BODY_NOT_JSON: {
+    status: 415,
+    retryable: false,
+    remedy: 'A change is JSON, and its Content-Type says so.',
+  },
+  CONSOLE_BODY_TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    remedy: 'The configuration of a plugin is far smaller than this.',
   },
   CONSOLE_TRACE_UNKNOWN: {
     status: 404,

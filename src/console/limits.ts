@@ -13,6 +13,21 @@ export const HEARTBEAT_MS = 10_000
 /** Pause that browsers are told to make before they connect again. */
 export const RECONNECT_MS = 1_000
 
+/** Time for one answer of the gateway's Admin API, which is in memory or one query away. */
+export const ADMIN_REQUEST_MS = 10_000
+
+/** Entities of a kind that one page of the Admin API has, its own maximum. */
+export const PAGE_ENTITIES = 1_000
+
+/** Entities of a kind that the console reads: a browser shows as many, and says so when there are more. */
+export const ENTITIES_MAX = 10_000
+
+/** Upstreams whose health is asked for at once. */
+export const HEALTH_CALLS_MAX = 8
+
+/** A change to a plugin's configuration, in bytes. */
+export const WRITE_BYTES_MAX = 262_144
+
 /** Traces in one answer, at most and when the query does not say. */
 export const TRACES_MAX = 500
 export const TRACES_DEFAULT = 100

@@ -101,6 +101,8 @@ function frameOf({ second, startedAtMs, isCalm, random }: Moment): Frame {
       databaseErrors: !isCalm && index === 6 && random() < 0.02 ? 1 : 0,
     })),
     instances: [22, 38, 55, 71, 60, 12].map((base, index) => instanceOf(index, { base, wave, random, isCalm, second })),
+    traffic: [],
+    rejections: [],
     lag: LAG.map(([topic, group, weight]) => {
       const isBehind = !isCalm && group === 'email-service' && second > 1100
       const messages = Math.round(isBehind ? (second - 1100) * 6 : around(weight))

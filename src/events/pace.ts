@@ -1,16 +1,17 @@
-import { LINGER_FACTOR_MAX, PACE_BUSY, PACE_SAMPLE_MS, PACE_SATURATED } from './limits.ts'
+import { LINGER_FACTOR_MAX, LINGER_FACTOR_MIN, PACE_BUSY, PACE_IDLE, PACE_SAMPLE_MS, PACE_SATURATED } from './limits.ts'
 
 /**
  * How much longer the loops of this process should linger between transactions. A transaction costs the same whatever
  * it holds, and a process that is saturated pays that from what its requests need: fewer and larger ones then help all,
- * the events themselves too, whose time goes into queueing otherwise. With time to spare nothing is gained by waiting.
+ * the events themselves too, whose time goes into queueing otherwise. With time to spare nothing is gained by waiting:
+ * then an event goes on almost at once.
  */
 class Pace {
   private since = performance.eventLoopUtilization()
   private sampledAtMs = performance.now()
   private utilization = 0
 
-  /** From 1 to {@link LINGER_FACTOR_MAX}, by how busy the event loop has been of late. */
+  /** From {@link LINGER_FACTOR_MIN} to {@link LINGER_FACTOR_MAX}, by how busy the event loop has been of late. */
   factor(): number {
     const nowMs = performance.now()
     if (nowMs - this.sampledAtMs >= PACE_SAMPLE_MS) {
@@ -27,8 +28,14 @@ class Pace {
 
 /** `utilization` of the event loop, 0 to 1. */
 export function lingerFactor(utilization: number): number {
-  const excess = (utilization - PACE_BUSY) / (PACE_SATURATED - PACE_BUSY)
-  return 1 + (LINGER_FACTOR_MAX - 1) * Math.min(1, Math.max(0, excess))
+  if (utilization < PACE_BUSY) {
+    return between(LINGER_FACTOR_MIN, 1, (utilization - PACE_IDLE) / (PACE_BUSY - PACE_IDLE))
+  }
+  return between(1, LINGER_FACTOR_MAX, (utilization - PACE_BUSY) / (PACE_SATURATED - PACE_BUSY))
+}
+
+function between(low: number, high: number, share: number): number {
+  return low + (high - low) * Math.min(1, Math.max(0, share))
 }
 
 /** Of this process: there is one event loop. */

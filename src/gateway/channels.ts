@@ -8,6 +8,8 @@ export type RequestFinished = {
   readonly service: string | undefined
   readonly routeName: string | undefined
   readonly consumer: string | undefined
+  /** The plugin that answered in place of the service: it refused, or had the answer. */
+  readonly plugin: { readonly id: string; readonly name: string } | undefined
   /** 499 when the client left before the head of the response was written, as in nginx. */
   readonly status: number
   /** From handing the request on to the head of the response; undefined when the gateway answered by itself. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { BalancedDestination } from './balancer/destination.ts'
 import { clientIpOf, type Peer } from './client-address.ts'
-import type { ConsumerEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
+import type { ConsumerEntity, PluginEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
 import { headerText, removeIdentity } from './identity-headers.ts'
 import type { PathPlan } from './path.ts'
@@ -109,6 +109,8 @@ export class Exchange {
   readonly reply: { readonly names: string[]; readonly headers: string[] } = { names: [], headers: [] }
   /** The gateway answered by itself. */
   exited = false
+  /** The plugin that did, in its access phase. */
+  answeredBy: PluginEntity | undefined = undefined
   /** The response is over, or its client is gone. */
   closed = false
   status = 0

@@ -40,7 +40,7 @@ export function outcomeOf(exchange: Exchange, bytesBefore: number): RequestOutco
 
 /** Tells those who listen what became of a request. */
 export function publishFinished(exchange: Exchange, outcome: RequestOutcome): void {
-  const { target } = exchange
+  const { answeredBy, target } = exchange
   requestFinished.publish({
     ...outcome,
     method: exchange.request.method ?? '',
@@ -48,6 +48,7 @@ export function publishFinished(exchange: Exchange, outcome: RequestOutcome): vo
     routeName: target?.route.name ?? undefined,
     service: target?.service?.id,
     consumer: exchange.consumer?.id,
+    plugin: answeredBy && { id: answeredBy.id, name: answeredBy.name },
     requestId: exchange.requestId,
     traceparent: exchange.traceparent,
     parentSpanId: exchange.parentSpanId,

@@ -15,6 +15,8 @@ import type { PluginDefinition, PluginInstance } from './plugins/index.ts'
  */
 export type PluginChain = {
   readonly slots: readonly (PluginInstance | undefined)[]
+  /** What each slot's instance was made of. */
+  readonly entities: readonly (PluginEntity | undefined)[]
   /** Those that decorate the response. */
   readonly decorators: readonly PluginInstance[]
   /** Those that change the response, or look at it on its way: the service's side first. */
@@ -58,13 +60,12 @@ export function compilePlugins(
   const withOwnPlugins = new Set(entities.map((entity) => entity.consumer?.id))
 
   const resolve = (scope: Scope): PluginChain => {
-    const slots = kinds.map((kind) => {
-      const entity = mostSpecific(kind, scope)
-      return entity && instances.get(entity)
-    })
+    const entities = kinds.map((kind) => mostSpecific(kind, scope))
+    const slots = entities.map((entity) => entity && instances.get(entity))
     const present = slots.filter((instance) => instance !== undefined)
     return {
       slots,
+      entities,
       decorators: present.filter((instance) => instance.header !== undefined),
       editors: present.filter((instance) => instance.response !== undefined).reverse(),
       loggers: present.filter((instance) => instance.log !== undefined),
@@ -100,11 +101,19 @@ export function runAccess(
   for (let slot = from; slot < (exchange.chain?.slots.length ?? 0); slot++) {
     const pending = exchange.chain?.slots[slot]?.access?.(exchange)
     if (pending !== undefined) {
-      return pending.then(() => (exchange.exited || exchange.closed ? undefined : runAccess(exchange, next, slot + 1)))
+      return pending.then(() => {
+        if (exchange.exited) return answered(exchange, slot)
+        return exchange.closed ? undefined : runAccess(exchange, next, slot + 1)
+      })
     }
-    if (exchange.exited) return undefined
+    if (exchange.exited) return answered(exchange, slot)
   }
   return next(exchange)
+}
+
+/** Slots are the same in every chain of a route, so it does not matter which one is in force by now. */
+function answered(exchange: Exchange, slot: number): undefined {
+  exchange.answeredBy = exchange.chain?.entities[slot]
 }
 
 /**

@@ -79,6 +79,7 @@ test('the access log says of each request who asked for what, how it ended, and 
     route: 'id',
     service: 'id',
     consumer: undefined,
+    plugin: undefined,
     parentSpanId: undefined,
     bytesIn: 9,
     bytes: 321,

@@ -39,6 +39,10 @@ const Environment = z.object({
     .default('127.0.0.1')
     .describe('Address of the Admin API; other than loopback needs ADMIN_TOKEN.'),
   ADMIN_TOKEN: z.string().min(16).optional().describe('Token that the Admin API then demands, at least 16 characters.'),
+  ADMIN_URL: z
+    .url({ protocol: /^https?$/, hostname: /.*/ })
+    .optional()
+    .describe('Admin API of the gateway that the console shows, when it runs in another process.'),
   GATEWAY_CONFIG: z
     .string()
     .min(1)
@@ -146,6 +150,8 @@ export type RuntimeOptions = {
   /** Whose X-Forwarded-* the gateway believes. */
   readonly trustedIps: readonly string[]
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined }
+  /** The Admin API that the console reaches when no gateway runs in its process. */
+  readonly adminUrl: string | undefined
   /** Path of a Kong declarative file; undefined keeps the configuration in the database. */
   readonly gatewayConfig: string | undefined
   /** Folder below which the plugin file-log may write; undefined forbids it. */
@@ -190,6 +196,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     gatewayTlsPort: value.GATEWAY_TLS_PORT,
     trustedIps: value.TRUSTED_IPS,
     admin: { host: value.ADMIN_HOST, port: value.ADMIN_PORT, token: value.ADMIN_TOKEN },
+    adminUrl: value.ADMIN_URL,
     gatewayConfig: value.GATEWAY_CONFIG === undefined ? undefined : resolve(value.GATEWAY_CONFIG),
     gatewayLogDir: value.GATEWAY_LOG_DIR === undefined ? undefined : resolve(value.GATEWAY_LOG_DIR),
     console: { host: value.CONSOLE_HOST, port: value.CONSOLE_PORT },

@@ -32,6 +32,7 @@ function finished(given: Partial<RequestFinished>): void {
     routeName: undefined,
     service: undefined,
     consumer: undefined,
+    plugin: undefined,
     status: 202,
     upstreamMs: undefined,
     totalMs: 5,

@@ -150,7 +150,9 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   started.push('services', (options) => host.close(options))
   log('opening ports')
   const view = telemetry.telemetry
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, shared, view })
+  // Known once the gateway is up, which is after the console.
+  const adminUrl = () => addresses.admin ?? settings.adminUrl
+  if (topology.console) addresses.console = await startConsole({ app, settings, started, shared, view, adminUrl })
   const gateway = topology.gateway
     ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace })
     : undefined
@@ -259,11 +261,12 @@ async function startConsole(parts: {
   started: StartedParts
   shared: Omit<ServiceHostOptions, 'services' | 'routes'>
   view: TelemetryView
+  adminUrl: () => string | undefined
 }): Promise<string> {
-  const { app, settings, started, shared, view } = parts
+  const { app, settings, started, shared, view, adminUrl } = parts
   const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...shared })
   started.push('pages of services', (options) => host.close(options))
-  const pages = await createConsole({ app, view, shards: shared.cluster.shards, pages: host.dispatch })
+  const pages = await createConsole({ app, view, shards: shared.cluster.shards, pages: host.dispatch, adminUrl })
   started.push('console', (options) => pages.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))
 }

@@ -12,7 +12,7 @@ import {
 } from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
 import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed } from '../events/index.ts'
-import { requestFinished } from '../gateway/index.ts'
+import { type RequestFinished, requestFinished } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
 import {
   Alerts,
@@ -145,7 +145,7 @@ function recordFacts(telemetry: Telemetry): readonly End[] {
       const meter = routes.get(endpoint) ?? routeOf(endpoint)
       meter.record(status, durationMs)
     }),
-    requestFinished.subscribe(({ status, totalMs }) => telemetry.gateway.record(status, totalMs)),
+    requestFinished.subscribe((fact) => recordTraffic(telemetry, fact)),
     statementFacts.subscribe(({ shard, ms }) => telemetry.shard(shard).statement(ms)),
     transactionFacts.subscribe(({ shard, outcome, ms }) => telemetry.shard(shard).transaction(outcome, ms)),
     appended.subscribe(({ shard, events }) => telemetry.shard(shard).appended(events)),
@@ -161,6 +161,14 @@ function recordFacts(telemetry: Telemetry): readonly End[] {
       if (group !== undefined) telemetry.service(group).failed(reasonOf(error))
     }),
   ]
+}
+
+function recordTraffic({ gateway, traffic }: Telemetry, fact: RequestFinished): void {
+  gateway.record(fact.status, fact.totalMs)
+  traffic.record('service', fact.service ?? '', fact)
+  traffic.record('route', fact.route ?? '', fact)
+  traffic.record('consumer', fact.consumer ?? '', fact)
+  if (fact.plugin !== undefined && fact.status >= 400) traffic.rejected(fact.plugin.id)
 }
 
 /** Errors of the data layer are the database's; whatever else a handler throws is the application's. */

@@ -20,6 +20,13 @@ export function frameOf(second: Second, seconds = 1): Frame {
       applicationErrors: service.applicationErrors / seconds,
       databaseErrors: service.databaseErrors / seconds,
     })),
+    traffic: second.traffic.map(({ kind, id, latency, statuses }) => ({
+      ...latencyOf(latency, seconds),
+      kind,
+      id,
+      statuses: perSecond(statuses, seconds),
+    })),
+    rejections: second.rejections.map(({ plugin, requests }) => ({ plugin, perSecond: requests / seconds })),
     instances: second.instances,
     lag: second.lag,
     shards: second.shards.map(({ shard, transactions, statements, connectionsBusy, connectionsMax, waiting }) => {
@@ -37,6 +44,10 @@ export function frameOf(second: Second, seconds = 1): Frame {
       }
     }),
   }
+}
+
+function perSecond(counts: Readonly<Record<string, number>>, seconds: number): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, value / seconds]))
 }
 
 const MICROS = 1_000

@@ -28,6 +28,12 @@ export const ROUTES_MAX = 1_000
 /** Journeys, services, shards and consumer groups told apart, each. */
 export const SUBJECTS_MAX = 500
 
+/**
+ * Services, routes, consumers of the gateway and plugins that refuse, each, told apart in one second of one process:
+ * all that an operator can look at, and a hundred bytes or so each in what processes send one another.
+ */
+export const TRAFFIC_SUBJECTS_MAX = 500
+
 /** Series of one metric for Prometheus; the rest share one. Its own rule of thumb is to stay below that. */
 export const SERIES_MAX = 2_000
 

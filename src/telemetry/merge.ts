@@ -1,6 +1,14 @@
 import { Histogram } from './histogram.ts'
 import type { EncodedHistogram } from './histogram-encoding.ts'
-import type { JourneySecond, RouteSecond, Second, ServiceSecond, ShardSecond } from './second.ts'
+import type {
+  JourneySecond,
+  RejectionSecond,
+  RouteSecond,
+  Second,
+  ServiceSecond,
+  ShardSecond,
+  TrafficSecond,
+} from './second.ts'
 import type { InstanceSample, LagSample } from './view.ts'
 
 /**
@@ -74,12 +82,24 @@ function mergeCounts(seconds: readonly Second[]): Omit<Second, 'shards' | 'insta
       serviceOf,
       mergeServices,
     ),
+    traffic: joinBy(
+      seconds.flatMap((second) => second.traffic),
+      subjectOf,
+      mergeTraffic,
+    ),
+    rejections: joinBy(
+      seconds.flatMap((second) => second.rejections),
+      pluginOf,
+      mergeRejections,
+    ),
   }
 }
 
 const routeOf = ({ service, route }: RouteSecond) => `${service} ${route}`
 const journeyOf = ({ journey }: JourneySecond) => journey
 const serviceOf = ({ service }: ServiceSecond) => service
+const subjectOf = ({ kind, id }: TrafficSecond) => `${kind} ${id}`
+const pluginOf = ({ plugin }: RejectionSecond) => plugin
 const shardOf = ({ shard }: ShardSecond) => shard
 const instanceOf = ({ instance }: InstanceSample) => instance
 const lagOf = ({ topic, group }: LagSample) => `${topic} ${group}`
@@ -106,6 +126,20 @@ function mergeServices(services: Several<ServiceSecond>): ServiceSecond {
     applicationErrors: sum(services.map((service) => service.applicationErrors)),
     databaseErrors: sum(services.map((service) => service.databaseErrors)),
   }
+}
+
+function mergeTraffic(subjects: Several<TrafficSecond>): TrafficSecond {
+  const statuses: Record<string, number> = {}
+  for (const subject of subjects) {
+    for (const [status, requests] of Object.entries(subject.statuses)) {
+      statuses[status] = (statuses[status] ?? 0) + requests
+    }
+  }
+  return { ...subjects[0], latency: mergeSome(subjects.map((subject) => subject.latency)), statuses }
+}
+
+function mergeRejections(rejections: Several<RejectionSecond>): RejectionSecond {
+  return { ...rejections[0], requests: sum(rejections.map((rejection) => rejection.requests)) }
 }
 
 function mergeShards(shards: Several<ShardSecond>, pools: (values: readonly number[]) => number): ShardSecond {

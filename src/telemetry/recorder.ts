@@ -3,11 +3,13 @@ import { GatewayMeter, JourneyMeter, RouteMeter, ServiceMeter, ShardMeter } from
 import type { Metrics } from './metrics/catalog.ts'
 import { OVERFLOW } from './metrics/metric.ts'
 import type { Second } from './second.ts'
+import { TrafficMeter } from './traffic.ts'
 import type { InstanceSample, LagSample } from './view.ts'
 
 /** The meters of one process. Those asked for beyond the limits share one, so that memory is bounded. */
 export class Recorder {
   readonly gateway: GatewayMeter
+  readonly traffic = new TrafficMeter()
   readonly #metrics: Metrics
   readonly #routes = new Map<string, Map<string, RouteMeter>>()
   readonly #services = new Map<string, ServiceMeter>()
@@ -80,6 +82,7 @@ export class Recorder {
       shards: [...this.#shards.values()].map((meter) => meter.seal()),
       instances: [instance],
       lag: this.#lag,
+      ...this.traffic.seal(),
     }
   }
 }

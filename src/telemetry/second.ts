@@ -21,7 +21,26 @@ export type Second = {
   readonly instances: readonly InstanceSample[]
   /** Of one process only, the one that asks the databases for it. */
   readonly lag: readonly LagSample[]
+  /** Requests through the gateway by what they were for and whom they came from. */
+  readonly traffic: readonly TrafficSecond[]
+  readonly rejections: readonly RejectionSecond[]
 }
+
+/** What the gateway's traffic is told apart by. */
+export type TrafficKind = 'service' | 'route' | 'consumer'
+
+/** Requests for one service or route, or from one consumer, of the gateway. */
+export type TrafficSecond = {
+  readonly kind: TrafficKind
+  /** Of the entity in the gateway's configuration; empty for requests that have none. */
+  readonly id: string
+  readonly latency: EncodedHistogram
+  /** Answers by their status. */
+  readonly statuses: Readonly<Record<string, number>>
+}
+
+/** Requests that one plugin, by its id, answered with an error in place of the service. */
+export type RejectionSecond = { readonly plugin: string; readonly requests: number }
 
 /** Requests that a service answered, wherever they came from. */
 export type RouteSecond = {
@@ -138,5 +157,17 @@ const Message = z.object({
     ),
     instances: z.array(instance),
     lag: z.array(z.object({ topic: z.string(), group: z.string(), messages: count, seconds: count })),
+    // A process of the version before does not tell them.
+    traffic: z
+      .array(
+        z.object({
+          kind: z.enum(['service', 'route', 'consumer']),
+          id: z.string(),
+          latency: histogram,
+          statuses: z.record(z.string().regex(/^\d{3}$/), count),
+        }),
+      )
+      .default([]),
+    rejections: z.array(z.object({ plugin: z.string(), requests: count })).default([]),
   }),
 })

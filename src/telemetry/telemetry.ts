@@ -31,7 +31,7 @@ export type ViewPart = Pick<TelemetryView, 'traces' | 'trace'> | Pick<TelemetryV
  * What is measured in one process, second by second. Meters count; a tick each second seals what they counted, sends
  * it to the process that collects, and there the parts of all processes become the frames of the view.
  */
-export type Telemetry = Pick<Recorder, 'gateway' | 'route' | 'service' | 'shard' | 'journey' | 'lag'> & {
+export type Telemetry = Pick<Recorder, 'gateway' | 'traffic' | 'route' | 'service' | 'shard' | 'journey' | 'lag'> & {
   /** Of this process, for Prometheus: counters from its start, gauges as of the last second. */
   readonly metrics: Metrics
   /** These metrics as Prometheus reads them. */
@@ -72,6 +72,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry & Telemetr
     metrics,
     page: metricsPage(metrics),
     gateway: recorder.gateway,
+    traffic: recorder.traffic,
     route: (service, route) => recorder.route(service, route),
     service: (service) => recorder.service(service),
     shard: (shard) => recorder.shard(shard),

@@ -15,6 +15,10 @@ export type Frame = {
   readonly journeys: readonly JourneySample[]
   /** One entry per service with requests, events or errors in this second. */
   readonly services: readonly ServiceSample[]
+  /** One entry per service, route and consumer of the gateway with traffic in this second. */
+  readonly traffic: readonly TrafficSample[]
+  /** One entry per plugin of the gateway that refused requests in this second. */
+  readonly rejections: readonly RejectionSample[]
   readonly instances: readonly InstanceSample[]
   /** One entry per topic and consumer group. */
   readonly lag: readonly LagSample[]
@@ -46,6 +50,18 @@ export type ServiceSample = {
   /** Requests and deliveries of events that failed for a reason of the database. */
   readonly databaseErrors: number
 }
+
+/** Requests through the gateway for one service or route, or from one consumer. */
+export type TrafficSample = LatencySample & {
+  readonly kind: 'service' | 'route' | 'consumer'
+  /** Of the entity in the gateway’s configuration; empty for requests without one, `__overflow__` beyond the limit. */
+  readonly id: string
+  /** Answers per second by their status. */
+  readonly statuses: Readonly<Record<string, number>>
+}
+
+/** Requests that one plugin answered with an error in place of the service. */
+export type RejectionSample = { readonly plugin: string; readonly perSecond: number }
 
 /** One process. */
 export type InstanceSample = {

@@ -11,7 +11,8 @@ function storeOf(values: readonly (number | undefined)[]): SeriesStore {
   const store = new SeriesStore(3_600_000)
   values.forEach((value, index) => {
     const all = { perSecond: 1, p50Ms: value, p90Ms: value, p95Ms: value, p99Ms: value }
-    const nothing = { routes: [], journeys: [], services: [], instances: [], lag: [], shards: [] }
+    const seen = { routes: [], journeys: [], services: [], traffic: [], rejections: [] }
+    const nothing = { ...seen, instances: [], lag: [], shards: [] }
     store.append({ atMs: (index + 1) * 1000, all, ...nothing } satisfies Frame)
   })
   return store

@@ -1,6 +1,6 @@
 import { useEffect } from 'react'
 import { setTimeView, togglePause } from '../store/live.ts'
-import { address, navigate } from '../store/router.ts'
+import { address, navigate, setParameters } from '../store/router.ts'
 import { SPAN_DEFAULT_MS } from '../store/time-view.ts'
 import { toggleTheme } from './theme.ts'
 
@@ -10,7 +10,7 @@ export const KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ['p', 'pause, and go on'],
   ['Esc', 'close what is open; back to live'],
   ['d', 'light or dark'],
-  ['/', 'filter traces'],
+  ['/', 'filter the gateway, or traces'],
   ['↑ ↓', 'move in a list of traces or spans'],
   ['Tab', 'move between controls'],
 ]
@@ -43,18 +43,21 @@ function press(event: KeyboardEvent, onHelp: () => void): void {
     d: toggleTheme,
     '/': () => {
       event.preventDefault()
-      navigate('traces')
-      requestAnimationFrame(() => document.querySelector<HTMLElement>('#trace-filter')?.focus())
+      const isGateway = address().view === 'gateway'
+      if (!isGateway) navigate('traces')
+      const field = isGateway ? '#gateway-filter' : '#trace-filter'
+      requestAnimationFrame(() => document.querySelector<HTMLElement>(field)?.focus())
     },
     Escape: goBack,
   }
   acts[event.key]?.()
 }
 
-/** From an open trace to the list; from a range to what is live. */
+/** From an open trace to the list, from an open plugin to the page; from a range to what is live. */
 function goBack(): void {
-  const { view, item } = address()
-  if (item !== undefined) navigate(view)
+  const { view, item, parameters } = address()
+  if (parameters.plugin !== undefined && parameters.plugin !== '') setParameters({ plugin: '' })
+  else if (item !== undefined) navigate(view)
   else setTimeView({ kind: 'live', spanMs: SPAN_DEFAULT_MS })
 }
 

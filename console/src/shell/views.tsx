@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { GatewayView } from '../gateway/gateway-view.tsx'
 import { AlertsView } from '../views/alerts.tsx'
 import { InfrastructureView } from '../views/infrastructure.tsx'
 import { OverviewView } from '../views/overview.tsx'
@@ -17,6 +18,7 @@ export type View = {
 export const VIEWS: readonly View[] = [
   { id: 'overview', label: 'Overview', key: 'o', render: () => <OverviewView /> },
   { id: 'services', label: 'Services', key: 's', render: () => <ServicesView /> },
+  { id: 'gateway', label: 'Gateway', key: 'w', render: () => <GatewayView /> },
   { id: 'infrastructure', label: 'Infrastructure', key: 'i', render: () => <InfrastructureView /> },
   { id: 'traces', label: 'Traces', key: 't', render: () => <TracesView /> },
   { id: 'alerts', label: 'Alerts', key: 'a', render: () => <AlertsView /> },

@@ -13,7 +13,8 @@ function frameAt(
 ) {
   const { p95Ms, perSecond = 10, ...rest } = changes
   const all = { perSecond, p50Ms: p95Ms, p90Ms: p95Ms, p95Ms, p99Ms: p95Ms }
-  const nothing = { routes: [], journeys: [], services: [], instances: [], lag: [], shards: [] }
+  const seen = { routes: [], journeys: [], services: [], traffic: [], rejections: [] }
+  const nothing = { ...seen, instances: [], lag: [], shards: [] }
   return { atMs, all, ...nothing, ...rest } satisfies Frame
 }
 
@@ -30,6 +31,22 @@ test('frames become columns, and a figure that was not there is unknown, not nou
   assert.deepEqual(store.column(P95), [Number.NaN, 20])
   assert.deepEqual(store.column(seriesName('lag', 'order.placed', 'email-service', 'messages')), [Number.NaN, 7])
   assert.deepEqual(store.subjects('lag'), [['order.placed', 'email-service']])
+})
+
+test('the gateway’s traffic is columns by subject and by status, and what all services had is the sum', () => {
+  const latency = { perSecond: 10, p50Ms: 1, p90Ms: 1, p95Ms: 1, p99Ms: 1 }
+  const statuses = { '200': 6, '404': 1, '429': 2, '503': 1 }
+  const traffic = [
+    { kind: 'service', id: 's1', ...latency, statuses },
+    { kind: 'service', id: '', ...latency, statuses: { '404': 10 } },
+    { kind: 'consumer', id: 'bob', ...latency, statuses },
+  ] as const
+  const store = storeOf([frameAt(1_000, { traffic, rejections: [{ plugin: 'p1', perSecond: 2 }] })])
+  assert.deepEqual(store.column(seriesName('traffic', 'service', 's1', 'refused')), [3])
+  assert.deepEqual(store.column(seriesName('traffic', 'service', 's1', 'failed')), [1])
+  assert.deepEqual(store.subjects(seriesName('status', 'consumer', 'bob')), [['200'], ['404'], ['429'], ['503']])
+  assert.deepEqual(store.column(seriesName('status', 'all', '', '404', 'perSecond')), [11])
+  assert.deepEqual(store.column(seriesName('rejection', 'p1', 'perSecond')), [2])
 })
 
 test('a frame that came before, or comes again, is left out', () => {

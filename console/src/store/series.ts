@@ -1,4 +1,4 @@
-import type { Frame, LatencySample } from '../../../src/telemetry/index.ts'
+import type { Frame, LatencySample, TrafficSample } from '../../../src/telemetry/index.ts'
 
 /**
  * Frames as columns: one array of times and, per figure, an array beside it. Charts read columns as they are, and an
@@ -96,8 +96,39 @@ function figuresOf(frame: Frame): readonly Figure[] {
       numbers(seriesName('instance', instance), figures),
     ),
     ...frame.lag.flatMap(({ topic, group, ...figures }) => numbers(seriesName('lag', topic, group), figures)),
+    ...frame.traffic.flatMap(trafficOf),
+    ...statusesOfAll(frame),
+    ...frame.rejections.map((rejection): Figure => {
+      return [seriesName('rejection', rejection.plugin, 'perSecond'), rejection.perSecond]
+    }),
     ...frame.shards.flatMap(({ shard, ...figures }) => numbers(seriesName('shard', shard), figures)),
   ]
+}
+
+function trafficOf({ kind, id, statuses, ...sample }: TrafficSample): readonly Figure[] {
+  const name = seriesName('traffic', kind, id)
+  const sum = (from: number, below: number) =>
+    Object.entries(statuses).reduce((all, [status, value]) => all + (+status >= from && +status < below ? value : 0), 0)
+  return [
+    ...latency(name, sample),
+    [seriesName(name, 'refused'), sum(400, 500)],
+    [seriesName(name, 'failed'), sum(500, 1000)],
+    ...statusFigures(seriesName(kind, id), statuses),
+  ]
+}
+
+/** Every request is for one service, or for none. */
+function statusesOfAll({ traffic }: Frame): readonly Figure[] {
+  const sums: Record<string, number> = {}
+  for (const { kind, statuses } of traffic) {
+    if (kind !== 'service') continue
+    for (const [status, value] of Object.entries(statuses)) sums[status] = (sums[status] ?? 0) + value
+  }
+  return statusFigures(seriesName('all', ''), sums)
+}
+
+function statusFigures(subject: string, statuses: Readonly<Record<string, number>>): readonly Figure[] {
+  return Object.entries(statuses).map(([status, value]) => [seriesName('status', subject, status, 'perSecond'), value])
 }
 
 function latency(name: string, { perSecond, p50Ms, p90Ms, p95Ms, p99Ms }: LatencySample): readonly Figure[] {

@@ -1,9 +1,8 @@
-import type { ReactNode } from 'react'
 import type { Topology } from '../../../src/console/index.ts'
 import { Sparkline } from '../charts/sparkline.tsx'
 import { TimeChart } from '../charts/time-chart.tsx'
-import { count, duration, type Quantity, rate, text } from '../format.ts'
-import { Figure } from '../parts/figure.tsx'
+import { duration, rate, text } from '../format.ts'
+import { errors, number, Quiet } from '../parts/columns.tsx'
 import { Empty, Panel } from '../parts/panel.tsx'
 import { type Column, SortableTable } from '../parts/sortable-table.tsx'
 import { recentRate, type TimeRange, total } from '../store/figures.ts'
@@ -163,26 +162,4 @@ function ServicePanel({ series, topology, range }: ServicePanelProps) {
       )}
     </Panel>
   )
-}
-
-type NumberColumn<Row> = {
-  readonly value: (row: Row) => number | undefined
-  readonly quantity: (value: number | undefined) => Quantity
-}
-
-function number<Row>(id: string, label: string, { value, quantity }: NumberColumn<Row>): Column<Row> {
-  return { id, label, isNumber: true, value, cell: (row) => <Figure quantity={quantity(value(row))} /> }
-}
-
-/** A column of counts that ought to be nought. */
-function errors<Row>(id: string, label: string, value: (row: Row) => number): Column<Row> {
-  return { id, label, isNumber: true, value, cell: (row) => <Errors value={value(row)} /> }
-}
-
-function Errors({ value }: { readonly value: number }) {
-  return <Figure quantity={count(value)} tone={value > 0 ? 'red' : 'quiet'} />
-}
-
-function Quiet({ children }: { readonly children: ReactNode }) {
-  return <span className="quiet">{children}</span>
 }

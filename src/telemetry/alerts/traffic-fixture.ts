@@ -101,7 +101,15 @@ export function routesSecond(atMs: number, routes: Readonly<Record<string, Encod
 }
 
 /** A second with nothing in it, but for `atMs`. */
-export const QUIET = { all: undefined, routes: [], journeys: [], services: [], lag: [] } as const
+export const QUIET = {
+  all: undefined,
+  routes: [],
+  journeys: [],
+  services: [],
+  lag: [],
+  traffic: [],
+  rejections: [],
+} as const
 
 /** When simulations begin: 2026-01-05, 09:00:00 UTC. */
 export const START_MS = Date.UTC(2026, 0, 5, 9)

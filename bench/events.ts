@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { systemClock } from '../src/core/index.ts'
+import { startEmbeddedPostgres } from '../src/data/index.ts'
+import type { ArmPlace, EventsArm } from './events/arm.ts'
+import { startGraphileWorkerArm } from './events/graphile-worker-arm.ts'
+import { startGroundswellArm } from './events/groundswell-arm.ts'
+import { startPgBossArm } from './events/pg-boss-arm.ts'
+import { Clocks, type EventsWindow, pace, saturate, spreadsOf } from './events/window.ts'
+import { machineOf } from './orders/result.ts'
+
+/**
+ * How many events a second go from a business transaction through to a handler's effect, and how long does each take?
+ * The event log, and the job queues that people use for it, do the same work on one PostgreSQL, each in a database of
+ * its own; they take turns within each round. First at their limit, then all at one rate: half of what the slowest did.
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  let options: Options
+  try {
+    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'groundswell-bench-'))
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), shards: options.arm.length })
+  const arms: Measured[] = []
+  try {
+    for (const [index, name] of options.arm.entries()) {
+      const url = server.urls[index]
+      if (url === undefined) throw new Error(`there is no database for ${name}`)
+      const clocks = new Clocks()
+      const arm = await ARMS[name]({ url, handled: (id) => clocks.noteHandled(id) })
+      arms.push({ arm, clocks, limit: [], paced: [] })
+    }
+    await measure(arms, options)
+    print(arms, options)
+    return 0
+  } finally {
+    for (const { arm } of arms) await arm.stop()
+    await server.stop({ deadlineAtMs: systemClock.now() + 10_000 })
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const ARMS = {
+  groundswell: (place: ArmPlace) => startGroundswellArm(place, { name: 'groundswell', commits: 'shared' }),
+  'groundswell-single': (place: ArmPlace) =>
+    startGroundswellArm(place, { name: 'groundswell-single', commits: 'single' }),
+  'pg-boss': startPgBossArm,
+  'graphile-worker': startGraphileWorkerArm,
+} as const satisfies Record<string, (place: ArmPlace) => Promise<EventsArm>>
+
+type ArmName = keyof typeof ARMS
+
+type Options = {
+  readonly arm: readonly ArmName[]
+  readonly rounds: number
+  readonly seconds: number
+  readonly json?: boolean
+}
+
+type Measured = {
+  readonly arm: EventsArm
+  readonly clocks: Clocks
+  readonly limit: EventsWindow[]
+  readonly paced: EventsWindow[]
+}
+
+/** Until the compiler has seen everything, and PostgreSQL has planned it. */
+const WARM_SECONDS = 2
+
+async function measure(arms: readonly Measured[], { rounds, seconds }: Options): Promise<void> {
+  for (const { arm, clocks } of arms) await saturate(arm, clocks, WARM_SECONDS)
+  await inTurns(arms, rounds, async ({ arm, clocks, limit }) => {
+    limit.push(await saturate(arm, clocks, seconds))
+    note(arm, 'at its limit', limit.at(-1))
+  })
+  const slowest = Math.min(...arms.map(({ limit }) => spreadsOf(limit).perSecond.median))
+  const rate = Math.max(1, Math.floor(slowest / 2))
+  await inTurns(arms, rounds, async ({ arm, clocks, paced }) => {
+    paced.push(await pace(arm, clocks, { rate, seconds }))
+    note(arm, `at ${rate}/s`, paced.at(-1))
+  })
+}
+
+async function inTurns(arms: readonly Measured[], rounds: number, run: (arm: Measured) => Promise<void>) {
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < arms.length; turn++) {
+      const arm = arms[(turn + round) % arms.length]
+      if (arm !== undefined) await run(arm)
+    }
+  }
+}
+
+function print(arms: readonly Measured[], { json, rounds, seconds }: Options): void {
+  const results = arms.map(({ arm, limit, paced }) => ({
+    arm: arm.name,
+    limit: spreadsOf(limit),
+    paced: spreadsOf(paced),
+  }))
+  const perSecondOf = (name: string) => results.find(({ arm }) => arm === name)?.limit.perSecond.median ?? Number.NaN
+  const ratios = Object.fromEntries(
+    results
+      .filter(({ arm }) => !arm.startsWith('groundswell'))
+      .flatMap(({ arm }) =>
+        results
+          .filter((own) => own.arm.startsWith('groundswell'))
+          .map((own) => [`${own.arm} / ${arm}`, Math.round((100 * perSecondOf(own.arm)) / perSecondOf(arm)) / 100]),
+      ),
+  )
+  const machine = machineOf([])
+  if (json) {
+    console.log(JSON.stringify({ machine, rounds, seconds, arms: results, ratios }, null, 2))
+    return
+  }
+  for (const { arm, limit, paced } of results) {
+    console.log(
+      `${arm.padEnd(20)} ${String(limit.perSecond.median).padStart(7)}/s at its limit (${limit.perSecond.min} to ${limit.perSecond.max});` +
+        ` at the common rate P50 ${paced.p50Ms.median} ms, P99 ${paced.p99Ms.median} ms`,
+    )
+  }
+  for (const [name, ratio] of Object.entries(ratios)) console.log(`${name}: ${ratio}`)
+  console.log(
+    Object.entries(machine)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(' · '),
+  )
+}
+
+function note({ name }: EventsArm, what: string, window: EventsWindow | undefined): void {
+  if (window === undefined) return
+  const { perSecond, p50Ms, p99Ms } = window
+  process.stderr.write(
+    `${name}, ${what}: ${perSecond.toFixed(0)} events/s  P50 ${p50Ms.toFixed(1)} ms  P99 ${p99Ms.toFixed(1)} ms\n`,
+  )
+}
+
+function commandLine(): Command {
+  return new Command('bench events')
+    .description('Events a second and their delivery time, the log beside job queues on the same PostgreSQL.')
+    .addOption(new Option('--arm <names...>', 'what to compare').choices(Object.keys(ARMS)).default(Object.keys(ARMS)))
+    .addOption(new Option('--rounds <number>', 'windows of each arm').default(3).argParser(positive))
+    .addOption(new Option('--seconds <number>', 'length of a window').default(10).argParser(positive))
+    .option('--json', 'for machines')
+    .addHelpText('after', '\nExample:\n  $ npm run bench -- events --arm groundswell pg-boss --rounds 5')
+    .exitOverride()
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
+  return value
+}
