@@ -75,12 +75,13 @@ describe('timers', () => {
   })
 
   test('timers that are due come in the order of their times, then of setting, whatever was set when', async () => {
-    const stopped = async (key: string, dueInMs: number) => set(key, dueInMs)
-    await stopped('third', 30)
-    await stopped('first', 10)
-    await stopped('second', 20)
     await home.transaction(async (tx) => {
-      for (let n = 0; n < 20; n++) schedule(tx, { key: `tie-${n}`, dueInMs: 60, event: due(`tie-${n}`) })
+      for (const [key, dueInMs] of Object.entries({ third: 30, first: 10, second: 20 })) {
+        schedule(tx, { key, dueInMs, event: due(key) })
+      }
+    })
+    await home.transaction(async (tx) => {
+      for (let n = 0; n < 20; n++) schedule(tx, { key: `tie-${n}`, dueInMs: 40, event: due(`tie-${n}`) })
     })
     await until(async () => (await home.query(`SELECT FROM groundswell.timer WHERE due_at > now()`)).length === 0)
     await run()
