@@ -63,6 +63,10 @@ function addReplay(events: Command, exit: Exit): void {
     .requiredOption('--from <place>', 'earliest, latest, a time, a duration ago such as 2h, or an offset', parse.start)
     .option('--topic <name>', 'only of this topic')
     .option('--shard <number>', 'only what was written on this shard', parse.index)
+    .option(
+      '--as-new',
+      'handlers take what comes again for new: mails are sent again, cards are charged under the same key',
+    )
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

@@ -61,14 +61,18 @@ export type ReplayArguments = {
   readonly from: ReplayStart
   readonly topic?: string
   readonly shard?: number
+  readonly asNew?: boolean
 }
 
 /** `groundswell events replay`: sends a group to another place of the log. */
-export function replay(group: string, { json, from: start, topic, shard }: ReplayArguments): Promise<number> {
+export function replay(
+  group: string,
+  { json, from: start, topic, shard, asNew = false }: ReplayArguments,
+): Promise<number> {
   return withCluster(async (cluster) => {
     assertGroupKnown(group, await lag(cluster))
     const where = { ...(topic !== undefined && { topic }), ...(shard !== undefined && { shard }) }
-    const replays = await replayGroup(cluster, { group, start, ...where })
+    const replays = await replayGroup(cluster, { group, start, asNew, ...where })
     const pending = await untilTaken(cluster, group)
     if (json) {
       printJson({ group, replays, taken: pending.length === 0, pending })

@@ -60,6 +60,8 @@ export type ConsumerDeclaration = {
    * `call`, whose effects are outside of the database, else `run`.
    */
   readonly replay?: 'run' | 'skip'
+  /** Calls under way at once for one shard, for a provider that takes no more. Default: 1,000. */
+  readonly callsMax?: number
   /** An external effect before the transaction, once per event, with the event's id as idempotency key. */
   readonly call?: (event: never, context: never) => Promise<unknown>
 }

@@ -29,7 +29,9 @@ export async function makeCalls(items: readonly Item[], options: CallOptions): P
   }
   if (chains.size === 0) return
   const waiting = chains.values()
-  const lanes = Array.from({ length: Math.min(CALL_CONCURRENCY_MAX, chains.size) }, async () => {
+  // The most modest of the batch's consumers sets the number for all of them: they are of one group.
+  const callsMax = items.reduce((max, { consumer }) => Math.min(max, consumer.callsMax), CALL_CONCURRENCY_MAX)
+  const lanes = Array.from({ length: Math.min(callsMax, chains.size) }, async () => {
     const lane = new Lane(options)
     try {
       for (const chain of waiting) await callInOrder(chain, lane, options.signal)

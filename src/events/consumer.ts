@@ -1,5 +1,6 @@
 import type { AnyEventType, ConsumerDeclaration, ConsumerTarget, EventEnvelope, EventType } from '../core/index.ts'
 import type { Cluster, Transaction } from '../data/index.ts'
+import { CALL_CONCURRENCY_MAX } from './limits.ts'
 
 /** An event with what the consumer's `call` answered for it. */
 export type Delivery<Payload, Result = undefined> = {
@@ -59,6 +60,7 @@ export function onBatch<Payload, Result = undefined>(
   handler: (deliveries: readonly Delivery<Payload, Result>[], context: ConsumerContext) => Promise<void>,
   options: ConsumerOptions & {
     readonly call?: (event: EventEnvelope<Payload>, context: CallContext) => Promise<Result>
+    readonly callsMax?: number
   } = {},
 ): ConsumerDeclaration {
   return { target: 'key', ...options, event: type, batch: true, apply: handler }
@@ -72,6 +74,7 @@ export type Consumer = {
   readonly call: ((event: EventEnvelope, context: CallContext) => Promise<unknown>) | undefined
   readonly from: 'earliest' | 'latest'
   readonly replay: 'run' | 'skip'
+  readonly callsMax: number
 }
 
 /** Gives a declaration, whose payload types are erased, the types that delivery works with. */
@@ -82,6 +85,7 @@ export function consumerOf(declaration: ConsumerDeclaration): Consumer {
     apply: declaration.apply as Consumer['apply'],
     call: declaration.call as Consumer['call'],
     from: declaration.from ?? 'earliest',
+    callsMax: Math.max(1, declaration.callsMax ?? CALL_CONCURRENCY_MAX),
     replay: declaration.replay ?? (declaration.call === undefined ? 'run' : 'skip'),
   }
 }

@@ -304,6 +304,21 @@ describe('delivery', () => {
     assert.deepEqual(serials(await settled(2), 4), [0])
   })
 
+  test('no more calls are under way at once than their consumer allows', async () => {
+    let [underWay, most, calls] = [0, 0, 0]
+    const call = async () => {
+      underWay += 1
+      calls += 1
+      most = Math.max(most, underWay)
+      await cluster.home.query('SELECT 1')
+      underWay -= 1
+    }
+    await run([onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx), { call, callsMax: 3 })])
+    await write(cluster.home, ticksOf(Array.from({ length: 20 }, (_, account) => 2 * account)))
+    await settled(20)
+    assert.deepEqual([calls, most], [20, 3])
+  })
+
   test('a call that hangs is parked and tried again under the same id, while the other keys of its batch commit', async () => {
     const ids: string[] = []
     await run([

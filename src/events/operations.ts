@@ -192,6 +192,8 @@ export type ReplayOptions = {
   readonly topic?: string
   /** Only what was written on this shard. */
   readonly shard?: number
+  /** Whether handlers take what comes again for new: external calls are then made again. Default: false. */
+  readonly asNew?: boolean
 }
 
 /** What a replay was asked for: one topic of one shard. */
@@ -210,7 +212,7 @@ export type Replay = {
  * EVENTS_REPLAY_INVALID when nothing there is of the group, or an offset is not in the log.
  */
 export async function replayGroup(cluster: Cluster, options: ReplayOptions): Promise<readonly Replay[]> {
-  const { group, start, topic, shard: only } = options
+  const { group, start, topic, shard: only, asNew = false } = options
   const shards = cluster.shards.filter((shard) => only === undefined || shard.index === only)
   const plans = await Promise.all(
     shards.map(async (shard) => ({ shard, rows: await planReplay(shard, group, { topic, start }) })),
@@ -234,7 +236,9 @@ export async function replayGroup(cluster: Cluster, options: ReplayOptions): Pro
     )
   }
   await Promise.all(
-    plans.map(({ shard, rows }) => askForReplay(shard, group, new Map(rows.map((row) => [row.topic, row.from])))),
+    plans.map(({ shard, rows }) =>
+      askForReplay(shard, group, new Map(rows.map((row) => [row.topic, { offset: row.from, asNew }]))),
+    ),
   )
   return replays.map(({ shard, topic, from, committed }) => ({ shard, topic, from, committed }))
 }

@@ -139,14 +139,16 @@ describe('operating a group', () => {
     await pay([1, 2, 3, 4])
     await until(() => applied.length === 4)
     await noLag()
-    await replayGroup(cluster, { group, start: { kind: 'offset', offset: 0 } }).catch(() => undefined)
-    await replayGroup(cluster, { group, start: { kind: 'earliest' } })
+    await replayGroup(cluster, { group, start: { kind: 'offset', offset: 0 } })
     await taken()
     await pay([5])
     await until(() => applied.length === 5)
     await noLag()
     assert.equal(mails.length, 5, 'each mail was sent once')
     assert.equal(new Set(mails).size, 5)
+    await replayGroup(cluster, { group, start: { kind: 'earliest' }, asNew: true })
+    await until(() => mails.length === 10)
+    assert.equal(new Set(mails).size, 5, 'sent again, since an operator said so')
   })
 
   test('C3 24: a projection that is rebuilt by a replay equals the live one, byte for byte', async () => {
@@ -234,11 +236,9 @@ describe('operating a group', () => {
     await noLag()
     await stop()
     // What a worker had done that was killed after it moved the other shard, before it moved its own.
-    const offsets = new Map([[Paid.name, 0]])
-    await askForReplay(cluster.home, group, offsets)
-    await cluster.shards[1]?.transaction((tx) =>
-      movePositions(tx, { group, source: 0 }, { offsets, rerun: new Set([Paid.name]) }),
-    )
+    const moves = new Map([[Paid.name, { offset: 0, asNew: false }]])
+    await askForReplay(cluster.home, group, moves)
+    await cluster.shards[1]?.transaction((tx) => movePositions(tx, { group, source: 0 }, { moves, rerun: [Paid.name] }))
     await run(record)
     await until(async () => (await effects()).length === 4)
     await noLag()
@@ -255,7 +255,11 @@ describe('operating a group', () => {
     await noLag()
     await stop()
     await cluster.home.transaction((tx) =>
-      movePositions(tx, { group, source: 0 }, { offsets: new Map([[Paid.name, 0]]), rerun: new Set() }),
+      movePositions(
+        tx,
+        { group, source: 0 },
+        { moves: new Map([[Paid.name, { offset: 0, asNew: false }]]), rerun: [] },
+      ),
     )
     // It was at offset 0 as well, but took what comes from there for new.
     await assert.rejects(frozen.advance(new Map([[Paid.name, 2]])), { code: 'EVENTS_POSITION_TAKEN' })

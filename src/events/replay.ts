@@ -10,19 +10,19 @@ import type { Group } from './plan.ts'
  * what was not moved yet, which then moves as well. docs/decisions/0015-replay-moves-positions.md
  */
 export async function takeReplays(cluster: Cluster, source: Shard, group: Group): Promise<void> {
-  const offsets = await replaysAsked(source, group.name)
-  if (offsets.size === 0) return
+  const moves = await replaysAsked(source, group.name)
+  if (moves.size === 0) return
   const scope = { group: group.name, source: source.index }
-  const rerun = new Set([...offsets.keys()].filter((topic) => group.consumers.get(topic)?.replay === 'run'))
+  const rerun = [...moves.keys()].filter((topic) => group.consumers.get(topic)?.replay === 'run')
   const others = cluster.shards.filter((shard) => shard.index !== source.index)
-  await Promise.all(others.map((shard) => shard.transaction((tx) => movePositions(tx, scope, { offsets, rerun }))))
+  await Promise.all(others.map((shard) => shard.transaction((tx) => movePositions(tx, scope, { moves, rerun }))))
   const moved = await source.transaction(async (tx) => {
-    const before = await movePositions(tx, scope, { offsets, rerun })
-    await replaysDone(tx, group.name, offsets)
+    const before = await movePositions(tx, scope, { moves, rerun })
+    await replaysDone(tx, group.name, moves)
     return before
   })
   for (const [topic, before] of moved) {
-    const offset = offsets.get(topic) ?? 0
+    const offset = moves.get(topic)?.offset ?? 0
     replayBegan.publish({ group: group.name, shard: source.index, topic, offset, before })
   }
 }

@@ -81,71 +81,77 @@ export function planReplay(
   return shard.query<ReplayPlan>(PLAN, [group, shard.index, topic ?? null, start.kind, offset, time])
 }
 
-const ASK = `
-INSERT INTO groundswell.replay_request AS r (grp, topic, from_offset)
-SELECT $1, topic, from_offset FROM unnest($2::text[], $3::bigint[]) AS wanted(topic, from_offset)
-ON CONFLICT (grp, topic) DO UPDATE SET from_offset = excluded.from_offset, requested_at = excluded.requested_at`
+/** Where a group is to go on in a topic, and whether handlers take what they have had before for new. */
+export type Move = { readonly offset: number; readonly asNew: boolean }
 
-/** Asks the group's worker to go on from these offsets, by topic. One that nobody has taken yet is replaced. */
-export async function askForReplay(
-  shard: Queryable,
-  group: string,
-  offsets: ReadonlyMap<string, number>,
-): Promise<void> {
-  await shard.query(ASK, [group, [...offsets.keys()], [...offsets.values()]])
+const ASK = `
+INSERT INTO groundswell.replay_request AS r (grp, topic, from_offset, as_new)
+SELECT $1, topic, from_offset, as_new FROM unnest($2::text[], $3::bigint[], $4::boolean[])
+  AS wanted(topic, from_offset, as_new)
+ON CONFLICT (grp, topic) DO UPDATE
+SET from_offset = excluded.from_offset, as_new = excluded.as_new, requested_at = excluded.requested_at`
+
+/** Asks the group's worker to go on elsewhere, by topic. What was asked and nobody has taken yet is replaced. */
+export async function askForReplay(shard: Queryable, group: string, moves: ReadonlyMap<string, Move>): Promise<void> {
+  await shard.query(ASK, [group, ...columnsOf(moves)])
 }
 
-const ASKED = 'SELECT topic, from_offset AS "fromOffset" FROM groundswell.replay_request WHERE grp = $1'
+const ASKED = `
+SELECT topic, from_offset AS offset, as_new AS "asNew" FROM groundswell.replay_request WHERE grp = $1`
 
-/** Where a group is asked to go on from, by topic. */
-export async function replaysAsked(shard: Queryable, group: string): Promise<ReadonlyMap<string, number>> {
-  const rows = await shard.query<{ topic: string; fromOffset: number }>(ASKED, [group])
-  return new Map(rows.map((row) => [row.topic, row.fromOffset]))
+/** Where a group is asked to go on, by topic. */
+export async function replaysAsked(shard: Queryable, group: string): Promise<ReadonlyMap<string, Move>> {
+  const rows = await shard.query<Move & { topic: string }>(ASKED, [group])
+  return new Map(rows.map(({ topic, ...move }) => [topic, move]))
 }
 
 // `old` is read before it is changed, since both see the statement's snapshot; the worker is the only one that moves
 // positions to where they were not expected.
 const MOVE = `
 UPDATE groundswell.consumer_position AS p
-SET next_offset = wanted.from_offset, replay_until = greatest(p.replay_until, p.next_offset)
-FROM unnest($3::text[], $4::bigint[]) AS wanted(topic, from_offset), groundswell.consumer_position AS old
+SET next_offset = wanted.from_offset,
+  replay_until = CASE WHEN as_new THEN wanted.from_offset ELSE greatest(p.replay_until, p.next_offset) END
+FROM unnest($3::text[], $4::bigint[], $5::boolean[]) AS wanted(topic, from_offset, as_new),
+  groundswell.consumer_position AS old
 WHERE p.grp = $1 AND p.source = $2 AND p.topic = wanted.topic
   AND old.grp = p.grp AND old.source = p.source AND old.topic = p.topic
 RETURNING p.topic, old.next_offset AS before`
 
-// What is parked comes again from the log, in its order; for consumers that skip it, it stays.
+// What is parked comes again from the log, in its order; where it is passed over there, it stays.
 const UNPARK = `
 DELETE FROM groundswell.parked_event AS e
-USING unnest($3::text[], $4::bigint[]) AS wanted(topic, from_offset)
-WHERE e.grp = $1 AND e.source = $2 AND e.topic = wanted.topic AND e.off >= wanted.from_offset`
+USING unnest($3::text[], $4::bigint[], $5::boolean[]) AS wanted(topic, from_offset, as_new)
+WHERE e.grp = $1 AND e.source = $2 AND e.topic = wanted.topic AND e.off >= wanted.from_offset
+  AND (wanted.as_new OR e.topic = ANY ($6::text[]))`
 
 /**
- * Moves a group's positions in one database, and removes what is parked of `rerun` topics from there on. Returns where
- * they were. Again with the same offsets changes nothing more.
+ * Moves a group's positions in one database, and removes what is parked from there on of topics in `rerun`, whose
+ * consumer runs for replays. Returns where they were. Again with the same moves changes nothing more.
  */
 export async function movePositions(
   target: Queryable,
   scope: PositionScope,
-  move: { readonly offsets: ReadonlyMap<string, number>; readonly rerun: ReadonlySet<string> },
+  { moves, rerun }: { readonly moves: ReadonlyMap<string, Move>; readonly rerun: readonly string[] },
 ): Promise<ReadonlyMap<string, number>> {
-  const entries = [...move.offsets]
-  const columns = (some: typeof entries) => [some.map(([topic]) => topic), some.map(([, offset]) => offset)]
+  const values = [scope.group, scope.source, ...columnsOf(moves)]
   const [moved] = await Promise.all([
-    target.query<{ topic: string; before: number }>(MOVE, [scope.group, scope.source, ...columns(entries)]),
-    target.query(UNPARK, [scope.group, scope.source, ...columns(entries.filter(([topic]) => move.rerun.has(topic)))]),
+    target.query<{ topic: string; before: number }>(MOVE, values),
+    target.query(UNPARK, [...values, rerun]),
   ])
   return new Map(moved.map((row) => [row.topic, row.before]))
 }
 
 const TAKE = `
-DELETE FROM groundswell.replay_request AS r USING unnest($2::text[], $3::bigint[]) AS done(topic, from_offset)
-WHERE r.grp = $1 AND r.topic = done.topic AND r.from_offset = done.from_offset`
+DELETE FROM groundswell.replay_request AS r
+USING unnest($2::text[], $3::bigint[], $4::boolean[]) AS done(topic, from_offset, as_new)
+WHERE r.grp = $1 AND r.topic = done.topic AND r.from_offset = done.from_offset AND r.as_new = done.as_new`
 
 /** Removes requests that were done, unless they were replaced by others meanwhile. */
-export async function replaysDone(
-  shard: Queryable,
-  group: string,
-  offsets: ReadonlyMap<string, number>,
-): Promise<void> {
-  await shard.query(TAKE, [group, [...offsets.keys()], [...offsets.values()]])
+export async function replaysDone(shard: Queryable, group: string, moves: ReadonlyMap<string, Move>): Promise<void> {
+  await shard.query(TAKE, [group, ...columnsOf(moves)])
+}
+
+function columnsOf(moves: ReadonlyMap<string, Move>): readonly unknown[] {
+  const all = [...moves.values()]
+  return [[...moves.keys()], all.map(({ offset }) => offset), all.map(({ asNew }) => asNew)]
 }

@@ -12,6 +12,8 @@ CREATE TABLE groundswell.replay_request (
   grp text COLLATE "C" NOT NULL,
   topic text COLLATE "C" NOT NULL,
   from_offset bigint NOT NULL,
+  -- Whether what comes again is to be taken for new.
+  as_new boolean NOT NULL DEFAULT false,
   requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (grp, topic)
 );
