@@ -22,6 +22,7 @@ import {
   type Telemetry,
   type TelemetryView,
 } from '../telemetry/index.ts'
+import { recordEventLog, showMissed } from './event-metrics.ts'
 import { recordForKong } from './kong-metrics.ts'
 import { LAG_POLL_MS } from './limits.ts'
 import type { RuntimeOptions } from './options.ts'
@@ -72,6 +73,7 @@ export function prepareTelemetry({ app, topology, settings, cluster }: Telemetry
     exchange,
     start() {
       ends.push(...recordFacts(telemetry), recordForKong(telemetry.metrics), ...recordJourneys(app, telemetry))
+      ends.push(...recordEventLog(telemetry.metrics))
       if (cluster !== undefined) {
         ends.push(pollLag(cluster, telemetry))
         telemetry.beforeSeal(() => samplePools(cluster, telemetry))
@@ -236,7 +238,9 @@ const LAG = 'queue lag'
 async function readLag(cluster: OpenCluster, telemetry: Telemetry): Promise<void> {
   try {
     const samples = new Map<string, { topic: string; group: string; messages: number; seconds: number }>()
-    for (const { topic, group, lag: messages, oldestAgeSeconds } of await lag(cluster)) {
+    const lags = await lag(cluster)
+    showMissed(telemetry.metrics, lags)
+    for (const { topic, group, lag: messages, oldestAgeSeconds } of lags) {
       const sample = samples.get(`${topic} ${group}`) ?? { topic, group, messages: 0, seconds: 0 }
       samples.set(`${topic} ${group}`, sample)
       sample.messages += messages
