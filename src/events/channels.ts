@@ -71,3 +71,6 @@ export const leaseChanged = facts<{ shard: number; name: string; held: boolean; 
 
 /** Work on a shard failed for a reason that is no event's fault, and is repeated after `retryInMs`. */
 export const workFailed = facts<{ shard: number; part: string; error: unknown; retryInMs: number }>('events.failed')
+
+/** A broker asked its publishers to wait, for want of memory or disk, or lets them go on. */
+export const brokerBlocked = facts<{ broker: string; blocked: boolean; reason: string }>('events.broker-blocked')

@@ -37,6 +37,44 @@ export const eventsError = defineErrors({
     retryable: false,
     remedy: 'A group is declared twice, has two consumers of one event, or a call for every shard. Correct it.',
   },
+  EVENTS_BROKER_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    remedy: 'The broker of EVENTS_URL cannot be reached. Events wait in PostgreSQL and follow when it is back.',
+  },
+  EVENTS_BROKER_MISMATCH: {
+    status: 500,
+    retryable: false,
+    remedy: 'A topic or queue of that name exists with other settings. Use another prefix, or drain and delete it.',
+  },
+  EVENTS_BROKER_UNSUPPORTED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'EVENTS_URL names a broker, or a version of one, that cannot keep the promises. The message says which can.',
+  },
+  EVENTS_BROKER_REJECTED: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'The broker refused records: a queue is full. They wait in PostgreSQL; see to the group that does not read.',
+  },
+  EVENTS_BROKER_UNROUTABLE: {
+    status: 503,
+    retryable: true,
+    remedy: 'The broker has no queue for a record: something deleted it. The next start makes it again.',
+  },
+  EVENTS_BROKER_DEAD_LETTERED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The broker gave records up, after too many deliveries: a process died with them each time. Find out which.',
+  },
+  EVENTS_DRIVER_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy: 'The package that talks to the broker is not installed. Run the npm install that the message names.',
+  },
 })
 
 /**

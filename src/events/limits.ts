@@ -158,3 +158,45 @@ export const FAILURE_BACKOFF_MS_MAX = 5_000
 
 /** Rows that `deadLetters` returns at most. */
 export const DEAD_LETTERS_MAX = 1_000
+
+/** Time a broker gets to be connected to, before what needs it fails and is tried again. */
+export const BROKER_CONNECT_MS = 5_000
+
+/** Pause between two attempts to connect to a broker; doubles up to {@link FAILURE_BACKOFF_MS_MAX}. */
+export const BROKER_RECONNECT_MS_MIN = 100
+
+/** Silence after which a connection to RabbitMQ counts as dead. */
+export const BROKER_HEARTBEAT_S = 15
+
+/** Time that a connection to a broker gets to be closed in order, before it is cut. */
+export const BROKER_CLOSE_MS = 2_000
+
+/**
+ * Records sent to RabbitMQ and not confirmed yet: at 20,000 a second the way to its disk and back, of some 50 ms,
+ * holds 1,000.
+ */
+export const RABBITMQ_UNCONFIRMED_MAX = 2_000
+
+/**
+ * Records of one queue that a process holds unacknowledged, so that the next batch is there when one is done. A service
+ * has a queue for each partition of each of its topics; with 12 partitions this is 3,000 of a topic.
+ */
+export const RABBITMQ_PREFETCH = 250
+
+/**
+ * Records in one queue of RabbitMQ. Above it publishing is refused, and the backlog stays in PostgreSQL. A policy of
+ * the server's may set a lower one. It is high because one group that does not read then holds up all.
+ */
+export const RABBITMQ_QUEUE_RECORDS_MAX = 5_000_000
+
+/**
+ * Deliveries of a record before RabbitMQ gives it up as a dead letter. Records that fail are held, not returned, so
+ * that only dead processes and lost connections count: a loop of crashes, once a second for three hours.
+ */
+export const RABBITMQ_DELIVERIES_MAX = 10_000
+
+/** Pause between two looks at what RabbitMQ gave up. */
+export const RABBITMQ_CHECK_MS = 10_000
+
+/** Channels that make queues side by side: RabbitMQ takes tens of milliseconds for each. */
+export const RABBITMQ_DECLARE_CHANNELS = 8
