@@ -1,6 +1,6 @@
 import type { Queryable } from '../../data/index.ts'
 
-/** Next offset to process, by topic. */
+/** Next offset to process, by stream: a topic, or `topic/partition` where a broker carries it. */
 export type Positions = ReadonlyMap<string, number>
 
 /** Whose positions: those of a group for what was written on the shard `source`. */
