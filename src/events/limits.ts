@@ -158,3 +158,21 @@ export const FAILURE_BACKOFF_MS_MAX = 5_000
 
 /** Rows that `deadLetters` returns at most. */
 export const DEAD_LETTERS_MAX = 1_000
+
+/** Events forwarded to a broker before the position is advanced: several drains of a busy shard, 2 MB or so. */
+export const FORWARD_EVENTS_MAX = 5_000
+
+/** Records that a group's reader has in work in one process before it stops asking: two deliveries. */
+export const BROKER_RECORDS_MAX = 8_000
+
+/** Pause between two looks at whether a reader of a broker has fallen silent. */
+export const BROKER_WATCH_MS = 5_000
+
+/** Time without a batch, although there is lag, after which a reader counts as stalled: a rebalance is over by then. */
+export const BROKER_STALL_MS = 30_000
+
+/** Time a reader that is given up gets to stop. */
+export const READER_STOP_MS = 5_000
+
+/** Pause between looks at which keys are parked, where another worker or process may have parked or freed them. */
+export const BROKER_PARKED_REFRESH_MS = 1_000

@@ -13,7 +13,7 @@ export type LogReaderOptions = {
   readonly topics: readonly string[]
 }
 
-/** Reads one shard's log onwards for one reader: from memory where the tail holds what comes next, else from the log. */
+/** Reads one shard's log onwards for one reader: from memory where the tail holds what comes next, else the log. */
 export class LogReader {
   readonly topics: readonly string[]
   private readonly options: LogReaderOptions

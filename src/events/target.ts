@@ -85,7 +85,14 @@ export class Target {
 
   /** Those whose effects are not here yet: after a crash between target and source, some are. */
   fresh(items: readonly Item[]): Item[] {
-    return items.filter(({ event }) => event.offset >= (this.positions.get(event.stream) ?? 0))
+    return items.filter(({ event }) => event.offset >= this.reached(event.stream, event.topic))
+  }
+
+  /**
+   * Offset up to which a stream is done: a partition's own, or what its topic had come to before a broker carried it.
+   */
+  reached(stream: string, topic: string): number {
+    return Math.max(this.positions.get(stream) ?? 0, this.positions.get(topic) ?? 0)
   }
 
   /** Makes the calls, then the effects, and moves the positions to `ends`. Events that fail are parked. */

@@ -4,9 +4,6 @@ import type { CallOptions } from './calls.ts'
 import { workFailed } from './channels.ts'
 import {
   DELIVERY_EVENTS_MAX,
-  DELIVERY_LINGER_MS_MAX,
-  DELIVERY_LINGER_MS_MIN,
-  DELIVERY_LINGER_MS_SATURATED,
   PARKED_KEYS_MAX,
   PARKED_REFRESH_MS,
   POSITION_FLUSH_MS,
@@ -14,8 +11,8 @@ import {
   READ_POLL_MS_REMOTE,
   RETRY_POLL_MS,
 } from './limits.ts'
+import { lingerMsAfter } from './linger.ts'
 import { LogReader } from './log-reader.ts'
-import { pace } from './pace.ts'
 import { backoffMs } from './pause.ts'
 import { endsOf, type Group, planTargets } from './plan.ts'
 import type { LoggedEvent } from './segment.ts'
@@ -231,13 +228,6 @@ export class GroupWorker {
     const { source, group } = this.options
     workFailed.publish({ shard: source.index, part: `group:${group.name}`, error, retryInMs })
   }
-}
-
-/** Pause between the beginning of this delivery and that of the next. */
-function lingerMsAfter(events: number, max: number): number {
-  if (events === 0 || events === max) return 0
-  const lingerMs = Math.min(DELIVERY_LINGER_MS_MAX, Math.max(DELIVERY_LINGER_MS_MIN, events))
-  return Math.min(DELIVERY_LINGER_MS_SATURATED, lingerMs * pace.factor())
 }
 
 function countParked({ targets }: Knowledge): number {

@@ -54,3 +54,16 @@ export async function advancePositions(
   ])
   return rows.length === topics.length
 }
+
+const SET = `
+INSERT INTO groundswell.consumer_position AS p (grp, source, topic, next_offset) VALUES ($1, $2, $3, $4)
+ON CONFLICT (grp, source, topic) DO UPDATE SET next_offset = excluded.next_offset`
+
+/** Moves a position whatever it was. */
+export async function setPosition(
+  target: Queryable,
+  scope: PositionScope,
+  to: { readonly stream: string; readonly offset: number },
+): Promise<void> {
+  await target.query(SET, [scope.group, scope.source, to.stream, to.offset])
+}

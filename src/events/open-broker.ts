@@ -1,0 +1,22 @@
+import type { Broker } from './broker.ts'
+import { eventsError } from './errors.ts'
+
+export type BrokerOpening = {
+  /** `kafka://host:9092,…` or `kafka+ssl://…`; the engine's file has the grammar. */
+  readonly url: string
+  /** Whose connections these are, for people who look at the broker. */
+  readonly clientId: string
+  /** Stays the same when this process is started again: it then keeps its partitions, if it is quick. */
+  readonly instanceId?: string | undefined
+  /** A connection broke, or something else went wrong that is tried again. */
+  readonly onFailure?: (error: unknown) => void
+}
+
+/**
+ * The broker that an address names. Connects when it is first used. Throws EVENTS_BROKER_URL_INVALID and
+ * EVENTS_DRIVER_MISSING.
+ */
+export async function openBroker(opening: BrokerOpening): Promise<Broker> {
+  const scheme = /^[a-z+]+(?=:\/\/)/.exec(opening.url)?.[0]
+  throw eventsError('EVENTS_BROKER_URL_INVALID', `the scheme "${scheme}" names no broker: kafka:// and kafka+ssl:// do`)
+}
