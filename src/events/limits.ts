@@ -176,3 +176,27 @@ export const READER_STOP_MS = 5_000
 
 /** Pause between looks at which keys are parked, where another worker or process may have parked or freed them. */
 export const BROKER_PARKED_REFRESH_MS = 1_000
+
+/** Text of one partition’s batch, in UTF-16 units: well below the megabyte that a broker accepts as delivered. */
+export const KAFKA_BATCH_CHARS_MAX = 400_000
+
+/** Records that a group's reader keeps of what it fetched from Kafka: two deliveries. */
+export const KAFKA_BUFFER_RECORDS_MAX = 8_000
+
+/** Time a fetch waits at the broker while there is nothing. New records end it at once. */
+export const KAFKA_WAIT_MS = 500
+
+/** Time without a heartbeat after which Kafka gives a reader's partitions to others: long for a busy event loop. */
+export const KAFKA_SESSION_MS = 10_000
+
+/** Time that readers get to join when partitions are divided anew. */
+export const KAFKA_REBALANCE_MS = 30_000
+
+/** Time one request to Kafka gets. */
+export const KAFKA_REQUEST_MS = 10_000
+
+/** Times that the client repeats a request by itself; we repeat for as long as it takes. */
+export const KAFKA_RETRIES_MAX = 3
+
+/** Pause between those. */
+export const KAFKA_RETRY_MS = 250

@@ -18,5 +18,6 @@ export type BrokerOpening = {
  */
 export async function openBroker(opening: BrokerOpening): Promise<Broker> {
   const scheme = /^[a-z+]+(?=:\/\/)/.exec(opening.url)?.[0]
+  if (scheme === 'kafka' || scheme === 'kafka+ssl') return (await import('./engines/kafka.ts')).openKafka(opening)
   throw eventsError('EVENTS_BROKER_URL_INVALID', `the scheme "${scheme}" names no broker: kafka:// and kafka+ssl:// do`)
 }

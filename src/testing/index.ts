@@ -1,4 +1,5 @@
 export { startTestCluster, type TestCluster } from './cluster.ts'
+export { type KafkaServer, kafkaMissing, startKafkaServer } from './kafka-fixture.ts'
 export * from './load/index.ts'
 export { type RedisServer, redisMissing, startRedisServer } from './redis-fixture.ts'
 export { until } from './until.ts'
