@@ -32,20 +32,53 @@ export const eventsError = defineErrors({
     retryable: true,
     remedy: 'An external call of a consumer took too long. The event is parked and tried again under the same id.',
   },
-  EVENTS_GROUP_INVALID: {
+  EVENTS_BROKER_URL_INVALID: {
     status: 500,
     retryable: false,
-    remedy: 'A group is declared twice, has two consumers of one event, or a call for every shard. Correct it.',
+    remedy: 'EVENTS_URL is no address of a broker. See the events guide for its grammar.',
+  },
+  EVENTS_DRIVER_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy: 'The client of the broker is not installed. Run the npm command that the message names.',
   },
   EVENTS_BROKER_UNAVAILABLE: {
     status: 503,
     retryable: true,
-    remedy: 'The broker of EVENTS_URL cannot be reached. Events wait in PostgreSQL and follow when it is back.',
+    remedy: 'The broker that EVENTS_URL names does not answer. Events wait in the log of their shard until it does.',
   },
   EVENTS_BROKER_MISMATCH: {
     status: 500,
     retryable: false,
-    remedy: 'A topic or queue of that name exists with other settings. Use another prefix, or drain and delete it.',
+    remedy:
+      'A topic has another number of partitions than is declared, which would break the order of keys. Correct EVENTS_PARTITIONS.',
+  },
+  EVENTS_BROKER_NEEDED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'Groups have read this log through a broker, and the log alone does not tell how far. Set EVENTS_URL again.',
+  },
+  EVENTS_OFFSET_EXPIRED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The broker has removed records that a group has not read, and the partition waits. Restore them, or move the group.',
+  },
+  EVENTS_RECORD_UNREADABLE: {
+    status: 500,
+    retryable: false,
+    remedy: 'Something else writes to a topic of Groundswell. Give it a topic of its own; the record is passed over.',
+  },
+  EVENTS_PARKED_TOO_MANY: {
+    status: 503,
+    retryable: true,
+    remedy: 'A group has too many parked keys and reads nothing new until some are done. See `groundswell events dlq`.',
+  },
+  EVENTS_GROUP_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'A group is declared twice, has two consumers of one event, or a call for every shard. Correct it.',
   },
   EVENTS_BROKER_UNSUPPORTED: {
     status: 500,
@@ -69,11 +102,6 @@ export const eventsError = defineErrors({
     retryable: false,
     remedy:
       'The broker gave records up, after too many deliveries: a process died with them each time. Find out which.',
-  },
-  EVENTS_DRIVER_MISSING: {
-    status: 500,
-    retryable: false,
-    remedy: 'The package that talks to the broker is not installed. Run the npm install that the message names.',
   },
 })
 

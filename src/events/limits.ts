@@ -159,6 +159,48 @@ export const FAILURE_BACKOFF_MS_MAX = 5_000
 /** Rows that `deadLetters` returns at most. */
 export const DEAD_LETTERS_MAX = 1_000
 
+/** Events forwarded to a broker before the position is advanced: several drains of a busy shard, 2 MB or so. */
+export const FORWARD_EVENTS_MAX = 5_000
+
+/** Records that a group's reader has in work in one process before it stops asking: two deliveries. */
+export const BROKER_RECORDS_MAX = 8_000
+
+/** Pause between two looks at whether a reader of a broker has fallen silent. */
+export const BROKER_WATCH_MS = 5_000
+
+/** Time without a batch, although there is lag, after which a reader counts as stalled: a rebalance is over by then. */
+export const BROKER_STALL_MS = 30_000
+
+/** Time a reader that is given up gets to stop. */
+export const READER_STOP_MS = 5_000
+
+/** Pause between looks at which keys are parked, where another worker or process may have parked or freed them. */
+export const BROKER_PARKED_REFRESH_MS = 1_000
+
+/** Text of one partition’s batch, in UTF-16 units: well below the megabyte that a broker accepts as delivered. */
+export const KAFKA_BATCH_CHARS_MAX = 400_000
+
+/** Records that a group's reader keeps of what it fetched from Kafka: two deliveries. */
+export const KAFKA_BUFFER_RECORDS_MAX = 8_000
+
+/** Time a fetch waits at the broker while there is nothing. New records end it at once. */
+export const KAFKA_WAIT_MS = 500
+
+/** Time without a heartbeat after which Kafka gives a reader's partitions to others: long for a busy event loop. */
+export const KAFKA_SESSION_MS = 10_000
+
+/** Time that readers get to join when partitions are divided anew. */
+export const KAFKA_REBALANCE_MS = 30_000
+
+/** Time one request to Kafka gets. */
+export const KAFKA_REQUEST_MS = 10_000
+
+/** Times that the client repeats a request by itself; we repeat for as long as it takes. */
+export const KAFKA_RETRIES_MAX = 3
+
+/** Pause between those. */
+export const KAFKA_RETRY_MS = 250
+
 /** Time a broker gets to be connected to, before what needs it fails and is tried again. */
 export const BROKER_CONNECT_MS = 5_000
 

@@ -1,4 +1,7 @@
 import type { Cluster, Shard } from '../data/index.ts'
+import { setPosition } from './engines/postgres-positions.ts'
+import { eventsError } from './errors.ts'
+import { FORWARDER } from './forwarder.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
 
 /** How far a group is behind on one topic of one shard. */
@@ -25,13 +28,18 @@ LEFT JOIN LATERAL (
   SELECT written_at FROM groundswell.log_segment AS l
   WHERE l.topic = p.topic AND l.last_offset >= p.next_offset ORDER BY l.last_offset LIMIT 1
 ) AS s ON true
-WHERE p.source = $1
+WHERE p.source = $1 AND position('/' IN p.topic) = 0 AND (p.grp = $2 OR NOT EXISTS (
+  SELECT FROM groundswell.consumer_position AS f WHERE f.grp = $2 AND f.source = $1
+))
 ORDER BY p.grp, p.topic`
 
-/** The lag of every group that ever ran, by group, topic, shard. Ages are by each database's clock. */
+/**
+ * The lag of every group that ever ran, by group, topic, shard. Ages are by each database's clock. Where a broker
+ * carries the log, only its forwarder reads here: the group `~broker`. How far groups are then is for `brokerLag`.
+ */
 export async function lag(cluster: Cluster): Promise<readonly Lag[]> {
   const perShard = await onEveryShard(cluster, async (shard) => {
-    const rows = await shard.query<Omit<Lag, 'shard'>>(LAG, [shard.index])
+    const rows = await shard.query<Omit<Lag, 'shard'>>(LAG, [shard.index, FORWARDER])
     return rows.map((row) => ({ ...row, shard: shard.index }))
   })
   return perShard.flat().sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.shard - b.shard)
@@ -127,6 +135,32 @@ export async function redrive(
     async (shard) => (await shard.query(REDRIVE, [options.group, options.id ?? null])).length,
   )
   return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/**
+ * Moves a group to an offset of a stream (`topic/partition` of one source shard), to go on behind a gap whose loss is
+ * accepted: `after` of the error EVENTS_OFFSET_EXPIRED. Events below it that come later all the same are passed over.
+ */
+export async function moveGroup(
+  cluster: Cluster,
+  to: { readonly group: string; readonly source: number; readonly stream: string; readonly offset: number },
+): Promise<void> {
+  const { group, source, stream, offset } = to
+  const shard = cluster.shards[source]
+  if (shard === undefined) throw new RangeError(`there is no shard ${source}`)
+  await setPosition(shard, { group, source }, { stream, offset })
+}
+
+/** Throws EVENTS_BROKER_NEEDED when a broker has carried this log: without it groups would repeat what they read. */
+export async function assertNotForwarded(cluster: Cluster): Promise<void> {
+  await onEveryShard(cluster, async (shard) => {
+    const [row] = await shard.query('SELECT FROM groundswell.consumer_position WHERE grp = $1 LIMIT 1', [FORWARDER])
+    if (row === undefined) return
+    throw eventsError(
+      'EVENTS_BROKER_NEEDED',
+      `the log of ${shard.label} was forwarded to a broker, and EVENTS_URL names none`,
+    )
+  })
 }
 
 function onEveryShard<T>(cluster: Cluster, ask: (shard: Shard) => Promise<T>): Promise<T[]> {

@@ -65,7 +65,6 @@ export class Target {
   static async load(options: TargetOptions): Promise<Target> {
     const { shard, group, source } = options
     const scope = { group: group.name, source }
-    if (shard.index === source) await createPositions(shard, scope, [...group.consumers.keys()])
     const target = new Target(options, await loadPositions(shard, scope))
     await target.refreshParked()
     return target
@@ -86,16 +85,19 @@ export class Target {
 
   /** Those whose effects are not here yet: after a crash between target and source, some are. */
   fresh(items: readonly Item[]): Item[] {
-    return items.filter(({ event }) => event.offset >= (this.positions.get(event.topic) ?? 0))
+    return items.filter(({ event }) => event.offset >= this.reached(event.stream, event.topic))
+  }
+
+  /**
+   * Offset up to which a stream is done: a partition's own, or what its topic had come to before a broker carried it.
+   */
+  reached(stream: string, topic: string): number {
+    return Math.max(this.positions.get(stream) ?? 0, this.positions.get(topic) ?? 0)
   }
 
   /** Makes the calls, then the effects, and moves the positions to `ends`. Events that fail are parked. */
   async deliver(items: readonly Item[], ends: Positions, call: CallOptions): Promise<void> {
-    const missing = [...ends.keys()].filter((topic) => !this.positions.has(topic))
-    if (missing.length > 0) {
-      await createPositions(this.options.shard, this.scope, missing)
-      for (const topic of missing) this.positions.set(topic, 0)
-    }
+    await this.create([...ends.keys()])
     if (delivered.hasSubscribers) beginSpans(items)
     await makeCalls(
       items.filter((item) => !this.parkedKeys.has(item.event.envelope.key)),
@@ -104,13 +106,21 @@ export class Target {
     await this.attempt(items, ends)
   }
 
+  /** Makes positions at offset 0 of streams that have none here. */
+  async create(streams: readonly string[]): Promise<void> {
+    const missing = streams.filter((stream) => !this.positions.has(stream))
+    if (missing.length === 0) return
+    await createPositions(this.options.shard, this.scope, missing)
+    for (const stream of missing) this.positions.set(stream, 0)
+  }
+
   /** Moves positions to `ends` when no effect carries them along. */
   async advance(ends: Positions): Promise<void> {
     const next = changes(ends, this.positions)
     if (next.size === 0) return
     const advanced = await advancePositions(this.options.shard, this.scope, { expected: this.positions, next })
     if (!advanced) throw this.positionTaken()
-    for (const [topic, offset] of next) this.positions.set(topic, offset)
+    for (const [stream, offset] of next) this.positions.set(stream, offset)
   }
 
   /** Attempts parked events that are due; returns how many there were. */
@@ -176,7 +186,7 @@ export class Target {
         await park
       })
     })
-    for (const [topic, offset] of next) this.positions.set(topic, offset)
+    for (const [stream, offset] of next) this.positions.set(stream, offset)
     for (const { item, state, error } of parking) this.noteParked(item, state, error)
     this.noteDelivered(runnable, startedAtMs)
   }

@@ -16,6 +16,7 @@ import {
 } from '../service/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { logAccess } from './access-log.ts'
+import { openEventsBroker } from './broker.ts'
 import { type Databases, startDatabases } from './database.ts'
 import { DatabaseWatch } from './database-watch.ts'
 import { type Addresses, describeApp } from './describe.ts'
@@ -202,12 +203,15 @@ function startHousekeeping(cluster: OpenCluster, started: StartedParts): void {
   )
 }
 
-async function startDelivery({ settings, topology, started }: Parts, cluster: OpenCluster): Promise<void> {
+async function startDelivery({ app, settings, topology, started }: Parts, cluster: OpenCluster): Promise<void> {
+  const broker = await openEventsBroker(app, settings)
+  if (broker !== undefined) started.push('broker', () => broker.engine.close())
   const consuming = topology.services.filter(({ consumers }) => consumers.length > 0)
   const events = await startEvents({
     cluster,
     groups: consuming.map(({ name, consumers }) => ({ name, consumers })),
     owner: processName,
+    broker,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })

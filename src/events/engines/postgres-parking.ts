@@ -86,7 +86,12 @@ export async function dueEvents(target: Queryable, scope: PositionScope, limit: 
   return rows.map(({ seq, attempts, topic, off, payload, ...rest }) => ({
     seq,
     attempts,
-    event: { topic, offset: off, envelope: { ...rest, type: topic, payload: JSON.parse(payload) as unknown } },
+    event: {
+      topic,
+      stream: topic,
+      offset: off,
+      envelope: { ...rest, type: topic, payload: JSON.parse(payload) as unknown },
+    },
   }))
 }
 

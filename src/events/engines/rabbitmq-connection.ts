@@ -125,7 +125,8 @@ function withCredentials(url: string): string {
   return parsed.href
 }
 
-async function importDriver(): Promise<typeof Connection> {
+/** Throws EVENTS_DRIVER_MISSING. */
+export async function importDriver(): Promise<typeof Connection> {
   try {
     return (await import('rabbitmq-client')).Connection
   } catch (error) {

@@ -1,7 +1,9 @@
 import type { Channel } from 'rabbitmq-client'
+import { messageOf } from '../../core/index.ts'
 import type { BrokerDeclaration } from '../broker.ts'
+import { eventsError } from '../errors.ts'
 import { RABBITMQ_DECLARE_CHANNELS } from '../limits.ts'
-import type { RabbitMqConnection } from './rabbitmq-connection.ts'
+import { codeOf, type RabbitMqConnection } from './rabbitmq-connection.ts'
 
 /**
  * What there is in RabbitMQ, all of it durable and replicated:
@@ -80,7 +82,14 @@ async function declareTopic(
 ): Promise<void> {
   const exchange = exchangeOf(topology, topic.name)
   const partitions = { ...QUORUM, 'x-max-length': topic.partitions }
-  await channel.queueDeclare({ queue: `${exchange}:partitions`, durable: true, arguments: partitions })
+  try {
+    await channel.queueDeclare({ queue: `${exchange}:partitions`, durable: true, arguments: partitions })
+  } catch (cause) {
+    if (codeOf(cause) !== 'PRECONDITION_FAILED') throw cause
+    const current = /current is '?(\d+)/.exec(messageOf(cause))?.[1] ?? 'another number of'
+    const text = `RabbitMQ has ${current} partitions of ${topic.name}, and ${topic.partitions} are declared`
+    throw eventsError('EVENTS_BROKER_MISMATCH', text, { cause })
+  }
   await channel.exchangeDeclare({ exchange, type: 'direct', durable: true })
 }
 

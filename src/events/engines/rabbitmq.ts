@@ -7,8 +7,9 @@ import type {
   BrokerRecord,
   BrokerSubscription,
 } from '../broker.ts'
+import { eventsError } from '../errors.ts'
 import { RABBITMQ_DELIVERIES_MAX, RABBITMQ_QUEUE_RECORDS_MAX } from '../limits.ts'
-import { codeOf, RabbitMqConnection } from './rabbitmq-connection.ts'
+import { codeOf, importDriver, RabbitMqConnection } from './rabbitmq-connection.ts'
 import { RabbitMqPublisher } from './rabbitmq-publisher.ts'
 import { RabbitMqReader } from './rabbitmq-reader.ts'
 import {
@@ -21,7 +22,7 @@ import {
 } from './rabbitmq-topology.ts'
 import { assertVersion } from './rabbitmq-version.ts'
 
-export const rabbitMqCapabilities: BrokerCapabilities = {
+export const RABBITMQ: BrokerCapabilities = {
   name: 'rabbitmq',
   replay: false,
   keepsRead: false,
@@ -29,12 +30,21 @@ export const rabbitMqCapabilities: BrokerCapabilities = {
 }
 
 export type RabbitMqOptions = Partial<RabbitMqTopology> & {
-  /** `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. */
+  /** `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS; the user and the vhost default to RabbitMQ's. */
   readonly url: string
   /** Whose connections these are, for people who look at the server. */
   readonly clientId: string
   /** A connection broke, or something else went wrong that is tried again. */
   readonly onFailure?: (error: unknown) => void
+}
+
+/** Throws EVENTS_BROKER_URL_INVALID, EVENTS_DRIVER_MISSING. */
+export async function openRabbitMq(options: RabbitMqOptions): Promise<RabbitMqBroker> {
+  if (!URL.canParse(options.url) || new URL(options.url).hostname === '') {
+    throw eventsError('EVENTS_BROKER_URL_INVALID', 'EVENTS_URL is not amqp://user:password@host:5672/vhost')
+  }
+  await importDriver()
+  return new RabbitMqBroker(options)
 }
 
 /**
@@ -46,7 +56,7 @@ export type RabbitMqOptions = Partial<RabbitMqTopology> & {
  *   - A full queue holds up the publishing of all groups.
  */
 export class RabbitMqBroker implements Broker {
-  readonly capabilities = rabbitMqCapabilities
+  readonly capabilities = RABBITMQ
   readonly #url: string
   readonly #topology: RabbitMqTopology
   /** Apart, since a server that is short of memory stops reading from connections that publish. */
