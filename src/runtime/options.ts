@@ -99,7 +99,7 @@ const Environment = z.object({
     .regex(/^(kafka(\+ssl)?|amqps?):\/\/[^\s/]+/, 'must begin with kafka://, kafka+ssl://, amqp:// or amqps://')
     .optional()
     .describe(
-      'Broker that delivers events: kafka://host:9092,… or kafka+ssl://user:password@host:9093; amqp://user:password@host:5672/vhost or amqps://…. Without, consumers read the log in PostgreSQL.',
+      'Broker that delivers events: kafka://host:9092,…, kafka+ssl://…, amqp://user:password@host:5672/vhost or amqps://…. Without, consumers read the log in PostgreSQL.',
     ),
   EVENTS_PARTITIONS: z.coerce
     .number()

@@ -10,7 +10,7 @@ import { codeOf, type RabbitMqConnection } from './rabbitmq-connection.ts'
  *   exchange PREFIX TOPIC                  direct; the routing key is the partition
  *   queue    PREFIX TOPIC ':partitions'    empty for ever: its length limit says how many partitions the topic has
  *   queue    PREFIX GROUP ':' TOPIC ':' n  what the group has yet to read of partition n
- *   exchange PREFIX 'dead'                 direct; the routing key is the group
+ *   exchange PREFIX ':dead'                direct; the routing key is the group
  *   queue    PREFIX GROUP ':dead'          what RabbitMQ gave up
  * Names of topics and groups have no colon, so none can be read in two ways.
  */
@@ -119,5 +119,5 @@ async function declareQueue(channel: Channel, topology: RabbitMqTopology, queue:
 }
 
 function deadExchange({ prefix }: RabbitMqTopology): string {
-  return `${prefix}dead`
+  return `${prefix}:dead`
 }
