@@ -237,7 +237,10 @@ export const RABBITMQ_QUEUE_RECORDS_MAX = 5_000_000
  */
 export const RABBITMQ_DELIVERIES_MAX = 10_000
 
-/** Pause between two looks at what RabbitMQ gave up. */
+/**
+ * Pause between two looks at what RabbitMQ gave up and at how many processes share the queues of a group: how long one
+ * that joins waits for its part.
+ */
 export const RABBITMQ_CHECK_MS = 10_000
 
 /** Channels that make queues side by side: RabbitMQ takes tens of milliseconds for each. */

@@ -116,6 +116,16 @@ export class RabbitMqInbound {
     return pauseMs
   }
 
+  /**
+   * Gives the queue to the process that waits for it longest, and lines up behind the others when it is opened again.
+   * False, and nothing done, while a batch is under way.
+   */
+  release(): boolean {
+    if (this.#underWay) return false
+    void this.#channel?.close()
+    return true
+  }
+
   /** What is not acknowledged goes back to the queue. */
   async close(): Promise<void> {
     await this.#channel?.close()

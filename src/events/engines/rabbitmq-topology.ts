@@ -12,6 +12,7 @@ import { codeOf, type RabbitMqConnection } from './rabbitmq-connection.ts'
  *   queue    PREFIX GROUP ':' TOPIC ':' n  what the group has yet to read of partition n
  *   exchange PREFIX ':dead'                direct; the routing key is the group
  *   queue    PREFIX GROUP ':dead'          what RabbitMQ gave up
+ *   queue    PREFIX GROUP ':members'       empty for ever: its consumers are the processes that read for the group
  * Names of topics and groups have no colon, so none can be read in two ways.
  */
 export type RabbitMqTopology = {
@@ -43,6 +44,10 @@ export function queueOf({ prefix }: RabbitMqTopology, place: Omit<RabbitMqQueue,
   return { ...place, name: `${prefix}${place.group}:${place.topic}:${place.partition}` }
 }
 
+export function membersQueueOf({ prefix }: RabbitMqTopology, group: string): string {
+  return `${prefix}${group}:members`
+}
+
 /** Every queue of every group. Topics that a group names and nobody declares have none. */
 export function queuesOf(topology: RabbitMqTopology, declaration: BrokerDeclaration): readonly RabbitMqQueue[] {
   const partitions = new Map(declaration.topics.map((topic) => [topic.name, topic.partitions]))
@@ -64,7 +69,10 @@ export async function declareTopology(
   await connection.run(async (channel) => {
     for (const topic of declaration.topics) await declareTopic(channel, topology, topic)
     await channel.exchangeDeclare({ exchange: deadExchange(topology), type: 'direct', durable: true })
-    for (const group of declaration.groups) await declareDeadLetters(channel, topology, group.name)
+    for (const { name } of declaration.groups) {
+      await declareDeadLetters(channel, topology, name)
+      await channel.queueDeclare({ queue: membersQueueOf(topology, name), durable: true, arguments: QUORUM })
+    }
   })
   // A queue that anybody sees has its binding soon after; nothing is published before all are declared.
   const queues = queuesOf(topology, declaration)[Symbol.iterator]()

@@ -314,6 +314,25 @@ describe('RabbitMQ', { skip: rabbitMqMissing() }, () => {
     way.resume()
   })
 
+  inTest('a process that joins gets its share of the partitions', async () => {
+    const [first, second] = [connect({ checkMs: 50 }), connect({ checkMs: 50 })]
+    const { topic, declaration } = await declared(first, 4)
+    await second.declare(declaration)
+    const seen = [new Seen(), new Seen()] as const
+    const reader = { first: await read(first, topic, seen[0]), second: await read(second, topic, seen[1]) }
+    let sent = 0
+    // What one has read the other need not: positions in the database are common to both outside of this test.
+    for (const one of seen) one.take = () => undefined
+    const share = async () => {
+      const next = { from: sent, to: ++sent }
+      await first.publish([0, 1, 2, 3].flatMap((partition) => recordsOf(topic, partition, next)))
+      return [reader.first, reader.second].map((one) => one.assigned?.().length).join(' and ')
+    }
+    await until(async () => (await share()) === '2 and 2')
+    await reader.second.stop()
+    await until(async () => (await share()) === '4 and 0')
+  })
+
   inTest('12: the server killed and started again under load: nothing lost, order kept', async () => {
     const broker = connect()
     const { topic } = await declared(broker)

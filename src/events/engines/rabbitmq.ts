@@ -8,7 +8,7 @@ import type {
   BrokerSubscription,
 } from '../broker.ts'
 import { eventsError } from '../errors.ts'
-import { RABBITMQ_DELIVERIES_MAX, RABBITMQ_QUEUE_RECORDS_MAX } from '../limits.ts'
+import { RABBITMQ_CHECK_MS, RABBITMQ_DELIVERIES_MAX, RABBITMQ_QUEUE_RECORDS_MAX } from '../limits.ts'
 import { codeOf, importDriver, RabbitMqConnection } from './rabbitmq-connection.ts'
 import { RabbitMqPublisher } from './rabbitmq-publisher.ts'
 import { RabbitMqReader } from './rabbitmq-reader.ts'
@@ -16,6 +16,7 @@ import {
   deadQueueOf,
   declareTopology,
   exchangeOf,
+  membersQueueOf,
   queueOf,
   queuesOf,
   type RabbitMqTopology,
@@ -34,6 +35,8 @@ export type RabbitMqOptions = Partial<RabbitMqTopology> & {
   readonly url: string
   /** Whose connections these are, for people who look at the server. */
   readonly clientId: string
+  /** Pause between two looks at dead letters and at who reads how much; default RABBITMQ_CHECK_MS. */
+  readonly checkMs?: number
   /** A connection broke, or something else went wrong that is tried again. */
   readonly onFailure?: (error: unknown) => void
 }
@@ -64,6 +67,7 @@ export class RabbitMqBroker implements Broker {
   readonly #reading: RabbitMqConnection
   readonly #publisher: RabbitMqPublisher
   readonly #readers = new Set<RabbitMqReader>()
+  readonly #checkMs: number
   #declaration: BrokerDeclaration = { topics: [], groups: [] }
   #unread: ReadonlySet<string> = new Set()
   #isChecked = false
@@ -71,6 +75,7 @@ export class RabbitMqBroker implements Broker {
   constructor(options: RabbitMqOptions) {
     const { url, clientId, onFailure = () => undefined } = options
     this.#url = url
+    this.#checkMs = options.checkMs ?? RABBITMQ_CHECK_MS
     this.#topology = {
       prefix: options.prefix ?? 'groundswell.',
       queueRecordsMax: options.queueRecordsMax ?? RABBITMQ_QUEUE_RECORDS_MAX,
@@ -106,6 +111,8 @@ export class RabbitMqBroker implements Broker {
         (queue) => queue.group === group && topics.has(queue.topic),
       ),
       deadQueue: deadQueueOf(this.#topology, group),
+      membersQueue: membersQueueOf(this.#topology, group),
+      checkMs: this.#checkMs,
     })
     for (const known of this.#readers) if (known.isStopped) this.#readers.delete(known)
     this.#readers.add(reader)
