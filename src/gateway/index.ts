@@ -18,4 +18,5 @@ export {
 } from './exchange-formats/exchange.ts'
 export { createGateway, type Gateway, type GatewayOptions, type GatewayStats } from './gateway.ts'
 export { createFileLog, type PluginDefinition, plugins as installedPlugins } from './plugins/index.ts'
+export { selfSigned } from './self-signed.ts'
 export type { Upstream } from './upstream.ts'

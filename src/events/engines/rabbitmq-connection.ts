@@ -9,6 +9,7 @@ import {
   BROKER_RECONNECT_MS_MIN,
   FAILURE_BACKOFF_MS_MAX,
 } from '../limits.ts'
+import type { RabbitMqAddress } from './rabbitmq-address.ts'
 
 /** What RabbitMQ answers to a declaration that differs from what exists. */
 const MISMATCHES = new Set(['PRECONDITION_FAILED', 'RESOURCE_LOCKED'])
@@ -17,7 +18,7 @@ const MISMATCHES = new Set(['PRECONDITION_FAILED', 'RESOURCE_LOCKED'])
 const FRAME_BYTES_MAX = 131_072
 
 export type ConnectionOptions = {
-  readonly url: string
+  readonly address: RabbitMqAddress
   /** Shown by the server's own tools. */
   readonly name: string
   /** The connection broke; it is made again. */
@@ -79,9 +80,14 @@ export class RabbitMqConnection {
   }
 
   async #connect(): Promise<Connection> {
+    const { address } = this.#options
     const Driver = await importDriver()
     const connection = new Driver({
-      url: withCredentials(this.#options.url),
+      hosts: address.hosts.map(({ hostname, port }) => `${hostname}:${port}`),
+      username: address.username,
+      password: address.password,
+      vhost: address.vhost,
+      tls: address.tls ?? false,
       connectionName: this.#options.name,
       acquireTimeout: BROKER_CONNECT_MS,
       connectionTimeout: BROKER_CONNECT_MS,
@@ -114,15 +120,6 @@ export function brokerError(error: unknown): GroundswellError {
 
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-/** RabbitMQ's own user for clients of the same machine, when the URL names none. */
-function withCredentials(url: string): string {
-  const parsed = new URL(url)
-  if (parsed.username !== '') return url
-  parsed.username = 'guest'
-  parsed.password = 'guest'
-  return parsed.href
 }
 
 /** Throws EVENTS_DRIVER_MISSING. */

@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls'
 import { delay } from '../../core/index.ts'
 import { eventsError } from '../errors.ts'
 import { BROKER_CONNECT_MS } from '../limits.ts'
+import type { RabbitMqAddress } from './rabbitmq-address.ts'
 import { brokerError } from './rabbitmq-connection.ts'
 
 /** What a client says first: AMQP 0-9-1. */
@@ -15,11 +16,11 @@ const GREETING_BYTES_MAX = 16_384
 const OLDEST = { major: 3, minor: 10 }
 
 /**
- * Throws EVENTS_BROKER_UNSUPPORTED when what answers at the URL is no RabbitMQ of 3.10 or newer. The driver keeps the
- * server's greeting to itself, so this asks for one: a connection that ends before anybody has logged in.
+ * Throws EVENTS_BROKER_UNSUPPORTED when what answers at the address is no RabbitMQ of 3.10 or newer. The driver keeps
+ * the server's greeting to itself, so this asks for one: a connection that ends before anybody has logged in.
  */
-export async function assertVersion(url: string): Promise<void> {
-  const greeting = await greetingOf(new URL(url))
+export async function assertVersion({ hosts, tls }: RabbitMqAddress): Promise<void> {
+  const greeting = await firstAnswer(hosts.map((host) => () => greetingOf(host, tls)))
   const [product, version] = [propertyOf(greeting, 'product'), propertyOf(greeting, 'version')]
   if (product === 'RabbitMQ' && isNewEnough(version)) return
   const what = product === '' ? 'something that does not speak AMQP 0-9-1' : `${product} ${version}`
@@ -31,12 +32,19 @@ function isNewEnough(version: string): boolean {
   return major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)
 }
 
+/** Of several nodes, the first that answers; the last one's error when none does. */
+async function firstAnswer<T>([ask, ...others]: readonly (() => Promise<T>)[]): Promise<T> {
+  if (ask === undefined) throw new Error('an address has a host')
+  if (others.length === 0) return ask()
+  return ask().catch(() => firstAnswer(others))
+}
+
 /** What the server sends before a login: one frame, whose last byte is 0xCE. */
-async function greetingOf({ protocol, hostname: host, port }: URL): Promise<Buffer> {
-  const socket: Socket =
-    protocol === 'amqps:'
-      ? connectTls({ host, servername: host, port: Number(port || 5671) })
-      : connect({ host, port: Number(port || 5672) })
+async function greetingOf(
+  { hostname: host, port }: RabbitMqAddress['hosts'][number],
+  tls: RabbitMqAddress['tls'],
+): Promise<Buffer> {
+  const socket: Socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls })
   const impatience = new AbortController()
   const late = delay(BROKER_CONNECT_MS, impatience.signal).then(() => socket.destroy(new Error('it does not answer')))
   try {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect as connectTo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { Connection } from 'rabbitmq-client'
+import { selfSigned } from '../../gateway/index.ts'
 import {
   type CutOff,
   type RabbitMqServer,
@@ -331,6 +336,40 @@ describe('RabbitMQ', { skip: rabbitMqMissing() }, () => {
     await until(async () => (await share()) === '2 and 2')
     await reader.second.stop()
     await until(async () => (await share()) === '4 and 0')
+  })
+
+  inTest('by TLS, as a user of a vhost that may touch only what begins with the prefix', async () => {
+    const [name, allowed] = ['<<"shop">>', '<<"^groundswell\\\\..*">>']
+    await server.evaluate(`rabbit_vhost:add(${name}, ${name}).`)
+    await server.evaluate(`rabbit_auth_backend_internal:add_user(${name}, <<"p@ss">>, ${name}).`)
+    const permissions = [name, name, allowed, allowed, allowed, name].join(', ')
+    await server.evaluate(`rabbit_auth_backend_internal:set_permissions(${permissions}).`)
+    const certificate = selfSigned('localhost')
+    const front = createTlsServer(certificate, (client) => {
+      const socket = connectTo(Number(new URL(server.url).port), '127.0.0.1')
+      client.pipe(socket).pipe(client)
+      for (const end of [client, socket]) end.on('error', () => [client, socket].map((one) => one.destroy()))
+    })
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
+    const { port } = front.address() as { readonly port: number }
+    const folder = await mkdtemp(join(tmpdir(), 'groundswell-ca-'))
+    await writeFile(join(folder, 'ca.pem'), certificate.cert)
+    const at = `localhost:${port}/shop`
+    await assert.rejects(connect({ url: `amqps://shop:p%40ss@${at}` }).ping(), { message: /self-signed/ })
+    const url = (password: string) => `amqps://shop:${password}@${at}?ca=${join(folder, 'ca.pem')}`
+    await assert.rejects(connect({ url: url('wrong') }).ping(), {
+      code: 'EVENTS_BROKER_UNAVAILABLE',
+      message: /ACCESS_REFUSED/,
+    })
+    const broker = connect({ url: url('p%40ss') })
+    const { topic } = await declared(broker, 1)
+    await broker.publish(recordsOf(topic, 0, { to: 100 }))
+    const seen = new Seen()
+    await read(broker, topic, seen)
+    await until(() => seen.count(0) === 100)
+    await close()
+    await new Promise((resolve) => front.close(resolve))
+    await rm(folder, { recursive: true })
   })
 
   inTest('12: the server killed and started again under load: nothing lost, order kept', async () => {

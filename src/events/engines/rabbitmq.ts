@@ -7,8 +7,8 @@ import type {
   BrokerRecord,
   BrokerSubscription,
 } from '../broker.ts'
-import { eventsError } from '../errors.ts'
 import { RABBITMQ_CHECK_MS, RABBITMQ_DELIVERIES_MAX, RABBITMQ_QUEUE_RECORDS_MAX } from '../limits.ts'
+import { parseRabbitMqUrl, type RabbitMqAddress } from './rabbitmq-address.ts'
 import { codeOf, importDriver, RabbitMqConnection } from './rabbitmq-connection.ts'
 import { RabbitMqPublisher } from './rabbitmq-publisher.ts'
 import { RabbitMqReader } from './rabbitmq-reader.ts'
@@ -31,7 +31,7 @@ export const RABBITMQ: BrokerCapabilities = {
 }
 
 export type RabbitMqOptions = Partial<RabbitMqTopology> & {
-  /** `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS; the user and the vhost default to RabbitMQ's. */
+  /** See {@link parseRabbitMqUrl} for the grammar. */
   readonly url: string
   /** Whose connections these are, for people who look at the server. */
   readonly clientId: string
@@ -43,11 +43,9 @@ export type RabbitMqOptions = Partial<RabbitMqTopology> & {
 
 /** Throws EVENTS_BROKER_URL_INVALID, EVENTS_DRIVER_MISSING. */
 export async function openRabbitMq(options: RabbitMqOptions): Promise<RabbitMqBroker> {
-  if (!URL.canParse(options.url) || new URL(options.url).hostname === '') {
-    throw eventsError('EVENTS_BROKER_URL_INVALID', 'EVENTS_URL is not amqp://user:password@host:5672/vhost')
-  }
+  const broker = new RabbitMqBroker(options)
   await importDriver()
-  return new RabbitMqBroker(options)
+  return broker
 }
 
 /**
@@ -60,7 +58,7 @@ export async function openRabbitMq(options: RabbitMqOptions): Promise<RabbitMqBr
  */
 export class RabbitMqBroker implements Broker {
   readonly capabilities = RABBITMQ
-  readonly #url: string
+  readonly #address: RabbitMqAddress
   readonly #topology: RabbitMqTopology
   /** Apart, since a server that is short of memory stops reading from connections that publish. */
   readonly #publishing: RabbitMqConnection
@@ -72,17 +70,19 @@ export class RabbitMqBroker implements Broker {
   #unread: ReadonlySet<string> = new Set()
   #isChecked = false
 
+  /** Throws EVENTS_BROKER_URL_INVALID. */
   constructor(options: RabbitMqOptions) {
     const { url, clientId, onFailure = () => undefined } = options
-    this.#url = url
+    const address = parseRabbitMqUrl(url)
+    this.#address = address
     this.#checkMs = options.checkMs ?? RABBITMQ_CHECK_MS
     this.#topology = {
       prefix: options.prefix ?? 'groundswell.',
       queueRecordsMax: options.queueRecordsMax ?? RABBITMQ_QUEUE_RECORDS_MAX,
       deliveriesMax: options.deliveriesMax ?? RABBITMQ_DELIVERIES_MAX,
     }
-    this.#publishing = new RabbitMqConnection({ url, name: `${clientId} publishing`, onFailure })
-    this.#reading = new RabbitMqConnection({ url, name: `${clientId} reading`, onFailure })
+    this.#publishing = new RabbitMqConnection({ address, name: `${clientId} publishing`, onFailure })
+    this.#reading = new RabbitMqConnection({ address, name: `${clientId} reading`, onFailure })
     this.#publisher = new RabbitMqPublisher({
       connection: this.#publishing,
       placeOf: (topic) => ({ exchange: exchangeOf(this.#topology, topic), mandatory: !this.#unread.has(topic) }),
@@ -127,7 +127,7 @@ export class RabbitMqBroker implements Broker {
   }
 
   async ping(): Promise<void> {
-    if (!this.#isChecked) await assertVersion(this.#url)
+    if (!this.#isChecked) await assertVersion(this.#address)
     this.#isChecked = true
     await this.#reading.run(async () => undefined)
   }
