@@ -200,3 +200,6 @@ export const KAFKA_RETRIES_MAX = 3
 
 /** Pause between those. */
 export const KAFKA_RETRY_MS = 250
+
+/** Events of a topic that are looked through for the oldest one that a group has not read from its broker. */
+export const LAG_EVENTS_MAX = 2_000
