@@ -1,8 +1,8 @@
-import { delay } from '../core/index.ts'
+import { delay, GroundswellError } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import type { Broker, BrokerReader, BrokerRecord } from './broker.ts'
 import { type PlacedEvent, placedEvent } from './broker-record.ts'
-import { brokerReaderRestarted, workFailed } from './channels.ts'
+import { workFailed } from './channels.ts'
 import { eventsError } from './errors.ts'
 import { BROKER_RECORDS_MAX, BROKER_STALL_MS, BROKER_WATCH_MS, DELIVERY_EVENTS_MAX, READER_STOP_MS } from './limits.ts'
 import { lingerMsAfter } from './linger.ts'
@@ -27,7 +27,8 @@ export type BrokerWorkerOptions = {
  *   reading:    the engine hands over batches; each is acknowledged once all its effects are committed
  *   failing:    a batch that rejects comes again after a pause, in smaller portions, in case its size is the reason
  *   paused:     more than BROKER_RECORDS_MAX are in work; resumed at half of it
- *   restarting: lag, yet no batch for `stallMs`: the reader is given up and another is made
+ *   restarting: lag, yet no batch for `stallMs`, or a gap: the reader is given up, and another one begins at what was
+ *               acknowledged, which heals what the client alone had lost
  *   stopped:    by `stop()`; batches under way are finished and acknowledged
  */
 export class BrokerWorker {
@@ -39,7 +40,9 @@ export class BrokerWorker {
   private watching: Promise<void> = Promise.resolve()
   private portionMax = DELIVERY_EVENTS_MAX
   private inWork = 0
+  private hasGap = false
   private activeAtMs = performance.now()
+  private restartedAtMs = performance.now()
 
   constructor(options: BrokerWorkerOptions) {
     const { cluster, group, retry, onParked } = options
@@ -50,6 +53,7 @@ export class BrokerWorker {
 
   /** Resolves when the broker has accepted the subscription. */
   async start(): Promise<void> {
+    if (this.stopping.signal.aborted) return
     this.reader = await this.subscribe()
     this.watching = this.watch()
   }
@@ -90,6 +94,7 @@ export class BrokerWorker {
       this.portionMax = DELIVERY_EVENTS_MAX
     } catch (error) {
       this.portionMax = Math.max(1, Math.min(records.length, this.portionMax) >> 1)
+      if (error instanceof GroundswellError && error.code === 'EVENTS_OFFSET_EXPIRED') this.hasGap = true
       throw error
     } finally {
       this.inWork -= records.length
@@ -139,10 +144,12 @@ export class BrokerWorker {
     const { stallMs = BROKER_STALL_MS } = this.options
     while (!this.stopping.signal.aborted) {
       await delay(Math.min(BROKER_WATCH_MS, stallMs / 2), this.stopping.signal)
-      const idleMs = performance.now() - this.activeAtMs
-      if (this.stopping.signal.aborted || this.inWork > 0 || idleMs < stallMs) continue
+      if (this.stopping.signal.aborted) return
+      const nowMs = performance.now()
+      const idleMs = nowMs - this.activeAtMs
       try {
-        if (await this.lags()) await this.restart(idleMs)
+        if (this.hasGap && nowMs - this.restartedAtMs >= stallMs) await this.restart()
+        else if (this.inWork === 0 && idleMs >= stallMs && (await this.lags())) await this.restartStalled(idleMs)
       } catch (error) {
         this.report(error, stallMs)
       }
@@ -161,10 +168,17 @@ export class BrokerWorker {
     )
   }
 
-  private async restart(idleMs: number): Promise<void> {
-    const { group } = this.options
-    brokerReaderRestarted.publish({ group: group.name, idleMs })
+  private restartStalled(idleMs: number): Promise<void> {
+    const { name } = this.options.group
+    const what = `${name} has lag and has read nothing for ${Math.round(idleMs / 1000)} s`
+    this.report(eventsError('EVENTS_READER_STALLED', what), 0)
+    return this.restart()
+  }
+
+  private async restart(): Promise<void> {
     const stalled = this.reader
+    this.hasGap = false
+    this.restartedAtMs = performance.now()
     this.activeAtMs = performance.now()
     // One that is stuck may never stop: what it still delivers is harmless.
     await Promise.race([stalled?.stop().catch((error) => this.report(error, 0)), delay(READER_STOP_MS)])

@@ -55,6 +55,14 @@ export type BrokerDeclaration = {
   readonly groups: readonly { readonly name: string; readonly topics: readonly string[] }[]
 }
 
+/** A broker, and what the whole application needs of it: topics that others write are forwarded here as well. */
+export type BrokerUse = {
+  readonly engine: Broker
+  readonly declaration: BrokerDeclaration
+  /** Time without progress after which a reader counts as stalled (default 30 s). */
+  readonly stallMs?: number
+}
+
 export type BrokerRecord = {
   readonly topic: string
   readonly partition: number

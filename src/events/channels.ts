@@ -72,9 +72,6 @@ export const leaseChanged = facts<{ shard: number; name: string; held: boolean; 
 /** Events of a shard's log are in the broker, and the shard's position says so. */
 export const forwarded = facts<{ shard: number; events: number; durationMs: number }>('events.forwarded')
 
-/** A group's reader had lag and read nothing for `idleMs`: it was given up for another one. */
-export const brokerReaderRestarted = facts<{ group: string; idleMs: number }>('events.reader-restarted')
-
 /**
  * Work on a shard, -1 where it concerns all, failed for a reason that is no event's fault, and is repeated after
  * `retryInMs`.

@@ -3,11 +3,11 @@ import { after, before, describe, test } from 'node:test'
 import { z } from 'zod'
 import { delay, event, newContext, systemClock } from '../core/index.ts'
 import type { OpenCluster, Shard, Transaction } from '../data/index.ts'
-import type { Broker, BrokerCapabilities, BrokerDeclaration } from './broker.ts'
+import type { Broker, BrokerCapabilities, BrokerDeclaration, BrokerUse } from './broker.ts'
 import { type Delivery, onBatch } from './consumer.ts'
 import { emit } from './emit.ts'
 import { deadLetters, lag, outboxDepth, redrive } from './operations.ts'
-import { type BrokerUse, type EventsRuntime, startEvents } from './runtime.ts'
+import { type EventsRuntime, startEvents } from './runtime.ts'
 
 /**
  * What every event log promises, run against real engines: exactly the committed events, in the order of their key,

@@ -65,6 +65,12 @@ export const eventsError = defineErrors({
     remedy:
       'The broker has removed records that a group has not read, and the partition waits. Restore them, or move the group.',
   },
+  EVENTS_READER_STALLED: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'A group had lag and read nothing: its reader was given up for another one. Nothing to do, unless it repeats.',
+  },
   EVENTS_RECORD_UNREADABLE: {
     status: 500,
     retryable: false,

@@ -201,10 +201,13 @@ export const KAFKA_RETRIES_MAX = 3
 /** Pause between those. */
 export const KAFKA_RETRY_MS = 250
 
+/** Events of a topic that are looked through for the oldest one that a group has not read from its broker. */
+export const LAG_EVENTS_MAX = 2_000
+
 /** Time a broker gets to be connected to, before what needs it fails and is tried again. */
 export const BROKER_CONNECT_MS = 5_000
 
-/** Pause between two attempts to connect to a broker; doubles up to {@link FAILURE_BACKOFF_MS_MAX}. */
+/** Pause between two attempts to connect to a broker; doubles up to FAILURE_BACKOFF_MS_MAX. */
 export const BROKER_RECONNECT_MS_MIN = 100
 
 /** Silence after which a connection to RabbitMQ counts as dead. */

@@ -45,6 +45,14 @@ export async function lag(cluster: Cluster): Promise<readonly Lag[]> {
   return perShard.flat().sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.shard - b.shard)
 }
 
+/** The names of all groups that ever ran. */
+export async function groupNames(cluster: Cluster): Promise<readonly string[]> {
+  const rows = await onEveryShard(cluster, (shard) =>
+    shard.query<{ name: string }>('SELECT DISTINCT grp AS name FROM groundswell.consumer_position'),
+  )
+  return [...new Set(rows.flat().map(({ name }) => name))].sort(compare)
+}
+
 export type OutboxDepth = {
   readonly shard: number
   /** Events that wait for the sequencer. */

@@ -1,6 +1,7 @@
 import { newId, type StopOptions, untilDeadline } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
-import type { Broker, BrokerDeclaration } from './broker.ts'
+import type { Broker, BrokerUse } from './broker.ts'
+import { BrokerLink } from './broker-link.ts'
 import { BrokerWorker } from './broker-worker.ts'
 import { assertSequenceUncached } from './engines/postgres-log.ts'
 import { FORWARDER, Forwarder } from './forwarder.ts'
@@ -27,14 +28,6 @@ export type EventsOptions = {
   readonly broker?: BrokerUse | undefined
 }
 
-/** A broker, and what the whole application needs of it: topics that others write are forwarded here as well. */
-export type BrokerUse = {
-  readonly engine: Broker
-  readonly declaration: BrokerDeclaration
-  /** Time without progress after which a reader counts as stalled (default 30 s). */
-  readonly stallMs?: number
-}
-
 export type EventsRuntime = {
   /** Finishes batches under way, gives leases back; at the deadline, external calls are aborted. Idempotent. */
   stop(options: StopOptions): Promise<void>
@@ -50,9 +43,9 @@ type Common = { readonly cluster: OpenCluster; readonly groups: readonly Group[]
 
 /**
  * Starts sequencing and delivery on every shard. Resolves when this process has competed for all leases once: alone, it
- * then holds them all; with a broker, also when what it needs there exists and its readers are accepted. Throws
- * EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID, EVENTS_BROKER_MISMATCH, EVENTS_BROKER_UNAVAILABLE,
- * EVENTS_BROKER_NEEDED.
+ * then holds them all; with a broker that can be reached, also when what it needs exists there and its readers are
+ * accepted. Throws
+ * EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID, EVENTS_BROKER_MISMATCH, EVENTS_BROKER_NEEDED.
  */
 export async function startEvents(options: EventsOptions): Promise<EventsRuntime> {
   const { cluster, sequence, broker } = options
@@ -60,9 +53,10 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   const groups = groupsOf(options.groups).filter((group) => group.consumers.size > 0)
   await Promise.all(cluster.shards.map((shard) => assertSequenceUncached(shard, shard.label)))
   if (broker === undefined) await assertNotForwarded(cluster)
-  else await broker.engine.declare(broker.declaration)
+  const link = broker && new BrokerLink(broker)
+  const isLinked = await link?.begun()
   const common = { cluster, groups, retry }
-  const works = broker === undefined ? deliveries(common) : [...forwarding(sequence, broker), ...retries(common)]
+  const works = link === undefined ? deliveries(common) : [...forwarding(sequence, link), ...retries(common)]
   // Leases know their holder by this text alone: a process started again under the same name must not take itself for
   // the old one.
   const owner = `${options.owner}#${newId()}`
@@ -70,8 +64,11 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   const readers = broker === undefined ? [] : readersOf(broker, common, shards)
   const unsubscribe = onOutboxWritten((shard) => shards[shard]?.outboxWritten())
   const parts = [...readers, ...shards]
+  let reading: Promise<unknown> = Promise.resolve()
   const stopAll = async (stop: StopOptions) => {
     unsubscribe()
+    link?.stop()
+    await reading.catch(() => undefined)
     const stopped = Promise.allSettled(parts.map((part) => part.stop()))
     if ((await untilDeadline(stopped, stop)) === 'late') for (const part of parts) part.abort()
     for (const outcome of await stopped) if (outcome.status === 'rejected') throw outcome.reason
@@ -83,7 +80,10 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   }
   try {
     await Promise.all(shards.map((shard) => shard.start()))
-    await Promise.all(readers.map((reader) => reader.start()))
+    reading = link?.ready.then(() => Promise.all(readers.map((reader) => reader.start()))) ?? reading
+    // A broker that is away is reported by the link, again and again: meanwhile everything else works.
+    if (isLinked) await reading
+    else reading.catch(() => undefined)
   } catch (error) {
     await stop({ deadlineAtMs: 0 }).catch((cause: unknown) => {
       throw new AggregateError([error, cause])
@@ -105,10 +105,16 @@ function deliveries({ cluster, groups, retry }: Common): LeasedWork[] {
   }))
 }
 
-function forwarding(sequence: boolean, { engine, declaration }: BrokerUse): LeasedWork[] {
+function forwarding(sequence: boolean, link: BrokerLink): LeasedWork[] {
   if (!sequence) return []
+  const { engine, declaration } = link.broker
   const partitions = new Map(declaration.topics.map((topic) => [topic.name, topic.partitions]))
-  const start: LeasedWork['start'] = (source, tail) => new Forwarder({ source, tail, broker: engine, partitions })
+  // Not before topics are known to have the declared partitions: elsewhere keys would lose their order.
+  const publish: Broker['publish'] = async (records) => {
+    await link.ready
+    await engine.publish(records)
+  }
+  const start: LeasedWork['start'] = (source, tail) => new Forwarder({ source, tail, broker: { publish }, partitions })
   return [{ lease: leaseOf(FORWARDER), start }]
 }
 

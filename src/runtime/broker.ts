@@ -1,6 +1,14 @@
 import type { App } from '../core/index.ts'
-import { type BrokerDeclaration, type BrokerUse, openBroker, workFailed } from '../events/index.ts'
-import type { RuntimeOptions } from './options.ts'
+import type { OpenCluster } from '../data/index.ts'
+import {
+  type BrokerDeclaration,
+  type BrokerUse,
+  brokerLag,
+  openBroker,
+  type PartitionLag,
+  workFailed,
+} from '../events/index.ts'
+import { type RuntimeOptions, readOptions } from './options.ts'
 import { processName } from './telemetry.ts'
 
 /** The broker of EVENTS_URL with what the whole application needs of it; undefined when events stay in the log. */
@@ -10,6 +18,18 @@ export async function openEventsBroker(app: App, settings: RuntimeOptions): Prom
   const onFailure = (error: unknown) => workFailed.publish({ shard: -1, part: 'broker', error, retryInMs: 0 })
   const engine = await openBroker({ url, clientId: processName, instanceId, onFailure })
   return { engine, declaration: declarationOf(app, settings) }
+}
+
+/** For a command: how far groups are behind on the broker of EVENTS_URL; none when there is none. */
+export async function lagAtBroker(cluster: OpenCluster, env: NodeJS.ProcessEnv): Promise<readonly PartitionLag[]> {
+  const { url } = readOptions(env).eventsBroker
+  if (url === undefined) return []
+  const engine = await openBroker({ url, clientId: `${processName}-lag` })
+  try {
+    return await brokerLag(cluster, engine)
+  } finally {
+    await engine.close()
+  }
 }
 
 /** Every topic that a service writes, and every service that consumes any. */

@@ -1,7 +1,17 @@
 // What operators ask of a cluster: the command line sees the engines only through the runtime.
 
 export { bucketDirectoryStriped, bucketOf, type OpenCluster } from '../data/index.ts'
-export { type DeadLetter, deadLetters, type Lag, lag, outboxDepth, redrive } from '../events/index.ts'
+export {
+  type DeadLetter,
+  deadLetters,
+  groupNames,
+  type Lag,
+  lag,
+  outboxDepth,
+  type PartitionLag,
+  redrive,
+} from '../events/index.ts'
+export { lagAtBroker } from './broker.ts'
 export { openData, startDatabase } from './database.ts'
 export { runtimeError } from './errors.ts'
 export { exportGateway, importGateway } from './gateway-exchange.ts'
