@@ -2,7 +2,6 @@ import { delay } from '../core/index.ts'
 import {
   type FollowedEvent,
   follow,
-  lag,
   type OpenCluster,
   pauseGroup,
   type Replay,
@@ -41,7 +40,7 @@ export function tailTopic(topic: string, options: TailArguments): Promise<number
   const stop = stopRequested(note)
   return withCluster(async (cluster) => {
     const { json, key, group, limit = TAIL_EVENTS_SHOWN } = options
-    if (group !== undefined) assertGroupKnown(group, await lag(cluster))
+    await assertGroupKnown(cluster, group)
     await assertTopicKnown(cluster, topic)
     const signal = options.for === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(options.for)])
     note(`Following ${topic}; Ctrl-C stops.`)
@@ -70,7 +69,7 @@ export function replay(
   { json, from: start, topic, shard, asNew = false }: ReplayArguments,
 ): Promise<number> {
   return withCluster(async (cluster) => {
-    assertGroupKnown(group, await lag(cluster))
+    await assertGroupKnown(cluster, group)
     const where = { ...(topic !== undefined && { topic }), ...(shard !== undefined && { shard }) }
     const replays = await replayGroup(cluster, { group, start, asNew, ...where })
     const pending = await untilTaken(cluster, group)
@@ -90,7 +89,7 @@ export function pause(
   { json, paused }: { readonly json?: boolean; readonly paused: boolean },
 ): Promise<number> {
   return withCluster(async (cluster) => {
-    assertGroupKnown(group, await lag(cluster))
+    await assertGroupKnown(cluster, group)
     await pauseGroup(cluster, { group, paused })
     if (json) printJson({ group, paused })
     else if (paused)

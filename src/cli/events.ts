@@ -1,11 +1,14 @@
 import {
   type DeadLetter,
   deadLetters,
+  groupNames,
   type Lag,
   lag,
+  lagAtBroker,
   type OpenCluster,
   openData,
   outboxDepth,
+  type PartitionLag,
   redrive,
 } from '../runtime/index.ts'
 import { cliError } from './errors.ts'
@@ -19,14 +22,21 @@ export function showLag(options: {
   readonly group?: string
 }): Promise<number> {
   return withCluster(async (cluster) => {
-    const [all, outbox] = await Promise.all([lag(cluster), outboxDepth(cluster)])
-    assertGroupKnown(options.group, all)
-    const groups = all.filter(({ group }) => options.group === undefined || group === options.group)
+    const [logs, outbox, carried] = await Promise.all([
+      lag(cluster),
+      outboxDepth(cluster),
+      lagAtBroker(cluster, process.env),
+    ])
+    await assertGroupKnown(cluster, options.group)
+    const isAsked = ({ group }: { readonly group: string }) => options.group === undefined || group === options.group
+    const groups = logs.filter(isAsked)
+    const partitions = carried.filter(isAsked)
     if (options.json) {
-      printJson({ groups, outbox })
+      printJson({ groups, outbox, partitions })
       return
     }
-    print(options.byShard ? lagByShard(groups) : lagByTopic(groups))
+    if (groups.length > 0 || partitions.length === 0) print(options.byShard ? lagByShard(groups) : lagByTopic(groups))
+    if (partitions.length > 0) print(`\n${lagByPartition(partitions)}`)
     const waiting = outbox.reduce((sum, { events }) => sum + events, 0)
     const oldest = Math.max(0, ...outbox.map(({ oldestAgeSeconds }) => oldestAgeSeconds))
     print(`\n${waiting} event(s) wait for the sequencer${waiting === 0 ? '' : `, the oldest for ${seconds(oldest)}`}.`)
@@ -40,7 +50,7 @@ export function showDeadLetters(options: {
   readonly limit?: number
 }): Promise<number> {
   return withCluster(async (cluster) => {
-    if (options.group !== undefined) assertGroupKnown(options.group, await lag(cluster))
+    await assertGroupKnown(cluster, options.group)
     const limit = options.limit ?? DEAD_LETTERS_SHOWN
     const letters = await deadLetters(cluster, {
       limit,
@@ -59,7 +69,7 @@ export function redriveDeadLetters(options: {
   readonly id?: string
 }): Promise<number> {
   return withCluster(async (cluster) => {
-    if (options.group !== undefined) assertGroupKnown(options.group, await lag(cluster))
+    await assertGroupKnown(cluster, options.group)
     const redriven: Record<string, number> = {}
     for await (const group of groupsToRedrive(cluster, options.group)) {
       const count = await redrive(cluster, { group, ...(options.id === undefined ? {} : { id: options.id }) })
@@ -94,9 +104,10 @@ async function* groupsToRedrive(cluster: OpenCluster, group: string | undefined)
 }
 
 /** A group is known once it has run. Throws CLI_GROUP_UNKNOWN: a misspelt name would look like no trouble. */
-export function assertGroupKnown(group: string | undefined, lags: readonly Lag[]): void {
-  const known = [...new Set(lags.map((one) => one.group))]
-  if (group === undefined || known.includes(group)) return
+export async function assertGroupKnown(cluster: OpenCluster, group: string | undefined): Promise<void> {
+  if (group === undefined) return
+  const known = await groupNames(cluster)
+  if (known.includes(group)) return
   const list = known.length === 0 ? 'none has run yet' : `there is: ${known.join(', ')}`
   throw cliError('CLI_GROUP_UNKNOWN', `there is no consumer group "${group}"; ${list}`)
 }
@@ -144,6 +155,19 @@ function stateOf(shards: readonly Lag[]): string {
   const missed = shards.reduce((sum, one) => sum + one.missed, 0)
   if (missed > 0) return `missed ${missed}`
   return shards.some((one) => one.isPaused) ? 'paused' : '-'
+}
+
+/** By group and topic, at the broker. */
+function lagByPartition(rows: readonly PartitionLag[]): string {
+  const topics = Map.groupBy(rows, ({ group, topic }) => `${group} ${topic}`)
+  const lines = [...topics.values()].map((partitions) => {
+    const behind = partitions.filter(({ messages }) => messages > 0)
+    const messages = behind.reduce((sum, one) => sum + one.messages, 0)
+    const oldest = Math.max(0, ...behind.map((one) => one.oldestAgeSeconds))
+    const where = behind.map((one) => one.partition).join(', ') || '-'
+    return [partitions[0]?.group ?? '', partitions[0]?.topic ?? '', messages, seconds(oldest), where]
+  })
+  return table(['GROUP', 'TOPIC', 'LAG', 'OLDEST', 'PARTITIONS BEHIND'], lines)
 }
 
 function deadLetterTable(letters: readonly DeadLetter[]): string {

@@ -11,24 +11,29 @@
 export type Broker = {
   readonly capabilities: BrokerCapabilities
   /**
-   * Makes what is missing: topics with their partitions and retention, and for each group the means to read them. Throws
-   * EVENTS_BROKER_MISMATCH when something exists with another number of partitions. Idempotent.
+   * Makes what is missing: topics with their partitions and retention, and for each group the means to read them.
+   * Throws EVENTS_BROKER_MISMATCH when something exists with another number of partitions. Idempotent.
    */
   declare(declaration: BrokerDeclaration): Promise<void>
   /**
-   * Resolves when the broker has made all records durable, in their order within each partition. Rejects when it may have
-   * made some of them durable: the caller repeats all of them, in the same order. Called again only once it has settled.
+   * Resolves when the broker has made all records durable, in their order within each partition. Rejects when it may
+   * have made some of them durable, of each partition the first few and never a later one without those before it: the
+   * caller repeats all of them, in the same order. Forwarders of several shards call it side by side, each again only
+   * once its last call has settled; no two of their records need an order among them.
    */
   publish(records: readonly BrokerRecord[]): Promise<void>
   /**
    * Reads for a group until stopped. Each partition is read by one process at a time, but for moments of change, and in
    * order from what was last acknowledged; a new group begins with the oldest record that is kept, never the latest. A
-   * batch is acknowledged when `onBatch` resolves; when it rejects, the same records come again after a pause, before any
-   * later ones of their partitions.
+   * batch is acknowledged when `onBatch` resolves; when it rejects, the same records come again after a pause, before
+   * any later ones of their partitions.
    */
   subscribe(subscription: BrokerSubscription): Promise<BrokerReader>
-  /** What is not yet acknowledged, for each group and partition of the declaration. */
-  lag(): Promise<readonly BrokerLag[]>
+  /**
+   * What is not yet acknowledged, for each of these groups and each partition of its topics, as the broker has them.
+   * Needs no `declare`: commands ask without the application at hand.
+   */
+  lag(groups: BrokerDeclaration['groups']): Promise<readonly BrokerLag[]>
   /** Whether it can be reached now; rejects with EVENTS_BROKER_UNAVAILABLE. */
   ping(): Promise<void>
   /** Closes connections; readers and publications are stopped before. Idempotent. */
@@ -48,6 +53,14 @@ export type BrokerCapabilities = {
 export type BrokerDeclaration = {
   readonly topics: readonly { readonly name: string; readonly partitions: number; readonly retentionMs: number }[]
   readonly groups: readonly { readonly name: string; readonly topics: readonly string[] }[]
+}
+
+/** A broker, and what the whole application needs of it: topics that others write are forwarded here as well. */
+export type BrokerUse = {
+  readonly engine: Broker
+  readonly declaration: BrokerDeclaration
+  /** Time without progress after which a reader counts as stalled (default 30 s). */
+  readonly stallMs?: number
 }
 
 export type BrokerRecord = {
@@ -70,6 +83,8 @@ export type BrokerSubscription = {
 }
 
 export type BrokerReader = {
+  /** What it is given to read now. Left out where the engine cannot tell: the watchdog then takes all for its own. */
+  assigned?(): readonly { readonly topic: string; readonly partition: number }[]
   /** Stops asking for records without leaving the group, for back-pressure. */
   pause(): void
   resume(): void

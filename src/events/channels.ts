@@ -92,5 +92,14 @@ export const parked = facts<{
 /** A lease (`sequencer` or `group:<name>`) of a shard came to this process or left it. */
 export const leaseChanged = facts<{ shard: number; name: string; held: boolean; epoch: number }>('events.lease')
 
-/** Work on a shard failed for a reason that is no event's fault, and is repeated after `retryInMs`. */
+/** Events of a shard's log are in the broker, and the shard's position says so. */
+export const forwarded = facts<{ shard: number; events: number; durationMs: number }>('events.forwarded')
+
+/**
+ * Work on a shard, -1 where it concerns all, failed for a reason that is no event's fault, and is repeated after
+ * `retryInMs`.
+ */
 export const workFailed = facts<{ shard: number; part: string; error: unknown; retryInMs: number }>('events.failed')
+
+/** A broker asked its publishers to wait, for want of memory or disk, or lets them go on. */
+export const brokerBlocked = facts<{ broker: string; blocked: boolean; reason: string }>('events.broker-blocked')

@@ -3,9 +3,10 @@ import { after, before, describe, test } from 'node:test'
 import { z } from 'zod'
 import { delay, event, newContext, systemClock } from '../core/index.ts'
 import type { OpenCluster, Shard, Transaction } from '../data/index.ts'
+import type { Broker, BrokerCapabilities, BrokerDeclaration, BrokerUse } from './broker.ts'
 import { type Delivery, onBatch } from './consumer.ts'
 import { emit } from './emit.ts'
-import { lag } from './operations.ts'
+import { deadLetters, lag, outboxDepth, redrive } from './operations.ts'
 import { type EventsRuntime, startEvents } from './runtime.ts'
 
 /**
@@ -13,9 +14,18 @@ import { type EventsRuntime, startEvents } from './runtime.ts'
  * each effect once, and nobody waits for a stranger's transaction.
  */
 export type EventLogEngine = {
-  readonly name: string
-  /** A cluster of two shards, empty but for the engine's tables. */
-  start(): Promise<{ readonly cluster: OpenCluster; stop(): Promise<void> }>
+  readonly capabilities: BrokerCapabilities
+  /** Why it cannot run here; false when it can. */
+  readonly skip?: string | false
+  /**
+   * A cluster of two shards, empty but for the engine's tables, and where groups do not read its log, a broker that
+   * nobody else uses, opened anew by each call of `openBroker`.
+   */
+  start(): Promise<{
+    readonly cluster: OpenCluster
+    readonly openBroker?: () => Promise<Broker>
+    stop(): Promise<void>
+  }>
   /** Polls until the condition holds; rejects when it never does. */
   until<T>(condition: () => T | Promise<T>, options?: { timeoutMs?: number; what?: string }): Promise<T>
 }
@@ -25,31 +35,67 @@ type Step = z.infer<typeof Step.schema>
 
 const ACCOUNTS = 8
 const GROUP = 'contract-readers'
+const DECLARATION: BrokerDeclaration = {
+  topics: [{ name: Step.name, partitions: 3, retentionMs: 3_600_000 }],
+  groups: [{ name: GROUP, topics: [Step.name] }],
+}
 
 /** Registers the suite with node:test. */
 export function eventLogContract(engine: EventLogEngine): void {
-  describe(`event log: ${engine.name}`, () => {
+  describe(`event log: ${engine.capabilities.name}`, { skip: engine.skip ?? false }, () => {
     let cluster: OpenCluster
     let stopEngine: () => Promise<void>
+    let openBroker: (() => Promise<Broker>) | undefined
+    let broker: BrokerUse | undefined
     let events: EventsRuntime
+    let fails = (_step: Step) => false
 
     before(async () => {
       const started = await engine.start()
       cluster = started.cluster
       stopEngine = started.stop
+      openBroker = started.openBroker
       for (const shard of cluster.shards) await createTables(shard)
-      events = await startEvents({
-        cluster,
-        groups: [{ name: GROUP, consumers: [onBatch(Step, record)] }],
-        owner: 'contract',
-        sequence: true,
-      })
+      await startGroup()
     })
 
     after(async () => {
-      await events?.stop({ deadlineAtMs: systemClock.now() + 5_000 })
+      await stopGroup()
       await stopEngine?.()
     })
+
+    const startGroup = async () => {
+      const engineNow = await openBroker?.()
+      broker = engineNow === undefined ? undefined : { engine: engineNow, declaration: DECLARATION }
+      const consumer = onBatch<Step>(Step, async (deliveries, { tx }) => {
+        await record(deliveries, { tx })
+        if (deliveries.some((delivery) => fails(delivery.event.payload))) throw new Error('as the test wants it')
+      })
+      events = await startEvents({
+        cluster,
+        broker,
+        groups: [{ name: GROUP, consumers: [consumer] }],
+        owner: 'contract',
+        sequence: true,
+        retry: { attemptsMax: 2, backoff: { minMs: 5, maxMs: 20 } },
+      })
+    }
+    const stopGroup = async () => {
+      await events?.stop({ deadlineAtMs: systemClock.now() + 5_000 })
+      await broker?.engine.close()
+    }
+    /** Nothing waits for the sequencer, for the broker, or there; asked in the direction in which events move. */
+    const isDone = async () => {
+      const depths = await outboxDepth(cluster)
+      const logs = await lag(cluster)
+      const records = (await broker?.engine.lag(DECLARATION.groups)) ?? []
+      const counts = [
+        ...depths.map((row) => row.events),
+        ...logs.map((row) => row.lag),
+        ...records.map((row) => row.messages),
+      ]
+      return counts.every((count) => count === 0)
+    }
 
     /**
      * Waits until the group has processed all of the log, then returns what it saw on a shard, in the order of its
@@ -58,7 +104,7 @@ export function eventLogContract(engine: EventLogEngine): void {
     const received = async (shard: Shard, count: number): Promise<readonly Step[]> => {
       const read = () => shard.query<Step>('SELECT account, step FROM contract.received ORDER BY seq')
       await engine.until(async () => (await read()).length >= count, { what: `${count} events received` })
-      await engine.until(async () => (await lag(cluster)).every((row) => row.lag === 0), { what: 'no lag' })
+      await engine.until(isDone, { what: 'no lag' })
       return read()
     }
 
@@ -141,6 +187,46 @@ export function eventLogContract(engine: EventLogEngine): void {
       assert.equal(seen.at(-1)?.account, 0)
       open.resolve()
       await Promise.all(transactions.map((transaction) => transaction.ended))
+    })
+
+    test('a group that is started again goes on where it was, and repeats nothing', async () => {
+      const shard = cluster.shards[1] as Shard
+      const before = (await received(shard, 0)).length
+      await shard.transaction((tx) => nextStep(tx, 3))
+      await received(shard, before + 1)
+      await stopGroup()
+      await shard.transaction((tx) => nextStep(tx, 3))
+      await startGroup()
+      const seen = (await received(shard, before + 2)).slice(before)
+      assert.deepEqual(seen, [
+        { account: 3, step: 1 },
+        { account: 3, step: 2 },
+      ])
+    })
+
+    test('an event that fails holds back its key alone; redriven, the key goes on in order', async () => {
+      const shard = cluster.home
+      const before = (await received(shard, 0)).length
+      fails = ({ account, step }) => account === 20 && step === 2
+      for (let step = 1; step <= 3; step++) await shard.transaction((tx) => nextStep(tx, 20))
+      await shard.transaction((tx) => nextStep(tx, 22))
+      const others = await received(shard, before + 2)
+      assert.deepEqual(
+        others
+          .slice(before)
+          .map((one) => one.account)
+          .sort(),
+        [20, 22],
+      )
+      const letter = await engine.until(async () => (await deadLetters(cluster, { group: GROUP }))[0])
+      assert.match(letter?.error ?? '', /as the test wants it/)
+      fails = () => false
+      assert.equal(await redrive(cluster, { group: GROUP }), 1)
+      const all = await received(shard, before + 4)
+      assert.deepEqual(
+        all.filter((one) => one.account === 20).map((one) => one.step),
+        [1, 2, 3],
+      )
     })
   })
 }

@@ -36,7 +36,12 @@ export const eventsError = defineErrors({
     status: 410,
     retryable: false,
     remedy:
-      'Retention dropped events before their group had processed them. See what they were, then move the group on: groundswell events replay <group> --from earliest.',
+      'Retention, here or at the broker, dropped events before their group had processed them. Restore them, or move the group on: groundswell events replay <group> --from earliest, or with a broker events skip.',
+  },
+  EVENTS_GROUP_PAUSED: {
+    status: 503,
+    retryable: true,
+    remedy: 'An operator has paused the group, and its process stops. What it holds comes again.',
   },
   EVENTS_REPLAY_INVALID: {
     status: 400,
@@ -48,10 +53,76 @@ export const eventsError = defineErrors({
     retryable: true,
     remedy: 'An external call of a consumer took too long. The event is parked and tried again under the same id.',
   },
+  EVENTS_BROKER_URL_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'EVENTS_URL is no address of a broker. See the events guide for its grammar.',
+  },
+  EVENTS_DRIVER_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy: 'The client of the broker is not installed. Run the npm command that the message names.',
+  },
+  EVENTS_BROKER_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    remedy: 'The broker that EVENTS_URL names does not answer. Events wait in the log of their shard until it does.',
+  },
+  EVENTS_BROKER_MISMATCH: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'A topic has another number of partitions than is declared, which would break the order of keys. Correct EVENTS_PARTITIONS.',
+  },
+  EVENTS_BROKER_NEEDED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'Groups have read this log through a broker, and the log alone does not tell how far. Set EVENTS_URL again.',
+  },
+  EVENTS_READER_STALLED: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'A group had lag and read nothing: its reader was given up for another one. Nothing to do, unless it repeats.',
+  },
+  EVENTS_RECORD_UNREADABLE: {
+    status: 500,
+    retryable: false,
+    remedy: 'Something else writes to a topic of Groundswell. Give it a topic of its own; the record is passed over.',
+  },
+  EVENTS_PARKED_TOO_MANY: {
+    status: 503,
+    retryable: true,
+    remedy: 'A group has too many parked keys and reads nothing new until some are done. See `groundswell events dlq`.',
+  },
   EVENTS_GROUP_INVALID: {
     status: 500,
     retryable: false,
     remedy: 'A group is declared twice, has two consumers of one event, or a call for every shard. Correct it.',
+  },
+  EVENTS_BROKER_UNSUPPORTED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'EVENTS_URL names a broker, or a version of one, that cannot keep the promises. The message says which can.',
+  },
+  EVENTS_BROKER_REJECTED: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'The broker refused records: a queue is full. They wait in PostgreSQL; see to the group that does not read.',
+  },
+  EVENTS_BROKER_UNROUTABLE: {
+    status: 503,
+    retryable: true,
+    remedy: 'The broker has no queue for a record: something deleted it. The next start makes it again.',
+  },
+  EVENTS_BROKER_DEAD_LETTERED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The broker gave records up, after too many deliveries: a process died with them each time. Find out which.',
   },
 })
 

@@ -1,16 +1,21 @@
 import type { MigrationSet } from '../data/index.ts'
 
+export type { Broker, BrokerDeclaration, BrokerUse } from './broker.ts'
+export { brokerLag, type PartitionLag } from './broker-lag.ts'
 export * from './channels.ts'
 export { type CallContext, type ConsumerContext, type Delivery, on, onBatch } from './consumer.ts'
 export { type EmitOptions, emit } from './emit.ts'
 export type { ReplayStart } from './engines/postgres-groups.ts'
 export { type FollowedEvent, type FollowOptions, follow } from './follow.ts'
 export { RETENTION_MS, RETENTION_MS_MAX, RETENTION_MS_MIN } from './limits.ts'
+export { openBroker } from './open-broker.ts'
 export {
   type DeadLetter,
   deadLetters,
+  groupNames,
   type Lag,
   lag,
+  moveGroup,
   type OutboxDepth,
   outboxDepth,
   pauseGroup,

@@ -218,3 +218,92 @@ export const FOLLOW_POLL_MS = 250
 
 /** Events of one such look at a shard. */
 export const FOLLOW_EVENTS_MAX = 500
+/** Events forwarded to a broker before the position is advanced: several drains of a busy shard, 2 MB or so. */
+export const FORWARD_EVENTS_MAX = 5_000
+
+/** Records that a group's reader has in work in one process before it stops asking: two deliveries. */
+export const BROKER_RECORDS_MAX = 8_000
+
+/** Pause between two looks at whether a reader of a broker has fallen silent. */
+export const BROKER_WATCH_MS = 5_000
+
+/** Time without a batch, although there is lag, after which a reader counts as stalled: a rebalance is over by then. */
+export const BROKER_STALL_MS = 30_000
+
+/** Time a reader that is given up gets to stop. */
+export const READER_STOP_MS = 5_000
+
+/** Pause between looks at which keys are parked, where another worker or process may have parked or freed them. */
+export const BROKER_PARKED_REFRESH_MS = 1_000
+
+/** Text of one partition’s batch, in UTF-16 units: well below the megabyte that a broker accepts as delivered. */
+export const KAFKA_BATCH_CHARS_MAX = 400_000
+
+/** Records that a group's reader keeps of what it fetched from Kafka: two deliveries. */
+export const KAFKA_BUFFER_RECORDS_MAX = 8_000
+
+/** Time a fetch waits at the broker while there is nothing. New records end it at once. */
+export const KAFKA_WAIT_MS = 500
+
+/** Time without a heartbeat after which Kafka gives a reader's partitions to others: long for a busy event loop. */
+export const KAFKA_SESSION_MS = 10_000
+
+/** Time that readers get to join when partitions are divided anew. */
+export const KAFKA_REBALANCE_MS = 30_000
+
+/** Time one request to Kafka gets. */
+export const KAFKA_REQUEST_MS = 10_000
+
+/** Times that the client repeats a request by itself; we repeat for as long as it takes. */
+export const KAFKA_RETRIES_MAX = 3
+
+/** Pause between those. */
+export const KAFKA_RETRY_MS = 250
+
+/** Events of a topic that are looked through for the oldest one that a group has not read from its broker. */
+export const LAG_EVENTS_MAX = 2_000
+
+/** Time a broker gets to be connected to, before what needs it fails and is tried again. */
+export const BROKER_CONNECT_MS = 5_000
+
+/** Pause between two attempts to connect to a broker; doubles up to FAILURE_BACKOFF_MS_MAX. */
+export const BROKER_RECONNECT_MS_MIN = 100
+
+/** Silence after which a connection to RabbitMQ counts as dead. */
+export const BROKER_HEARTBEAT_S = 15
+
+/** Time that a connection to a broker gets to be closed in order, before it is cut. */
+export const BROKER_CLOSE_MS = 2_000
+
+/**
+ * Records sent to RabbitMQ and not confirmed yet: at 20,000 a second the way to its disk and back, of some 50 ms,
+ * holds 1,000.
+ */
+export const RABBITMQ_UNCONFIRMED_MAX = 2_000
+
+/**
+ * Records of one queue that a process holds unacknowledged, so that the next batch is there when one is done. A service
+ * has a queue for each partition of each of its topics; with 12 partitions this is 3,000 of a topic.
+ */
+export const RABBITMQ_PREFETCH = 250
+
+/**
+ * Records in one queue of RabbitMQ. Above it publishing is refused, and the backlog stays in PostgreSQL. A policy of
+ * the server's may set a lower one. It is high because one group that does not read then holds up all.
+ */
+export const RABBITMQ_QUEUE_RECORDS_MAX = 5_000_000
+
+/**
+ * Deliveries of a record before RabbitMQ gives it up as a dead letter. Records that fail are held, not returned, so
+ * that only dead processes and lost connections count: a loop of crashes, once a second for three hours.
+ */
+export const RABBITMQ_DELIVERIES_MAX = 10_000
+
+/**
+ * Pause between two looks at what RabbitMQ gave up and at how many processes share the queues of a group: how long one
+ * that joins waits for its part.
+ */
+export const RABBITMQ_CHECK_MS = 10_000
+
+/** Channels that make queues side by side: RabbitMQ takes tens of milliseconds for each. */
+export const RABBITMQ_DECLARE_CHANNELS = 8

@@ -1,6 +1,8 @@
 import type { Cluster, Shard } from '../data/index.ts'
 import { askForReplay, planReplay, type ReplayStart, replaysAsked, setPaused } from './engines/postgres-groups.ts'
+import { setPosition } from './engines/postgres-positions.ts'
 import { eventsError } from './errors.ts'
+import { FORWARDER } from './forwarder.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
 
 /** How far a group is behind on one topic of one shard. */
@@ -33,13 +35,18 @@ LEFT JOIN LATERAL (
   SELECT written_at FROM groundswell.log_segment AS l
   WHERE l.topic = p.topic AND l.last_offset >= p.next_offset ORDER BY l.last_offset LIMIT 1
 ) AS s ON true
-WHERE p.source = $1
+WHERE p.source = $1 AND position('/' IN p.topic) = 0 AND (p.grp = $2 OR NOT EXISTS (
+  SELECT FROM groundswell.consumer_position AS f WHERE f.grp = $2 AND f.source = $1
+))
 ORDER BY p.grp, p.topic`
 
-/** The lag of every group that ever ran, by group, topic, shard. Ages are by each database's clock. */
+/**
+ * The lag of every group that ever ran, by group, topic, shard. Ages are by each database's clock. Where a broker
+ * carries the log, only its forwarder reads here: the group `~broker`. How far groups are then is for `brokerLag`.
+ */
 export async function lag(cluster: Cluster): Promise<readonly Lag[]> {
   const perShard = await onEveryShard(cluster, async (shard) => {
-    const rows = await shard.query<Omit<Lag, 'shard'>>(LAG, [shard.index])
+    const rows = await shard.query<Omit<Lag, 'shard'>>(LAG, [shard.index, FORWARDER])
     return rows.map((row) => ({ ...row, shard: shard.index }))
   })
   return perShard.flat().sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.shard - b.shard)
@@ -79,6 +86,14 @@ export async function topicStates(cluster: Cluster): Promise<readonly TopicState
     return rows.map((row) => ({ ...row, shard: shard.index }))
   })
   return perShard.flat().sort((a, b) => compare(a.topic, b.topic) || a.shard - b.shard)
+}
+
+/** The names of all groups that ever ran. */
+export async function groupNames(cluster: Cluster): Promise<readonly string[]> {
+  const rows = await onEveryShard(cluster, (shard) =>
+    shard.query<{ name: string }>('SELECT DISTINCT grp AS name FROM groundswell.consumer_position'),
+  )
+  return [...new Set(rows.flat().map(({ name }) => name))].sort(compare)
 }
 
 export type OutboxDepth = {
@@ -209,10 +224,14 @@ export type Replay = {
 /**
  * Asks for a group to go on from elsewhere in the log: back, for a replay, or on, past what was dropped. The group's
  * workers take it within a second, or when there are any again; `replaysPending` tells whether they have. Throws
- * EVENTS_REPLAY_INVALID when nothing there is of the group, or an offset is not in the log.
+ * EVENTS_REPLAY_INVALID when nothing there is of the group, an offset is not in the log, or a broker carries the events:
+ * groups then read from it, not from the log.
  */
 export async function replayGroup(cluster: Cluster, options: ReplayOptions): Promise<readonly Replay[]> {
   const { group, start, topic, shard: only, asNew = false } = options
+  if (await isForwarded(cluster)) {
+    throw eventsError('EVENTS_REPLAY_INVALID', `${group} reads from a broker, where nothing can be replayed yet`)
+  }
   const shards = cluster.shards.filter((shard) => only === undefined || shard.index === only)
   const plans = await Promise.all(
     shards.map(async (shard) => ({ shard, rows: await planReplay(shard, group, { topic, start }) })),
@@ -247,6 +266,33 @@ export async function replayGroup(cluster: Cluster, options: ReplayOptions): Pro
 export async function replaysPending(cluster: Cluster, group: string): Promise<readonly number[]> {
   const asked = await onEveryShard(cluster, async (shard) => ({ shard, topics: await replaysAsked(shard, group) }))
   return asked.filter(({ topics }) => topics.size > 0).map(({ shard }) => shard.index)
+}
+
+/**
+ * Moves a group to an offset of a stream (`topic/partition` of one source shard), to go on behind a gap whose loss is
+ * accepted: `after` of the error EVENTS_OFFSET_EXPIRED. Events below it that come later all the same are passed over.
+ */
+export async function moveGroup(
+  cluster: Cluster,
+  to: { readonly group: string; readonly source: number; readonly stream: string; readonly offset: number },
+): Promise<void> {
+  const { group, source, stream, offset } = to
+  const shard = cluster.shards[source]
+  if (shard === undefined) throw new RangeError(`there is no shard ${source}`)
+  await setPosition(shard, { group, source }, { stream, offset })
+}
+
+/** Throws EVENTS_BROKER_NEEDED when a broker has carried this log: without it groups would repeat what they read. */
+export async function assertNotForwarded(cluster: Cluster): Promise<void> {
+  if (!(await isForwarded(cluster))) return
+  throw eventsError('EVENTS_BROKER_NEEDED', 'the log was forwarded to a broker, and EVENTS_URL names none')
+}
+
+async function isForwarded(cluster: Cluster): Promise<boolean> {
+  const rows = await onEveryShard(cluster, (shard) =>
+    shard.query('SELECT FROM groundswell.consumer_position WHERE grp = $1 LIMIT 1', [FORWARDER]),
+  )
+  return rows.flat().length > 0
 }
 
 function onEveryShard<T>(cluster: Cluster, ask: (shard: Shard) => Promise<T>): Promise<T[]> {

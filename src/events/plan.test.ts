@@ -19,7 +19,7 @@ function logged(topic: string, offset: number, key = '0'): LoggedEvent {
     bucket: Number(key),
     payload: { n: offset },
   }
-  return { topic, offset, envelope: { ...envelope, traceparent: '', occurredAtMs: 0 } }
+  return { topic, stream: topic, offset, envelope: { ...envelope, traceparent: '', occurredAtMs: 0 } }
 }
 
 function items(...events: LoggedEvent[]): Item[] {
@@ -109,6 +109,7 @@ describe('a segment', () => {
     const [first, second] = decodeSegment({ id: 'first', topic: 'test.tick', lastOffset: 10, events: 2, records })
     assert.deepEqual(first, {
       topic: 'test.tick',
+      stream: 'test.tick',
       offset: 9,
       envelope: {
         id: 'a',

@@ -104,26 +104,26 @@ export function followOn(events: readonly LoggedEvent[], offset: number): boolea
   return events.every((event, index) => event.offset === offset + index)
 }
 
-/** The offsets after these events, by topic. */
+/** The offsets after these events, by stream. */
 export function endsOf(events: readonly LoggedEvent[]): Map<string, number> {
   const ends = new Map<string, number>()
-  for (const event of events) ends.set(event.topic, event.offset + 1)
+  for (const event of events) ends.set(event.stream, event.offset + 1)
   return ends
 }
 
-/** How far positions may go while `rest` is still to be done: up to the first event of each topic in it. */
+/** How far positions may go while `rest` is still to be done: up to the first event of each stream in it. */
 export function reach(ends: Positions, rest: readonly Item[]): Map<string, number> {
   const reached = new Map(ends)
   for (let index = rest.length - 1; index >= 0; index--) {
     const event = rest[index]?.event
-    if (event !== undefined) reached.set(event.topic, event.offset)
+    if (event !== undefined) reached.set(event.stream, event.offset)
   }
   return reached
 }
 
 /** Those of `ends` that differ from `positions`. */
 export function changes(ends: Positions, positions: Positions): Map<string, number> {
-  return new Map([...ends].filter(([topic, offset]) => positions.get(topic) !== offset))
+  return new Map([...ends].filter(([stream, offset]) => positions.get(stream) !== offset))
 }
 
 export type Sorted = {

@@ -1,11 +1,18 @@
 import { newId, type StopOptions, untilDeadline } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
+import type { Broker, BrokerUse } from './broker.ts'
+import { BrokerLink } from './broker-link.ts'
+import { BrokerWorker } from './broker-worker.ts'
 import { assertSequenceUncached } from './engines/postgres-log.ts'
+import { FORWARDER, Forwarder } from './forwarder.ts'
 import { ATTEMPTS_MAX, RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN } from './limits.ts'
-import { type GroupDeclaration, groupsOf } from './plan.ts'
-import { ShardEvents } from './shard-events.ts'
+import { assertNotForwarded } from './operations.ts'
+import { type Group, type GroupDeclaration, groupsOf } from './plan.ts'
+import { RetryWorker } from './retry-worker.ts'
+import { type LeasedWork, leaseOf, ShardEvents } from './shard-events.ts'
 import { onOutboxWritten } from './signals.ts'
 import type { RetryPolicy } from './target.ts'
+import { GroupWorker } from './worker.ts'
 
 export type EventsOptions = {
   readonly cluster: OpenCluster
@@ -13,10 +20,12 @@ export type EventsOptions = {
   readonly groups: readonly GroupDeclaration[]
   /** Who this process is, for people who look at leases. */
   readonly owner: string
-  /** Whether this process competes for sequencing the shards. */
+  /** Whether this process competes for sequencing the shards, and for forwarding them to a broker. */
   readonly sequence: boolean
   /** Attempts of a parked event before it is a dead letter (default 15), and the pauses between them. */
   readonly retry?: Partial<RetryPolicy>
+  /** Where groups read from instead of the log; closed by whoever opened it, after the stop. */
+  readonly broker?: BrokerUse | undefined
 }
 
 export type EventsRuntime = {
@@ -29,24 +38,39 @@ const RETRY: RetryPolicy = {
   backoff: { minMs: RETRY_BACKOFF_MS_MIN, maxMs: RETRY_BACKOFF_MS_MAX },
 }
 
+/** What every part of it needs. */
+type Common = { readonly cluster: OpenCluster; readonly groups: readonly Group[]; readonly retry: RetryPolicy }
+
 /**
  * Starts sequencing and delivery on every shard. Resolves when this process has competed for all leases once: alone, it
- * then holds them all. Throws EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID.
+ * then holds them all; with a broker that can be reached, also when what it needs exists there and its readers are
+ * accepted. Throws
+ * EVENTS_OUTBOX_SEQUENCE_CACHED, EVENTS_GROUP_INVALID, EVENTS_BROKER_MISMATCH, EVENTS_BROKER_NEEDED.
  */
 export async function startEvents(options: EventsOptions): Promise<EventsRuntime> {
-  const { cluster, sequence } = options
+  const { cluster, sequence, broker } = options
   const retry = { ...RETRY, ...options.retry }
   const groups = groupsOf(options.groups).filter((group) => group.consumers.size > 0)
   await Promise.all(cluster.shards.map((shard) => assertSequenceUncached(shard, shard.label)))
+  if (broker === undefined) await assertNotForwarded(cluster)
+  const link = broker && new BrokerLink(broker)
+  const isLinked = await link?.begun()
+  const common = { cluster, groups, retry }
+  const works = link === undefined ? deliveries(common) : [...forwarding(sequence, link), ...retries(common)]
   // Leases know their holder by this text alone: a process started again under the same name must not take itself for
   // the old one.
   const owner = `${options.owner}#${newId()}`
-  const shards = cluster.shards.map((shard) => new ShardEvents({ cluster, shard, groups, owner, sequence, retry }))
+  const shards = cluster.shards.map((shard) => new ShardEvents({ cluster, shard, groups, works, owner, sequence }))
+  const readers = broker === undefined ? [] : readersOf(broker, common, shards)
   const unsubscribe = onOutboxWritten((shard) => shards[shard]?.outboxWritten())
+  const parts = [...readers, ...shards]
+  let reading: Promise<unknown> = Promise.resolve()
   const stopAll = async (stop: StopOptions) => {
     unsubscribe()
-    const stopped = Promise.allSettled(shards.map((shard) => shard.stop()))
-    if ((await untilDeadline(stopped, stop)) === 'late') for (const shard of shards) shard.abort()
+    link?.stop()
+    await reading.catch(() => undefined)
+    const stopped = Promise.allSettled(parts.map((part) => part.stop()))
+    if ((await untilDeadline(stopped, stop)) === 'late') for (const part of parts) part.abort()
     for (const outcome of await stopped) if (outcome.status === 'rejected') throw outcome.reason
   }
   let stopping: Promise<void> | undefined
@@ -56,6 +80,10 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   }
   try {
     await Promise.all(shards.map((shard) => shard.start()))
+    reading = link?.ready.then(() => Promise.all(readers.map((reader) => reader.start()))) ?? reading
+    // A broker that is away is reported by the link, again and again: meanwhile everything else works.
+    if (isLinked) await reading
+    else reading.catch(() => undefined)
   } catch (error) {
     await stop({ deadlineAtMs: 0 }).catch((cause: unknown) => {
       throw new AggregateError([error, cause])
@@ -63,4 +91,41 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
     throw error
   }
   return { stop }
+}
+
+function deliveries({ cluster, groups, retry }: Common): LeasedWork[] {
+  return groups.map((group) => ({
+    lease: leaseOf(group.name),
+    start: (source, tail, states) => new GroupWorker({ cluster, source, group, tail, retry, states }),
+  }))
+}
+
+function forwarding(sequence: boolean, link: BrokerLink): LeasedWork[] {
+  if (!sequence) return []
+  const { engine, declaration } = link.broker
+  const partitions = new Map(declaration.topics.map((topic) => [topic.name, topic.partitions]))
+  // Not before topics are known to have the declared partitions: elsewhere keys would lose their order.
+  const publish: Broker['publish'] = async (records) => {
+    await link.ready
+    await engine.publish(records)
+  }
+  const start: LeasedWork['start'] = (source, tail) => new Forwarder({ source, tail, broker: { publish }, partitions })
+  return [{ lease: leaseOf(FORWARDER), start }]
+}
+
+function retries({ cluster, groups, retry }: Common): LeasedWork[] {
+  return groups.map((group) => ({
+    lease: leaseOf(group.name),
+    start: (source, _tail, states) => new RetryWorker({ cluster, source, group, retry, states }),
+  }))
+}
+
+function readersOf(broker: BrokerUse, { cluster, groups, retry }: Common, shards: readonly ShardEvents[]) {
+  const { engine, stallMs } = broker
+  return groups.map((group) => {
+    const onParked = (source: number) => shards[source]?.signal(leaseOf(group.name))
+    const isPaused = () => shards.some((shard) => shard.isPaused(group.name))
+    const options = { cluster, group, broker: engine, retry, onParked, isPaused }
+    return new BrokerWorker(stallMs === undefined ? options : { ...options, stallMs })
+  })
 }

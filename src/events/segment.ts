@@ -24,6 +24,8 @@ export type EmittedEvent = { readonly envelope: EventEnvelope; readonly type: An
 /** An event at its place in the log. Groups of one process share it: the payload must not be changed. */
 export type LoggedEvent = {
   readonly topic: string
+  /** What positions are kept of: its topic, or `topic/partition` where a broker carries it. Offsets rise within it. */
+  readonly stream: string
   readonly offset: number
   envelope: EventEnvelope
   /** The event type that `envelope` and `problem` were last checked against. */
@@ -46,12 +48,13 @@ export function decodeSegment(segment: Segment): LoggedEvent[] {
   const first = segment.lastOffset - segment.events + 1
   if (segment.emitted !== undefined) {
     return segment.emitted.map(({ envelope, type }, index) => {
-      return { topic, offset: first + index, envelope, checkedBy: type }
+      return { topic, stream: topic, offset: first + index, envelope, checkedBy: type }
     })
   }
   const records = parse(segment)
   return records.map(([id, version, bucket, key, traceparent, occurredAtMs, payload], index) => ({
     topic,
+    stream: topic,
     offset: first + index,
     envelope: { id, type: topic, version, key, bucket, payload, traceparent, occurredAtMs },
   }))

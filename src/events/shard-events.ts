@@ -9,28 +9,48 @@ import type { Group } from './plan.ts'
 import type { Segment } from './segment.ts'
 import { Sequencer } from './sequencer.ts'
 import { Tail } from './tail.ts'
-import type { RetryPolicy } from './target.ts'
 import { TimerRelease } from './timer-release.ts'
-import { GroupWorker } from './worker.ts'
+
+/** What one lease of a shard allows: a group's delivery, or forwarding to a broker. */
+export type ShardWorker = {
+  /** The log may have grown, or there is something else to do. */
+  signal(): void
+  /** Whether it reads any of these topics from the log. */
+  consumes(topics: ReadonlySet<string>): boolean
+  /** Resolves when the batch under way is done. */
+  stop(): Promise<void>
+  /** Aborts external calls under way. */
+  abort(): void
+}
+
+/** Work that needs a lease, and how to begin it. */
+export type LeasedWork = {
+  readonly lease: string
+  readonly start: (source: Shard, tail: Tail, states: GroupStates) => ShardWorker
+}
 
 export type ShardEventsOptions = {
   readonly cluster: OpenCluster
   readonly shard: Shard
   readonly groups: readonly Group[]
+  readonly works: readonly LeasedWork[]
   /** Another after each start of a process. */
   readonly owner: string
   /** Whether to compete for the sequencer's lease. */
   readonly sequence: boolean
-  readonly retry: RetryPolicy
 }
 
 /** `leaving` is there once the lease has gone, until the worker has finished. */
-type HeldGroup = { readonly worker: GroupWorker; readonly epoch: number; leaving?: Promise<void> }
+type HeldWork = { readonly worker: ShardWorker; readonly epoch: number; leaving?: Promise<void> }
 
 type HeldSequencer = { readonly running: Sequencer; readonly timers: TimerRelease; readonly epoch: number }
 
 const SEQUENCER = 'sequencer'
-const GROUP_PREFIX = 'group:'
+
+/** The lease of a group on a shard: to deliver its log, or with a broker to try parked events again. */
+export function leaseOf(group: string): string {
+  return `group:${group}`
+}
 
 /**
  * All that this process does for events on one shard. It competes for leases, at random moments, and works for as long
@@ -40,7 +60,7 @@ const GROUP_PREFIX = 'group:'
 export class ShardEvents {
   private readonly options: ShardEventsOptions
   private readonly tail = new Tail()
-  private readonly workers = new Map<string, HeldGroup>()
+  private readonly workers = new Map<string, HeldWork>()
   private readonly names: readonly string[]
   private readonly states: GroupStates
   private readonly stopping = new AbortController()
@@ -52,13 +72,10 @@ export class ShardEvents {
 
   constructor(options: ShardEventsOptions) {
     this.options = options
-    const groups = options.groups.map((group) => `${GROUP_PREFIX}${group.name}`)
-    this.names = options.sequence ? [SEQUENCER, ...groups] : groups
-    this.states = new GroupStates({
-      shard: options.shard,
-      groups: options.groups,
-      onChange: (group) => this.workers.get(`${GROUP_PREFIX}${group}`)?.worker.signal(),
-    })
+    const leases = options.works.map((work) => work.lease)
+    this.names = options.sequence ? [SEQUENCER, ...leases] : leases
+    const { shard, groups } = options
+    this.states = new GroupStates({ shard, groups, onChange: (group) => this.signal(leaseOf(group)) })
   }
 
   /** Resolves after the first competition for leases. */
@@ -74,12 +91,22 @@ export class ShardEvents {
     this.sequencer?.running.signal()
   }
 
+  /** There is something to do for whoever holds this lease, if it is this process. */
+  signal(lease: string): void {
+    this.workers.get(lease)?.worker.signal()
+  }
+
+  /** Whether an operator has paused the group here. */
+  isPaused(group: string): boolean {
+    return this.states.isPaused(group)
+  }
+
   /** Finishes what is under way, then lets others take over at once. */
   async stop(): Promise<void> {
     this.stopping.abort()
     await Promise.all([this.renewing, this.states.stop()])
     await this.holdOnly(new Map())
-    await Promise.all([...this.workers.values()].map((group) => group.leaving))
+    await Promise.all([...this.workers.values()].map((held) => held.leaving))
     await this.unlisten?.()
     if (this.names.length > 0) await releaseLeases(this.options.shard, this.options.owner)
   }
@@ -114,19 +141,18 @@ export class ShardEvents {
 
   /** Starts what these leases allow and stops what they do not. */
   private async holdOnly(held: ReadonlyMap<string, number>): Promise<void> {
-    for (const [name, group] of this.workers) {
+    for (const [name, work] of this.workers) {
       // Not awaited: a slow batch must not keep the other leases from being renewed. Its compare-and-set may still win.
-      if (held.get(name) !== group.epoch) group.leaving ??= this.loseGroup(name, group)
+      if (held.get(name) !== work.epoch) work.leaving ??= this.loseWork(name, work)
     }
     if (this.sequencer !== undefined && held.get(SEQUENCER) !== this.sequencer.epoch) {
       await this.loseSequencer(this.sequencer)
     }
     const epoch = held.get(SEQUENCER)
     if (epoch !== undefined && this.sequencer === undefined) await this.gainSequencer(epoch)
-    for (const group of this.options.groups) {
-      const name = `${GROUP_PREFIX}${group.name}`
-      const groupEpoch = held.get(name)
-      if (groupEpoch !== undefined && !this.workers.has(name)) this.gainGroup(name, group, groupEpoch)
+    for (const work of this.options.works) {
+      const workEpoch = held.get(work.lease)
+      if (workEpoch !== undefined && !this.workers.has(work.lease)) this.gainWork(work, workEpoch)
     }
   }
 
@@ -156,14 +182,13 @@ export class ShardEvents {
     leaseChanged.publish({ shard: this.options.shard.index, name: SEQUENCER, held: false, epoch })
   }
 
-  private gainGroup(name: string, group: Group, epoch: number): void {
-    const { cluster, shard, retry } = this.options
-    const worker = new GroupWorker({ cluster, source: shard, group, tail: this.tail, retry, states: this.states })
-    this.workers.set(name, { worker, epoch })
-    leaseChanged.publish({ shard: shard.index, name, held: true, epoch })
+  private gainWork({ lease, start }: LeasedWork, epoch: number): void {
+    const { shard } = this.options
+    this.workers.set(lease, { worker: start(shard, this.tail, this.states), epoch })
+    leaseChanged.publish({ shard: shard.index, name: lease, held: true, epoch })
   }
 
-  private async loseGroup(name: string, { worker, epoch }: HeldGroup): Promise<void> {
+  private async loseWork(name: string, { worker, epoch }: HeldWork): Promise<void> {
     await worker.stop()
     this.workers.delete(name)
     leaseChanged.publish({ shard: this.options.shard.index, name, held: false, epoch })
@@ -182,8 +207,8 @@ export class ShardEvents {
 
   /** Notices of the process that sequences instead of this one. */
   private async listenUnlessSequencing(): Promise<void> {
-    const { cluster, shard, groups } = this.options
-    if (this.sequencer !== undefined || groups.length === 0) {
+    const { cluster, shard, works } = this.options
+    if (this.sequencer !== undefined || works.length === 0) {
       const unlisten = this.unlisten
       this.unlisten = undefined
       await unlisten?.()

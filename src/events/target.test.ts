@@ -54,6 +54,7 @@ describe('two workers of one group, one of which should have stopped', () => {
       }
       const logged: LoggedEvent = {
         topic: Tick.name,
+        stream: Tick.name,
         offset,
         envelope: { ...envelope, key: String(offset), payload: { n: offset }, traceparent: '', occurredAtMs: 0 },
       }

@@ -13,7 +13,6 @@ import {
 } from './engines/postgres-parking.ts'
 import {
   advancePositions,
-  beginPositions,
   createPositions,
   loadPositions,
   loadReplays,
@@ -69,10 +68,6 @@ export class Target {
   static async load(options: TargetOptions): Promise<Target> {
     const { shard, group, source } = options
     const scope = { group: group.name, source }
-    if (shard.index === source) {
-      const begins = [...group.consumers].map(([topic, consumer]) => [topic, consumer.from] as const)
-      await beginPositions(shard, scope, new Map(begins))
-    }
     const target = new Target(options, await loadPositions(shard, scope))
     target.replays = await loadReplays(shard, scope)
     await target.refreshParked()
@@ -94,7 +89,14 @@ export class Target {
 
   /** Those whose effects are not here yet: after a crash between target and source, some are. */
   fresh(items: readonly Item[]): Item[] {
-    return items.filter(({ event }) => event.offset >= (this.positions.get(event.topic) ?? 0))
+    return items.filter(({ event }) => event.offset >= this.reached(event.stream, event.topic))
+  }
+
+  /**
+   * Offset up to which a stream is done: a partition's own, or what its topic had come to before a broker carried it.
+   */
+  reached(stream: string, topic: string): number {
+    return Math.max(this.positions.get(stream) ?? 0, this.positions.get(topic) ?? 0)
   }
 
   /**
@@ -102,11 +104,7 @@ export class Target {
    * again for a consumer that skips replays are passed over.
    */
   async deliver(all: readonly Item[], ends: Positions, call: CallOptions): Promise<void> {
-    const missing = [...ends.keys()].filter((topic) => !this.positions.has(topic))
-    if (missing.length > 0) {
-      await createPositions(this.options.shard, this.scope, missing)
-      for (const topic of missing) this.positions.set(topic, 0)
-    }
+    await this.create([...ends.keys()])
     const items = this.markReplays(all)
     if (delivered.hasSubscribers) beginSpans(items)
     await makeCalls(
@@ -119,12 +117,20 @@ export class Target {
   /** Marks the replays among these, and leaves out those that are skipped. */
   private markReplays(items: readonly Item[]): readonly Item[] {
     if (this.replays.size === 0) return items
-    for (const item of items) item.isReplay = item.event.offset < (this.replays.get(item.event.topic) ?? 0)
+    for (const item of items) item.isReplay = item.event.offset < (this.replays.get(item.event.stream) ?? 0)
     const kept = items.filter(({ isReplay, consumer }) => !isReplay || consumer.replay === 'run')
     const events = items.reduce((count, { isReplay }) => count + Number(isReplay), 0)
     const { group, source } = this.scope
     if (events > 0) replayed.publish({ group, source, events, skipped: items.length - kept.length })
     return kept
+  }
+
+  /** Makes positions at offset 0 of streams that have none here. */
+  async create(streams: readonly string[]): Promise<void> {
+    const missing = streams.filter((stream) => !this.positions.has(stream))
+    if (missing.length === 0) return
+    await createPositions(this.options.shard, this.scope, missing)
+    for (const stream of missing) this.positions.set(stream, 0)
   }
 
   /** Moves positions to `ends` when no effect carries them along. */
@@ -133,7 +139,7 @@ export class Target {
     if (next.size === 0) return
     const advanced = await this.claim(this.options.shard, next)
     if (!advanced) throw this.positionTaken()
-    for (const [topic, offset] of next) this.positions.set(topic, offset)
+    for (const [stream, offset] of next) this.positions.set(stream, offset)
   }
 
   /** Attempts parked events that are due; returns how many there were. */
@@ -201,7 +207,7 @@ export class Target {
         await park
       })
     })
-    for (const [topic, offset] of next) this.positions.set(topic, offset)
+    for (const [stream, offset] of next) this.positions.set(stream, offset)
     for (const { item, state, error } of parking) this.noteParked(item, state, error)
     this.noteDelivered(runnable, startedAtMs)
   }

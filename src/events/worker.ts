@@ -2,14 +2,10 @@ import { delay, jittered } from '../core/index.ts'
 import type { OpenCluster, Shard } from '../data/index.ts'
 import type { CallOptions } from './calls.ts'
 import { workFailed } from './channels.ts'
-import { readLog } from './engines/postgres-log.ts'
-import { eventsError } from './errors.ts'
+import { beginPositions } from './engines/postgres-positions.ts'
 import type { GroupStates } from './group-states.ts'
 import {
   DELIVERY_EVENTS_MAX,
-  DELIVERY_LINGER_MS_MAX,
-  DELIVERY_LINGER_MS_MIN,
-  DELIVERY_LINGER_MS_SATURATED,
   PARKED_KEYS_MAX,
   PARKED_REFRESH_MS,
   POSITION_FLUSH_MS,
@@ -17,12 +13,13 @@ import {
   READ_POLL_MS_REMOTE,
   RETRY_POLL_MS,
 } from './limits.ts'
-import { pace } from './pace.ts'
+import { lingerMsAfter } from './linger.ts'
+import { LogReader } from './log-reader.ts'
 import { backoffMs } from './pause.ts'
-import { endsOf, followOn, type Group, planTargets } from './plan.ts'
+import { endsOf, type Group, planTargets } from './plan.ts'
 import { takeReplays } from './replay.ts'
 import { assertNothingMissed } from './retention.ts'
-import { decodeSegment, type LoggedEvent } from './segment.ts'
+import type { LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
 import type { Tail } from './tail.ts'
 import { type RetryPolicy, Target } from './target.ts'
@@ -65,13 +62,11 @@ export class GroupWorker {
   private readonly cutOff = new AbortController()
   private readonly running: Promise<void>
   private readonly call: CallOptions
-  private readonly topics: readonly string[]
+  private readonly reader: LogReader
   private knowledge: Knowledge | undefined
   private failures = 0
   private batchMax = DELIVERY_EVENTS_MAX
   private batchSize = 0
-  private firstTopic = 0
-  private distrustsTail = false
   private lingerUntilMs = 0
   private retryAtMs = 0
   private retryFailures = 0
@@ -80,9 +75,15 @@ export class GroupWorker {
 
   constructor(options: WorkerOptions) {
     this.options = options
-    this.topics = [...options.group.consumers.keys()]
+    const { source, tail, group } = options
+    this.reader = new LogReader({
+      source,
+      tail,
+      name: group.name,
+      topics: [...group.consumers.keys()],
+      onGap: () => assertNothingMissed(source, group),
+    })
     this.call = { group: options.group.name, cluster: options.cluster, signal: this.cutOff.signal }
-    options.tail.join(options.group.name, this.topics)
     this.running = this.run()
   }
 
@@ -93,7 +94,7 @@ export class GroupWorker {
 
   /** Whether the group consumes any of these topics. */
   consumes(topics: ReadonlySet<string>): boolean {
-    return this.topics.some((topic) => topics.has(topic))
+    return this.reader.topics.some((topic) => topics.has(topic))
   }
 
   /** Resolves when the batch under way is done. */
@@ -120,9 +121,7 @@ export class GroupWorker {
         const busy = await this.round(this.knowledge)
         this.failures = 0
         this.batchMax = DELIVERY_EVENTS_MAX
-        // Nothing was signalled for that long: ask the log itself, in case a drain was committed but its answer got
-        // lost.
-        if (!busy) this.distrustsTail = !(await this.gate.wait(this.waitMs(this.knowledge)))
+        if (!busy && !(await this.gate.wait(this.waitMs(this.knowledge)))) this.reader.distrustTail()
       } catch (error) {
         this.knowledge = undefined
         // Batches shrink while they fail, in case their size is the reason: a statement that times out, for example.
@@ -130,13 +129,15 @@ export class GroupWorker {
         if (!this.stopped) await this.pauseAfter(error)
       }
     }
-    this.options.tail.leave(this.options.group.name)
+    this.reader.leave()
     if (this.knowledge !== undefined) await this.flush(this.knowledge).catch((error) => this.report(error, 0))
   }
 
   private async load(): Promise<Knowledge> {
     const { cluster, source, group, retry } = this.options
     await takeReplays(cluster, source, group)
+    const begins = [...group.consumers].map(([topic, consumer]) => [topic, consumer.from] as const)
+    await beginPositions(source, { group: group.name, source: source.index }, new Map(begins))
     const targets = await Promise.all(
       cluster.shards.map((shard) => Target.load({ cluster, shard, group, source: source.index, retry })),
     )
@@ -145,7 +146,7 @@ export class GroupWorker {
     this.options.states?.settled(group.name)
     this.retryAtMs = 0
     this.refreshAtMs = performance.now() + PARKED_REFRESH_MS
-    return { targets, next: new Map(this.topics.map((topic) => [topic, own?.get(topic) ?? 0])) }
+    return { targets, next: new Map(this.reader.topics.map((topic) => [topic, own?.get(topic) ?? 0])) }
   }
 
   /** One batch and what is due of the parked events. False when there was nothing to do. */
@@ -192,40 +193,10 @@ export class GroupWorker {
     const lingerMs = this.lingerUntilMs - performance.now()
     if (lingerMs > 0) await delay(lingerMs, this.stopping.signal)
     const max = this.batchMax
-    const events: LoggedEvent[] = []
-    const unknown = new Map<string, number>()
-    // Another topic is first each time, so that a busy one cannot starve the others.
-    this.firstTopic = (this.firstTopic + 1) % this.topics.length
-    for (const topic of [...this.topics.slice(this.firstTopic), ...this.topics.slice(0, this.firstTopic)]) {
-      if (events.length >= max) break
-      const offset = knowledge.next.get(topic) ?? 0
-      const found = this.options.tail.read(this.options.group.name, topic, { offset, max: max - events.length })
-      const asksLog = found === undefined || !followOn(found, offset) || (found.length === 0 && this.distrustsTail)
-      if (asksLog) unknown.set(topic, offset)
-      else for (const event of found) events.push(event)
-    }
-    if (unknown.size > 0 && events.length < max) await this.readFromLog(unknown, max - events.length, events)
-    this.distrustsTail = false
+    const events = await this.reader.read(knowledge.next, max)
     this.batchSize = events.length
     this.lingerUntilMs = performance.now() + lingerMsAfter(events.length, max)
     return events
-  }
-
-  private async readFromLog(wanted: ReadonlyMap<string, number>, max: number, into: LoggedEvent[]): Promise<void> {
-    const next = new Map(wanted)
-    const end = into.length + max
-    for (const segment of await readLog(this.options.source, wanted, max)) {
-      if (into.length >= end) break
-      const offset = next.get(segment.topic) ?? 0
-      const first = segment.lastOffset - segment.events + 1
-      if (first > offset) {
-        await assertNothingMissed(this.options.source, this.options.group)
-        throw eventsError('EVENTS_LOG_UNREADABLE', `${segment.topic} has a gap: ${offset} to ${first - 1} are missing`)
-      }
-      const events = decodeSegment(segment).slice(offset - first, offset - first + end - into.length)
-      for (const event of events) into.push(event)
-      next.set(segment.topic, offset + events.length)
-    }
   }
 
   /**
@@ -262,7 +233,7 @@ export class GroupWorker {
   }
 
   private waitMs(knowledge: Knowledge): number {
-    const pollMs = this.options.tail.seeing ? READ_POLL_MS_LOCAL : READ_POLL_MS_REMOTE
+    const pollMs = this.reader.blind ? READ_POLL_MS_REMOTE : READ_POLL_MS_LOCAL
     const untilFlushMs = this.flushAtMs - performance.now()
     const retryMs = countParked(knowledge) > 0 ? RETRY_POLL_MS : Number.POSITIVE_INFINITY
     return Math.max(1, Math.min(jittered(pollMs), untilFlushMs, retryMs))
@@ -278,13 +249,6 @@ export class GroupWorker {
     const { source, group } = this.options
     workFailed.publish({ shard: source.index, part: `group:${group.name}`, error, retryInMs })
   }
-}
-
-/** Pause between the beginning of this delivery and that of the next. */
-function lingerMsAfter(events: number, max: number): number {
-  if (events === 0 || events === max) return 0
-  const lingerMs = Math.min(DELIVERY_LINGER_MS_MAX, Math.max(DELIVERY_LINGER_MS_MIN, events))
-  return Math.min(DELIVERY_LINGER_MS_SATURATED, lingerMs * pace.factor())
 }
 
 function countParked({ targets }: Knowledge): number {

@@ -34,4 +34,5 @@ export {
 } from './plugins/index.ts'
 export type { BodyFilter, ResponseHead } from './response-head.ts'
 export { compileRouter } from './router.ts'
+export { selfSigned } from './self-signed.ts'
 export type { Upstream } from './upstream.ts'

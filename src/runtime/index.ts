@@ -6,9 +6,11 @@ export {
   deadLetters,
   type FollowedEvent,
   follow,
+  groupNames,
   type Lag,
   lag,
   outboxDepth,
+  type PartitionLag,
   pauseGroup,
   type Replay,
   type ReplayStart,
@@ -18,6 +20,7 @@ export {
   type TopicState,
   topicStates,
 } from '../events/index.ts'
+export { lagAtBroker } from './broker.ts'
 export { openData, startDatabase } from './database.ts'
 export { runtimeError } from './errors.ts'
 export { exportGateway, importGateway } from './gateway-exchange.ts'

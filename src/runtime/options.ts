@@ -99,6 +99,27 @@ const Environment = z.object({
     .describe(
       'Redis as the level of the cache that processes share: redis://host:6379/0. Each has only its own without.',
     ),
+  EVENTS_URL: z
+    .string()
+    .regex(/^(kafka(\+ssl)?|amqps?):\/\/[^\s/]+/, 'must begin with kafka://, kafka+ssl://, amqp:// or amqps://')
+    .optional()
+    .describe(
+      'Broker that delivers events: kafka://host:9092,…, kafka+ssl://…, amqp://user:password@host:5672/vhost or amqps://…. Without, consumers read the log in PostgreSQL.',
+    ),
+  EVENTS_PARTITIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(12)
+    .describe('Partitions of each topic on the broker: the processes of a service that can share its events.'),
+  EVENTS_INSTANCE_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,200}$/)
+    .optional()
+    .describe(
+      'Name of this process that outlasts its restarts, such as a pod of a StatefulSet has: it then keeps its partitions.',
+    ),
   EVENTS_ATTEMPTS_MAX: z.coerce
     .number()
     .int()
@@ -115,7 +136,7 @@ const Environment = z.object({
     .max(RETENTION_MS_MAX)
     .default(RETENTION_MS)
     .describe(
-      'Least time that the event log keeps events; it drops them in pieces of a seventh of it, a minute or more.',
+      'Least time that the event log keeps events, dropped in pieces of a seventh of it; and a broker, of topics made here.',
     ),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('The least that is logged on stderr; `silent` logs nothing.'),
   ACCESS_LOG: z.enum(['off', 'on']).default('off').describe('Whether the gateway logs a line for each request.'),
@@ -164,6 +185,13 @@ export type RuntimeOptions = {
   readonly databaseUrls: readonly string[] | undefined
   /** The level of the cache that processes share; undefined when there is none. */
   readonly cacheUrl: string | undefined
+  /** `url` is undefined while events stay in the log. */
+  readonly eventsBroker: {
+    readonly url: string | undefined
+    readonly partitions: number
+    readonly retentionMs: number
+    readonly instanceId: string | undefined
+  }
   /** Undefined leaves it to events. */
   readonly eventsAttemptsMax: number | undefined
   readonly eventsRetentionMs: number
@@ -206,6 +234,12 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     postgresPort: value.POSTGRES_PORT,
     databaseUrls: value.DATABASE_URLS,
     cacheUrl: value.CACHE_URL,
+    eventsBroker: {
+      url: value.EVENTS_URL,
+      partitions: value.EVENTS_PARTITIONS,
+      retentionMs: value.EVENTS_RETENTION_MS,
+      instanceId: value.EVENTS_INSTANCE_ID,
+    },
     eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
     eventsRetentionMs: value.EVENTS_RETENTION_MS,
     logLevel: value.LOG_LEVEL,

@@ -1,7 +1,15 @@
 import { createConsole } from '../console/index.ts'
 import { type App, assertLimits, delay, isLoopbackName, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
-import { eventsMigrations, keepLog, keepLogIntervalMs, prepareLog, retentionOf, startEvents } from '../events/index.ts'
+import {
+  type BrokerUse,
+  eventsMigrations,
+  keepLog,
+  keepLogIntervalMs,
+  prepareLog,
+  retentionOf,
+  startEvents,
+} from '../events/index.ts'
 import { gatewayMigrations } from '../gateway/index.ts'
 import {
   type Caller,
@@ -16,6 +24,7 @@ import {
 } from '../service/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { logAccess } from './access-log.ts'
+import { openEventsBroker } from './broker.ts'
 import { type Databases, startDatabases } from './database.ts'
 import { DatabaseWatch } from './database-watch.ts'
 import { type Addresses, describeApp } from './describe.ts'
@@ -114,6 +123,9 @@ type Parts = {
   readonly log: (line: string) => void
 }
 
+/** Where state is. */
+type Engines = { readonly cluster: OpenCluster; readonly broker: BrokerUse | undefined }
+
 async function startParts(parts: Parts): Promise<RunningApp> {
   const { app, settings, topology, started, health, log } = parts
   startLogs(settings, started)
@@ -130,7 +142,9 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   })
   started.push('connections', (options) => cluster.close(options), CONNECTIONS_STOP_MS)
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
-  const serving = await prepareServing(parts, cluster)
+  const broker = await openEventsBroker(app, settings)
+  if (broker !== undefined) started.push('broker', () => broker.engine.close())
+  const serving = await prepareServing(parts, { cluster, broker })
   const { host, hosts, telemetry, metrics, shared } = serving
   // Before the migrations, which may take minutes: meanwhile `/livez` answers, and `/readyz` says what is under way.
   if (topology.apart) {
@@ -148,7 +162,7 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   for (const service of topology.services) hosts.set(service.name, host)
   await seed(topology.services, cluster, shared.caller)
   log('starting the delivery of events')
-  await startDelivery(parts, cluster)
+  await startDelivery(parts, { cluster, broker })
   // Closing is idempotent: services refuse what is new before delivery ends, not after.
   started.push('services', (options) => host.close(options))
   log('opening ports')
@@ -184,12 +198,12 @@ function startLogs(settings: RuntimeOptions, started: StartedParts): void {
 }
 
 /** Everything that answers requests, ready to listen but not started: until then routes refuse with 503. */
-async function prepareServing({ app, settings, topology, started, health }: Parts, cluster: OpenCluster) {
+async function prepareServing({ app, settings, topology, started, health }: Parts, { cluster, broker }: Engines) {
   const hosts = new Map<string, ServiceHost>()
   const caller = createCaller({ locals: hosts, origin: settings.originOf })
   const caching = createCaching({ cluster, ...secondLevelOf(app, settings) })
   started.push('caches', (options) => caching.stop(options))
-  const telemetry = prepareTelemetry({ app, topology, settings, cluster })
+  const telemetry = prepareTelemetry({ app, topology, settings, cluster, broker })
   started.push('telemetry', telemetry.stop)
   const metrics = settings.telemetry === 'off' ? {} : { metrics: telemetry.telemetry.page }
   const shared = { cluster, caller, caching, health, ...metrics }
@@ -210,12 +224,13 @@ async function startHousekeeping({ settings, started }: Parts, cluster: OpenClus
   keep('event log', () => keepLog(cluster, retention), logIntervalMs)
 }
 
-async function startDelivery({ settings, topology, started }: Parts, cluster: OpenCluster): Promise<void> {
+async function startDelivery({ settings, topology, started }: Parts, { cluster, broker }: Engines): Promise<void> {
   const consuming = topology.services.filter(({ consumers }) => consumers.length > 0)
   const events = await startEvents({
     cluster,
     groups: consuming.map(({ name, consumers }) => ({ name, consumers })),
     owner: processName,
+    broker,
     sequence: topology.services.length > 0,
     ...(settings.eventsAttemptsMax === undefined ? {} : { retry: { attemptsMax: settings.eventsAttemptsMax } }),
   })

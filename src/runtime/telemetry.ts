@@ -11,7 +11,17 @@ import {
   systemClock,
 } from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
-import { appended, delivered, emittedOf, lag, leaseChanged, parked, workFailed } from '../events/index.ts'
+import {
+  appended,
+  type BrokerUse,
+  brokerLag,
+  delivered,
+  emittedOf,
+  lag,
+  leaseChanged,
+  parked,
+  workFailed,
+} from '../events/index.ts'
 import { type RequestFinished, requestFinished, requestMirrored } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
 import {
@@ -35,6 +45,8 @@ export type TelemetryParts = {
   readonly settings: Pick<RuntimeOptions, 'telemetry'>
   /** Undefined for a process without databases, which tells the others nothing. */
   readonly cluster: OpenCluster | undefined
+  /** Whose lag is asked for too, where events go through one. */
+  readonly broker?: BrokerUse | undefined
 }
 
 export type PreparedTelemetry = {
@@ -53,7 +65,7 @@ export const processName = `${hostname()}:${process.pid}:${newId().slice(-12)}`
  * Makes what the folders publish into measurements. They know nothing of it: it listens to their facts, and asks
  * for what is no fact, such as the use of the pools. With `TELEMETRY=off` nobody listens, and no fact is ever built.
  */
-export function prepareTelemetry({ app, topology, settings, cluster }: TelemetryParts): PreparedTelemetry {
+export function prepareTelemetry({ app, topology, settings, cluster, broker }: TelemetryParts): PreparedTelemetry {
   const isOn = settings.telemetry !== 'off'
   const sharedOver = isOn && topology.apart ? cluster : undefined
   const exchange = sharedOver && exchangeOf(sharedOver, () => telemetry)
@@ -75,7 +87,7 @@ export function prepareTelemetry({ app, topology, settings, cluster }: Telemetry
       ends.push(...recordFacts(telemetry), recordForKong(telemetry.metrics), ...recordJourneys(app, telemetry))
       ends.push(...recordEventLog(telemetry.metrics))
       if (cluster !== undefined) {
-        ends.push(pollLag(cluster, telemetry))
+        ends.push(pollLag({ cluster, broker, telemetry }))
         telemetry.beforeSeal(() => samplePools(cluster, telemetry))
       }
       telemetry.start()
@@ -210,7 +222,7 @@ function samplePools(cluster: OpenCluster, telemetry: Telemetry): void {
  * Asks how far behind consumer groups are. One process of the application does: the one that holds the lease to
  * sequence the home shard, which is always one while events are delivered at all.
  */
-function pollLag(cluster: OpenCluster, telemetry: Telemetry): End {
+function pollLag({ cluster, broker, telemetry }: LagParts): End {
   const stopping = new AbortController()
   let isOurs = false
   const unsubscribe = leaseChanged.subscribe(({ shard, name, held }) => {
@@ -220,7 +232,7 @@ function pollLag(cluster: OpenCluster, telemetry: Telemetry): End {
   })
   const poll = async () => {
     while (!stopping.signal.aborted) {
-      if (isOurs) await readLag(cluster, telemetry)
+      if (isOurs) await readLag({ cluster, broker, telemetry })
       await delay(LAG_POLL_MS, stopping.signal)
     }
   }
@@ -234,13 +246,21 @@ function pollLag(cluster: OpenCluster, telemetry: Telemetry): End {
 
 const LAG = 'queue lag'
 
+type LagParts = {
+  readonly cluster: OpenCluster
+  readonly broker: BrokerUse | undefined
+  readonly telemetry: Telemetry
+}
+
 /** Never rejects. */
-async function readLag(cluster: OpenCluster, telemetry: Telemetry): Promise<void> {
+async function readLag({ cluster, broker, telemetry }: LagParts): Promise<void> {
   try {
     const samples = new Map<string, { topic: string; group: string; messages: number; seconds: number }>()
     const lags = await lag(cluster)
     showMissed(telemetry.metrics, lags)
-    for (const { topic, group, lag: messages, oldestAgeSeconds } of lags) {
+    const logs = lags.map((row) => ({ ...row, messages: row.lag }))
+    const partitions = broker === undefined ? [] : await brokerLag(cluster, broker.engine)
+    for (const { topic, group, messages, oldestAgeSeconds } of [...logs, ...partitions]) {
       const sample = samples.get(`${topic} ${group}`) ?? { topic, group, messages: 0, seconds: 0 }
       samples.set(`${topic} ${group}`, sample)
       sample.messages += messages
@@ -250,6 +270,6 @@ async function readLag(cluster: OpenCluster, telemetry: Telemetry): Promise<void
     telemetry.recovered(LAG)
   } catch (error) {
     telemetry.lag([])
-    telemetry.degraded(LAG, `it cannot be asked of the databases: ${error instanceof Error ? error.message : error}`)
+    telemetry.degraded(LAG, `it cannot be asked for: ${error instanceof Error ? error.message : error}`)
   }
 }

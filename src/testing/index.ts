@@ -1,4 +1,7 @@
 export { startTestCluster, type TestCluster } from './cluster.ts'
+export { type CutOff, startCutOff } from './cut-off.ts'
+export { type KafkaServer, kafkaMissing, startKafkaServer } from './kafka-fixture.ts'
 export * from './load/index.ts'
+export { type RabbitMqServer, rabbitMqMissing, startRabbitMqServer } from './rabbitmq-fixture.ts'
 export { type RedisServer, redisMissing, startRedisServer } from './redis-fixture.ts'
 export { until } from './until.ts'

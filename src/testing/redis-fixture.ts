@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
+import { accepts } from './accepts.ts'
+import { findExecutable } from './executable-fixture.ts'
+import { freePort } from './free-port.ts'
 import { until } from './until.ts'
 
 /** A real Redis of a test's own, on a free port of loopback. */
@@ -19,8 +20,6 @@ export type RedisServer = {
   /** Ends it for good and removes its folder. */
   stop(): Promise<void>
 }
-
-const BINARIES = ['redis-server', 'valkey-server']
 
 /** Why a test that needs Redis cannot run here, for its `skip`; false when it can. */
 export function redisMissing(): string | false {
@@ -58,18 +57,7 @@ export async function startRedisServer(): Promise<RedisServer> {
 }
 
 function binary(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  return folders.flatMap((folder) => BINARIES.map((name) => join(folder, name))).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    // Not there, or not for us: look on.
-    return false
-  }
+  return findExecutable('redis-server', 'valkey-server')
 }
 
 async function spawnServer(path: string, port: number, folder: string): Promise<ChildProcess> {
@@ -82,27 +70,4 @@ async function spawnServer(path: string, port: number, folder: string): Promise<
   ended.catch(() => undefined)
   await Promise.race([until(() => accepts(port), { what: 'redis-server accepts connections' }), ended])
   return child
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    const answer = (isOpen: boolean) => {
-      socket.destroy()
-      resolve(isOpen)
-    }
-    socket.once('connect', () => answer(true))
-    socket.once('error', () => answer(false))
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(address)))
-    })
-  })
 }

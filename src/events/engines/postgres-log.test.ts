@@ -10,7 +10,9 @@ import { drainOutbox, insertOutbox, LOG_CHANNEL, OutboxFloor, readLog } from './
 
 const start = (shards: number) => startTestCluster({ shards, migrations: [systemMigrations, eventsMigrations] })
 
-eventLogContract({ name: 'postgres', start: () => start(2), until })
+const POSTGRES = { name: 'PostgreSQL', replay: true, keepsRead: true, lagInMessages: true }
+
+eventLogContract({ capabilities: POSTGRES, start: () => start(2), until })
 
 describe('the outbox in PostgreSQL', () => {
   let testCluster: Awaited<ReturnType<typeof startTestCluster>>

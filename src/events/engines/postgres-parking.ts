@@ -102,7 +102,12 @@ export async function dueEvents(target: Queryable, scope: PositionScope, limit: 
     seq,
     attempts,
     isReplay,
-    event: { topic, offset: off, envelope: { ...rest, type: topic, payload: JSON.parse(payload) as unknown } },
+    event: {
+      topic,
+      stream: topic,
+      offset: off,
+      envelope: { ...rest, type: topic, payload: JSON.parse(payload) as unknown },
+    },
   }))
 }
 

@@ -1,6 +1,6 @@
 import type { Queryable } from '../../data/index.ts'
 
-/** Next offset to process, by topic. */
+/** Next offset to process, by stream: a topic, or `topic/partition` where a broker carries it. */
 export type Positions = ReadonlyMap<string, number>
 
 /** Whose positions: those of a group for what was written on the shard `source`. */
@@ -82,4 +82,17 @@ export async function advancePositions(
     topics.map((topic) => step.replays.get(topic) ?? 0),
   ])
   return rows.length === topics.length
+}
+
+const SET = `
+INSERT INTO groundswell.consumer_position AS p (grp, source, topic, next_offset) VALUES ($1, $2, $3, $4)
+ON CONFLICT (grp, source, topic) DO UPDATE SET next_offset = excluded.next_offset`
+
+/** Moves a position whatever it was. */
+export async function setPosition(
+  target: Queryable,
+  scope: PositionScope,
+  to: { readonly stream: string; readonly offset: number },
+): Promise<void> {
+  await target.query(SET, [scope.group, scope.source, to.stream, to.offset])
 }

@@ -1,0 +1,91 @@
+import { systemClock } from '../core/index.ts'
+import type { Cluster, Shard } from '../data/index.ts'
+import type { Broker, BrokerDeclaration } from './broker.ts'
+import { streamOf } from './broker-record.ts'
+import { readLog } from './engines/postgres-log.ts'
+import { FORWARDER } from './forwarder.ts'
+import { LAG_EVENTS_MAX } from './limits.ts'
+import { partitionOf } from './partition.ts'
+import { decodeSegment, type LoggedEvent } from './segment.ts'
+
+/** How far a group is behind on one partition of a topic at the broker. */
+export type PartitionLag = {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly messages: number
+  /**
+   * Since the oldest event was written that the group has not processed; 0 when there is none. It is looked for among
+   * the next LAG_EVENTS_MAX of the topic: where it lies further on, the age of the last of those, which is higher.
+   */
+  readonly oldestAgeSeconds: number
+}
+
+/**
+ * The lag of every group that has read through the broker, by group, topic, partition: messages from the broker, ages
+ * from the logs. What waits to be forwarded is the group `~broker` of `lag`.
+ */
+export async function brokerLag(cluster: Cluster, engine: Pick<Broker, 'lag'>): Promise<readonly PartitionLag[]> {
+  const rows = await engine.lag(await groupsKnown(cluster))
+  const behind = rows.filter(({ messages }) => messages > 0)
+  const partitions = Map.groupBy(rows, ({ topic }) => topic)
+  const countOf = (topic: string) => 1 + Math.max(...(partitions.get(topic) ?? []).map((row) => row.partition))
+  const perShard = await Promise.all(cluster.shards.map((shard) => oldestOf(shard, behind, countOf)))
+  const lags = rows.map((row) => {
+    const ages = perShard.map((ages) => ages.get(nameOf(row.group, streamOf(row.topic, row.partition))) ?? 0)
+    return { ...row, oldestAgeSeconds: Math.max(0, ...ages) }
+  })
+  return lags.sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.partition - b.partition)
+}
+
+const GROUPS = `
+SELECT DISTINCT grp AS name, split_part(topic, '/', 1) AS topic FROM groundswell.consumer_position
+WHERE position('/' IN topic) > 0 AND grp <> $1`
+
+async function groupsKnown(cluster: Cluster): Promise<BrokerDeclaration['groups']> {
+  const rows = await Promise.all(
+    cluster.shards.map((shard) => shard.query<{ name: string; topic: string }>(GROUPS, [FORWARDER])),
+  )
+  const groups = Map.groupBy(rows.flat(), ({ name }) => name)
+  return [...groups].map(([name, found]) => ({ name, topics: [...new Set(found.map(({ topic }) => topic))] }))
+}
+
+const BEHIND = `
+SELECT g.grp AS group, g.topic AS stream, g.next_offset AS next
+FROM groundswell.consumer_position AS g
+JOIN groundswell.consumer_position AS f ON f.grp = $2 AND f.source = g.source AND f.topic = g.topic
+WHERE g.source = $1 AND g.grp <> $2 AND position('/' IN g.topic) > 0 AND g.next_offset < f.next_offset`
+
+/** Age in seconds of the oldest event of this shard that waits, by group and stream. */
+async function oldestOf(
+  shard: Shard,
+  behind: readonly { readonly topic: string }[],
+  countOf: (topic: string) => number,
+): Promise<ReadonlyMap<string, number>> {
+  const ages = new Map<string, number>()
+  if (behind.length === 0) return ages
+  const rows = await shard.query<{ group: string; stream: string; next: number }>(BEHIND, [shard.index, FORWARDER])
+  const topics = Map.groupBy(rows, ({ stream }) => stream.slice(0, stream.indexOf('/')))
+  for (const [topic, waiting] of topics) {
+    const from = Math.min(...waiting.map(({ next }) => next))
+    const events = (await readLog(shard, new Map([[topic, from]]), LAG_EVENTS_MAX)).flatMap(decodeSegment)
+    const streams = events.map((event) => streamOf(topic, partitionOf(event.envelope.key, countOf(topic))))
+    for (const { group, stream, next } of waiting) {
+      const oldest = events.find((event, index) => event.offset >= next && streams[index] === stream) ?? events.at(-1)
+      if (oldest !== undefined) ages.set(nameOf(group, stream), ageOf(oldest))
+    }
+  }
+  return ages
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
+}
+
+function ageOf({ envelope }: LoggedEvent): number {
+  return Math.max(0, systemClock.now() - envelope.occurredAtMs) / 1000
+}
+
+function nameOf(group: string, stream: string): string {
+  return `${group} ${stream}`
+}
