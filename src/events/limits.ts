@@ -180,6 +180,12 @@ export const BROKER_PARKED_REFRESH_MS = 1_000
 /** Text of one partition’s batch, in UTF-16 units: well below the megabyte that a broker accepts as delivered. */
 export const KAFKA_BATCH_CHARS_MAX = 400_000
 
+/**
+ * Bytes of one batch in topics that are made here, and so of one event: eight times what Kafka allows as delivered, for
+ * an event with a whole request body in it. A larger one holds up its shard, loudly.
+ */
+export const KAFKA_MESSAGE_BYTES_MAX = 8_388_608
+
 /** Records that a group's reader keeps of what it fetched from Kafka: two deliveries. */
 export const KAFKA_BUFFER_RECORDS_MAX = 8_000
 

@@ -102,6 +102,9 @@ function propertiesOf(folder: string, port: number, controllerPort: number, opti
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
+    // A broker that was killed may come back sooner.
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
     'num.network.threads': '2',
     'num.io.threads': '4',
     ...settings,
@@ -116,7 +119,7 @@ async function format(kafka: Installed, properties: string): Promise<void> {
   const tool = ['-cp', kafka.classpath, '-XX:TieredStopAtLevel=1', 'kafka.tools.StorageTool']
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
   const once = ['--standalone', '--ignore-formatted']
-  await run(kafka.java, [...tool, 'format', '--cluster-id', id, '--config', properties, ...once], {
+  await run(kafka.java, [...tool, 'format', `--cluster-id=${id}`, '--config', properties, ...once], {
     timeout: START_MS_MAX,
   })
 }
