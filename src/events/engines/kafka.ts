@@ -51,7 +51,7 @@ class Kafka implements Broker {
     // Acknowledged by all replicas in sync; what is sent again after a lost answer is appended once.
     this.producer = new driver.Producer({
       ...this.client,
-      serializers: driver.stringSerializers,
+      serializers: { ...driver.stringSerializers, headerKey: encodedName },
       idempotent: true,
       acks: driver.ProduceAcks.ALL,
       autocreateTopics: false,
@@ -192,6 +192,15 @@ function reasonsOf(error: unknown): string[] {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.flatMap(reasonsOf)
   if (error instanceof Error && error.cause !== undefined) return reasonsOf(error.cause)
   return [messageOf(error)]
+}
+
+const encodedNames = new Map<string, Buffer>()
+
+/** Header names are few: each is encoded once. */
+function encodedName(name = ''): Buffer {
+  const known = encodedNames.get(name) ?? Buffer.from(name)
+  encodedNames.set(name, known)
+  return known
 }
 
 async function importDriver(): Promise<Driver> {
