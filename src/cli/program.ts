@@ -71,6 +71,16 @@ function addStart(program: Command, exit: Exit, environment: readonly string[]):
       const { database } = await import('./database.ts')
       exit(await database(options))
     })
+  program
+    .command('kafka')
+    .summary('start an Apache Kafka for development')
+    .description('Starts an Apache Kafka of one node for development, and prints the EVENTS_URL for it. Keeps nothing.')
+    .option(...JSON_READY)
+    .addHelpText('after', examples('groundswell kafka', 'groundswell kafka --json'))
+    .action(async (options: { json?: boolean }) => {
+      const { kafka } = await import('./kafka.ts')
+      exit(await kafka(options))
+    })
 }
 
 function addShards(program: Command, exit: Exit): void {

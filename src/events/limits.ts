@@ -218,8 +218,8 @@ export const FOLLOW_POLL_MS = 250
 
 /** Events of one such look at a shard. */
 export const FOLLOW_EVENTS_MAX = 500
-/** Events forwarded to a broker before the position is advanced: several drains of a busy shard, 2 MB or so. */
-export const FORWARD_EVENTS_MAX = 5_000
+/** Events forwarded to a broker before the position is advanced: a drain of a busy shard, 400 kB or so. */
+export const FORWARD_EVENTS_MAX = 1_000
 
 /** Records that a group's reader has in work in one process before it stops asking: two deliveries. */
 export const BROKER_RECORDS_MAX = 8_000
@@ -238,6 +238,12 @@ export const BROKER_PARKED_REFRESH_MS = 1_000
 
 /** Text of one partition’s batch, in UTF-16 units: well below the megabyte that a broker accepts as delivered. */
 export const KAFKA_BATCH_CHARS_MAX = 400_000
+
+/**
+ * Bytes of one batch in topics that are made here, and so of one event: eight times what Kafka allows as delivered, for
+ * an event with a whole request body in it. A larger one holds up its shard, loudly.
+ */
+export const KAFKA_MESSAGE_BYTES_MAX = 8_388_608
 
 /** Records that a group's reader keeps of what it fetched from Kafka: two deliveries. */
 export const KAFKA_BUFFER_RECORDS_MAX = 8_000

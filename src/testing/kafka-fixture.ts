@@ -12,6 +12,8 @@ export type KafkaServer = {
   /** For EVENTS_URL. */
   readonly url: string
   readonly pid: number
+  /** Rejects when it ends by itself. */
+  readonly failed: Promise<never>
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>
   /** Stops it from answering, its connections open, until it is resumed. */
@@ -28,10 +30,6 @@ export type KafkaServerOptions = {
   readonly settings?: Readonly<Record<string, string>>
   /** What clients speak: PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL. */
   readonly protocol?: string
-  /** 0 picks a free one. */
-  readonly port?: number
-  /** Where it keeps its data, which then stays; a temporary folder when absent. */
-  readonly folder?: string
 }
 
 /** Two JVM starts on a busy machine of two cores. */
@@ -47,25 +45,34 @@ export async function kafkaMissing(): Promise<string | false> {
 export async function startKafkaServer(options: KafkaServerOptions = {}): Promise<KafkaServer> {
   const kafka = await findKafka()
   if (kafka.missing !== undefined) throw new Error(kafka.missing)
-  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'groundswell-kafka-')))
-  const port = options.port || (await freePort())
+  const folder = await mkdtemp(join(tmpdir(), 'groundswell-kafka-'))
+  const port = await freePort()
   const files = { properties: join(folder, 'server.properties'), log: join(folder, 'server.log') }
   await writeFile(files.properties, propertiesOf(folder, port, await freePort(), options))
   await format(kafka, files.properties)
-  const start = () => spawnServer(kafka, files)
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => undefined)
+  const start = async () => {
+    const started = await spawnServer(kafka, files)
+    started.once('exit', (code) => {
+      if (code !== null) failure.reject(new Error(`Kafka ended with ${code}; its log is ${files.log}`))
+    })
+    return started
+  }
   let child = await start()
-  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+  const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const exited = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
+    child.kill('SIGKILL')
     await exited
   }
   return {
     url: `kafka://127.0.0.1:${port}`,
+    failed: failure.promise,
     get pid() {
       return child.pid ?? 0
     },
-    kill: () => kill(),
+    kill,
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     async restart() {
@@ -73,8 +80,8 @@ export async function startKafkaServer(options: KafkaServerOptions = {}): Promis
       child = await start()
     },
     async stop() {
-      await kill(options.folder === undefined ? 'SIGKILL' : 'SIGTERM')
-      if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
+      await kill()
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }
@@ -102,6 +109,9 @@ function propertiesOf(folder: string, port: number, controllerPort: number, opti
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
+    // A broker that was killed may come back sooner.
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
     'num.network.threads': '2',
     'num.io.threads': '4',
     ...settings,
@@ -116,7 +126,7 @@ async function format(kafka: Installed, properties: string): Promise<void> {
   const tool = ['-cp', kafka.classpath, '-XX:TieredStopAtLevel=1', 'kafka.tools.StorageTool']
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
   const once = ['--standalone', '--ignore-formatted']
-  await run(kafka.java, [...tool, 'format', '--cluster-id', id, '--config', properties, ...once], {
+  await run(kafka.java, [...tool, 'format', `--cluster-id=${id}`, '--config', properties, ...once], {
     timeout: START_MS_MAX,
   })
 }

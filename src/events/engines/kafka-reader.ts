@@ -118,7 +118,8 @@ export class KafkaReader implements BrokerReader {
         maxWaitTime: KAFKA_WAIT_MS,
       })
       this.stream = stream
-      stream.once('error', (error) => broken.reject(error))
+      // Not `once`: one that ends may fail more than once, and nobody else listens.
+      stream.on('error', (error) => broken.reject(error))
       stream.once('close', () => broken.reject(new Error('the client ended its stream')))
       stream.on('data', (message) => this.keep(message))
       this.joined.resolve()

@@ -2,7 +2,14 @@ import type { Admin, BaseOptions, Producer } from '@platformatic/kafka'
 import { messageOf } from '../../core/index.ts'
 import type { Broker, BrokerCapabilities, BrokerDeclaration, BrokerLag } from '../broker.ts'
 import { eventsError } from '../errors.ts'
-import { KAFKA_REBALANCE_MS, KAFKA_REQUEST_MS, KAFKA_RETRIES_MAX, KAFKA_RETRY_MS, KAFKA_SESSION_MS } from '../limits.ts'
+import {
+  KAFKA_MESSAGE_BYTES_MAX,
+  KAFKA_REBALANCE_MS,
+  KAFKA_REQUEST_MS,
+  KAFKA_RETRIES_MAX,
+  KAFKA_RETRY_MS,
+  KAFKA_SESSION_MS,
+} from '../limits.ts'
 import type { BrokerOpening } from '../open-broker.ts'
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaReader } from './kafka-reader.ts'
@@ -44,7 +51,7 @@ class Kafka implements Broker {
     // Acknowledged by all replicas in sync; what is sent again after a lost answer is appended once.
     this.producer = new driver.Producer({
       ...this.client,
-      serializers: driver.stringSerializers,
+      serializers: { ...driver.stringSerializers, headerKey: encodedName },
       idempotent: true,
       acks: driver.ProduceAcks.ALL,
       autocreateTopics: false,
@@ -76,7 +83,10 @@ class Kafka implements Broker {
     try {
       await this.admin.createTopics({
         topics: [{ topic, partitions, replicas: BROKERS_DEFAULT }],
-        configs: [{ name: 'retention.ms', value: String(retentionMs) }],
+        configs: [
+          { name: 'retention.ms', value: String(retentionMs) },
+          { name: 'max.message.bytes', value: String(KAFKA_MESSAGE_BYTES_MAX) },
+        ],
       })
     } catch (error) {
       // Another process was faster.
@@ -182,6 +192,15 @@ function reasonsOf(error: unknown): string[] {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.flatMap(reasonsOf)
   if (error instanceof Error && error.cause !== undefined) return reasonsOf(error.cause)
   return [messageOf(error)]
+}
+
+const encodedNames = new Map<string, Buffer>()
+
+/** Header names are few: each is encoded once. */
+function encodedName(name = ''): Buffer {
+  const known = encodedNames.get(name) ?? Buffer.from(name)
+  encodedNames.set(name, known)
+  return known
 }
 
 async function importDriver(): Promise<Driver> {
