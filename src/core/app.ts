@@ -1,5 +1,5 @@
 import type { Endpoint, Method } from './endpoint.ts'
-import type { AnyEventType } from './event.ts'
+import { type AnyEventType, readableVersions } from './event.ts'
 import type { JourneyDeclaration } from './journey.ts'
 import { type Scale, scaleProblems } from './scale.ts'
 import { redirectsTo, type SiteDeclaration, siteProblems } from './site.ts'
@@ -85,6 +85,14 @@ export function app(name: string, definition: AppDefinition): App {
   return value
 }
 
+/** What is written and this consumer would park: versions that no upcaster leads to. */
+function unreadableOf(service: string, type: AnyEventType, emitted: readonly AnyEventType[]): string[] {
+  const readable = new Set(readableVersions(type).map(({ version }) => version))
+  return emitted
+    .filter(({ name, version }) => name === type.name && !readable.has(version))
+    .map(({ name, version }) => `${service} reads ${name} v${[...readable].join(', v')}, but v${version} is emitted`)
+}
+
 function problemsOf(value: App): string[] {
   const problems: string[] = []
   const seen = new Set<string>()
@@ -96,7 +104,8 @@ function problemsOf(value: App): string[] {
   for (const name of [value.name, ...parts.map((part) => part.name), ...value.gateway.consumers]) {
     if (!NAME.test(name)) problems.push(`name "${name}" must be kebab-case, like "order-service"`)
   }
-  const emitted = new Set(value.services.flatMap((service) => service.emits.map((type) => type.name)))
+  const types = value.services.flatMap((service) => service.emits)
+  const emitted = new Set(types.map((type) => type.name))
   problems.push(...scaleProblems('the gateway', value.gateway.scale))
   for (const service of value.services) {
     problems.push(...scaleProblems(service.name, service.scale))
@@ -112,6 +121,7 @@ function problemsOf(value: App): string[] {
       claim(`consumer ${service.name} of ${consumer.event.name}`)
       if (!emitted.has(consumer.event.name))
         problems.push(`${service.name} consumes ${consumer.event.name}, which nobody emits`)
+      problems.push(...unreadableOf(service.name, consumer.event, types))
     }
   }
   for (const { name, endsWith } of value.journeys) {
