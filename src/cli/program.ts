@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import * as parse from './arguments.ts'
+import { addApi, addEventContracts } from './contracts-command.ts'
 import { addDeploy } from './deploy-command.ts'
 import { examples } from './examples.ts'
 import { addGateway } from './gateway-command.ts'
@@ -24,6 +25,7 @@ export function createProgram(exit: Exit, environment: readonly string[]): Comma
   addGateway(program, exit)
   addShards(program, exit)
   addEvents(program, exit)
+  addApi(program, exit)
   addLoad(program, exit)
   addBench(program, exit)
   return program
@@ -102,6 +104,7 @@ function addShards(program: Command, exit: Exit): void {
 
 function addEvents(program: Command, exit: Exit): void {
   const events = program.command('events').description('The event log: who is behind, and what failed.')
+  addEventContracts(events, exit)
   events
     .command('lag')
     .summary('show how far consumers are behind')

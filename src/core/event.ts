@@ -28,9 +28,9 @@ const EVENT_NAME = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/
  * Declares a kind of event: `event('order.placed', 1, z.object({ … }), { key: (order) => order.userId })`. Events of
  * one key are delivered in the order in which they were written.
  *
- * A new version names the one before, and what makes its payloads into new ones:
- * `event('order.placed', 2, …, { key, previous: { type: OrderPlacedV1, upcast: (old) => ({ ...old, currency: 'EUR' }) } })`.
- * Consumers of the new version then read every older one, step by step, each step checked by its version's schema.
+ * A new version names the one before, and what makes its payloads into new ones: `event('order.placed', 2, …, { key,
+ * previous: { type: OrderPlacedV1, upcast: (old) => ({ ...old, currency: 'EUR' }) } })`. Consumers of the new version
+ * then read every older one, step by step, each step checked by its version's schema.
  */
 export function event<Payload, Previous = never>(
   name: string,

@@ -1,6 +1,7 @@
 import type { MigrationSet } from '../data/index.ts'
 
 export * from './channels.ts'
+export { CLOUD_EVENT_MEDIA_TYPE, type CloudEvent, toCloudEvent } from './cloud-event.ts'
 export { type CallContext, type ConsumerContext, type Delivery, on, onBatch } from './consumer.ts'
 export { emit } from './emit.ts'
 export { type DeadLetter, deadLetters, type Lag, lag, type OutboxDepth, outboxDepth, redrive } from './operations.ts'
