@@ -38,7 +38,7 @@ export {
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'
 export type { CloudEvent, ConsumerContext, Delivery } from './events/index.ts'
-export { CLOUD_EVENT_MEDIA_TYPE, emit, on, onBatch, toCloudEvent } from './events/index.ts'
+export { CLOUD_EVENT_MEDIA_TYPE, cancel, emit, on, onBatch, schedule, toCloudEvent } from './events/index.ts'
 export type { Caller, LoadReader, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
 export {
   claimIdempotencyKeys,

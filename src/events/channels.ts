@@ -21,6 +21,9 @@ export const appended = facts<{
   traced: readonly TracedEvent[]
 }>('events.appended')
 
+/** Timers of a shard that were due became `events` events, the first of them `lateMs` after its time. */
+export const timersReleased = facts<{ shard: number; events: number; lateMs: number }>('events.timers-released')
+
 /**
  * A consumer group committed the effects of `events` events; `oldestAtMs` is when the first of them was written. Those
  * in `traced` took `durationMs` each, from the beginning of the batch's calls to its commit.

@@ -12,6 +12,11 @@ export const eventsError = defineErrors({
     retryable: false,
     remedy: 'One transaction emitted more events than allowed. Split the work into several transactions.',
   },
+  EVENTS_TIMER_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'A timer has no key, one that is too long, or a time that is none or too far off. Correct the writer.',
+  },
   EVENTS_OUTBOX_SEQUENCE_CACHED: {
     status: 500,
     retryable: false,

@@ -158,3 +158,18 @@ export const FAILURE_BACKOFF_MS_MAX = 5_000
 
 /** Rows that `deadLetters` returns at most. */
 export const DEAD_LETTERS_MAX = 1_000
+
+/** Characters of a timer's key: it is an entry of an index. */
+export const TIMER_KEY_CHARS_MAX = 200
+
+/** The furthest that an event can be delayed: ten years. Beyond it a mistaken unit is likelier than a wish. */
+export const TIMER_DELAY_MS_MAX = 10 * 366 * 86_400_000
+
+/** Timers that one statement moves to the outbox: a backlog of them moves in statements of some ten milliseconds. */
+export const TIMERS_RELEASED_MAX = 500
+
+/** Longest pause between two looks for timers that are due: how late one is that is due soon after it was set. */
+export const TIMER_POLL_MS_MAX = 250
+
+/** Shortest such pause, when the next is about due, or the one that is due is locked by whoever cancels it. */
+export const TIMER_POLL_MS_MIN = 20

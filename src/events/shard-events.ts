@@ -9,6 +9,7 @@ import type { Segment } from './segment.ts'
 import { Sequencer } from './sequencer.ts'
 import { Tail } from './tail.ts'
 import type { RetryPolicy } from './target.ts'
+import { TimerRelease } from './timer-release.ts'
 import { GroupWorker } from './worker.ts'
 
 export type ShardEventsOptions = {
@@ -25,6 +26,8 @@ export type ShardEventsOptions = {
 /** `leaving` is there once the lease has gone, until the worker has finished. */
 type HeldGroup = { readonly worker: GroupWorker; readonly epoch: number; leaving?: Promise<void> }
 
+type HeldSequencer = { readonly running: Sequencer; readonly timers: TimerRelease; readonly epoch: number }
+
 const SEQUENCER = 'sequencer'
 const GROUP_PREFIX = 'group:'
 
@@ -39,7 +42,7 @@ export class ShardEvents {
   private readonly workers = new Map<string, HeldGroup>()
   private readonly names: readonly string[]
   private readonly stopping = new AbortController()
-  private sequencer: { running: Sequencer; epoch: number } | undefined
+  private sequencer: HeldSequencer | undefined
   private unlisten: (() => Promise<void>) | undefined
   private others = false
   private renewedAtMs = 0
@@ -132,14 +135,15 @@ export class ShardEvents {
       onUncertain: () => this.tail.clear(),
       onHeads: (heads) => this.onHeads(heads),
     })
-    this.sequencer = { running, epoch }
+    const timers = new TimerRelease({ shard, owner, epoch, onReleased: () => running.signal() })
+    this.sequencer = { running, timers, epoch }
     for (const { worker } of this.workers.values()) worker.signal()
     leaseChanged.publish({ shard: shard.index, name: SEQUENCER, held: true, epoch })
   }
 
-  private async loseSequencer({ running, epoch }: { running: Sequencer; epoch: number }): Promise<void> {
+  private async loseSequencer({ running, timers, epoch }: HeldSequencer): Promise<void> {
     this.sequencer = undefined
-    await running.stop()
+    await Promise.all([running.stop(), timers.stop()])
     this.tail.clear()
     leaseChanged.publish({ shard: this.options.shard.index, name: SEQUENCER, held: false, epoch })
   }
