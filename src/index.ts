@@ -37,8 +37,19 @@ export {
 } from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'
-export type { CloudEvent, ConsumerContext, Delivery } from './events/index.ts'
-export { CLOUD_EVENT_MEDIA_TYPE, cancel, emit, on, onBatch, schedule, toCloudEvent } from './events/index.ts'
+export type { CloudEvent, ConsumerContext, Delivery, Saga, SagaDefinition, SagaMessage } from './events/index.ts'
+export {
+  beginSaga,
+  CLOUD_EVENT_MEDIA_TYPE,
+  cancel,
+  emit,
+  message,
+  on,
+  onBatch,
+  saga,
+  schedule,
+  toCloudEvent,
+} from './events/index.ts'
 export type { Caller, LoadReader, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
 export {
   claimIdempotencyKeys,

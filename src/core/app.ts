@@ -33,10 +33,19 @@ export type ServiceDeclaration = {
   readonly consoleRoutes: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
   readonly emits: readonly AnyEventType[]
+  /** Processes over several services that this one conducts; their consumers and events are among its own. */
+  readonly sagas?: readonly SagaDeclaration[]
   /** How much of a cluster it gets. */
   readonly scale?: Scale
   /** Called once after migrations, for data that a first start needs. Must be idempotent. Handler typed in service/. */
   readonly seed?: (input: never) => Promise<void>
+}
+
+/** A saga as the application's value holds it; what it does is for events/. */
+export type SagaDeclaration = {
+  readonly name: string
+  readonly consumers: readonly ConsumerDeclaration[]
+  readonly emits: readonly AnyEventType[]
 }
 
 export type RouteDeclaration = {
@@ -116,6 +125,7 @@ function problemsOf(value: App): string[] {
         problems.push(`route ${endpoint.method} ${endpoint.path} belongs to ${endpoint.service}, not ${service.name}`)
       }
     }
+    for (const one of service.sagas ?? []) claim(`saga ${one.name}`)
     for (const type of service.emits) claim(`event ${type.name} v${type.version} of its writer`)
     for (const consumer of service.consumers) {
       claim(`consumer ${service.name} of ${consumer.event.name}`)

@@ -74,3 +74,9 @@ export const leaseChanged = facts<{ shard: number; name: string; held: boolean; 
 
 /** Work on a shard failed for a reason that is no event's fault, and is repeated after `retryInMs`. */
 export const workFailed = facts<{ shard: number; part: string; error: unknown; retryInMs: number }>('events.failed')
+
+/**
+ * An event answers a saga that this shard has not begun, or whose journal is full. It is passed over: answers of other
+ * processes, and of times before the saga was declared, come by the same topics.
+ */
+export const sagaMissed = facts<{ saga: string; id: string; topic: string; shard: number }>('events.saga-missed')

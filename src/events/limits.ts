@@ -173,3 +173,9 @@ export const TIMER_POLL_MS_MAX = 250
 
 /** Shortest such pause, when the next is about due, or the one that is due is locked by whoever cancels it. */
 export const TIMER_POLL_MS_MIN = 20
+
+/**
+ * Longest journal of a saga: a few hundred entries, where one has three per action. What repeats itself that often is
+ * a participant that goes in circles, and its event becomes a dead letter.
+ */
+export const JOURNAL_CHARS_MAX = 16_000

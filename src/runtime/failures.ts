@@ -1,7 +1,7 @@
 import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
-import { parked, workFailed } from '../events/index.ts'
+import { parked, sagaMissed, workFailed } from '../events/index.ts'
 import {
   adminRequestFailed,
   configFileLoaded,
@@ -148,6 +148,14 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         message: state === 'dead' ? 'an event is a dead letter' : 'an event failed and will be tried again',
         kind: `parked ${state} ${fact.group} ${fact.topic}`,
         fields: { ...traceFields(traceparent), ...fact, reason: error },
+      }),
+    ),
+    sagaMissed.subscribe(({ saga, topic, ...fact }) =>
+      write({
+        level: 'warn',
+        message: 'an event answers a saga that was never begun here, and is passed over',
+        kind: `saga ${saga} ${topic}`,
+        fields: { saga, topic, ...fact },
       }),
     ),
     workFailed.subscribe(({ shard, part, error, retryInMs }) =>
