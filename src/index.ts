@@ -37,7 +37,15 @@ export {
 } from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'
-export type { CloudEvent, ConsumerContext, Delivery, Saga, SagaDefinition, SagaMessage } from './events/index.ts'
+export type {
+  CloudEvent,
+  ConsumerContext,
+  Delivery,
+  Saga,
+  SagaDefinition,
+  SagaMessage,
+  SagaView,
+} from './events/index.ts'
 export {
   beginSaga,
   CLOUD_EVENT_MEDIA_TYPE,
@@ -49,6 +57,7 @@ export {
   saga,
   schedule,
   toCloudEvent,
+  viewSaga,
 } from './events/index.ts'
 export type { Caller, LoadReader, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
 export {

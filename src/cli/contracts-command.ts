@@ -57,6 +57,26 @@ export function addEventContracts(events: Command, exit: Exit): void {
     })
 }
 
+/** `groundswell events saga`: where one saga stands. */
+export function addSaga(events: Command, exit: Exit): void {
+  events
+    .command('saga')
+    .summary('show where a saga stands')
+    .description('Shows the state of each action of one saga, and what it heard, in order.')
+    .argument(...APP)
+    .argument('<saga>', 'its name')
+    .argument('<id>', 'its id')
+    .option(...JSON_OUTPUT)
+    .addHelpText(
+      'after',
+      examples('groundswell events saga examples/trips/app.ts trip 01997d5e-0000-7000-8000-0000000008d9'),
+    )
+    .action(async (app: string, saga: string, id: string, options: { json?: boolean }) => {
+      const { showSaga } = await import('./saga.ts')
+      exit(await showSaga(app, { saga, id, json: options.json === true }))
+    })
+}
+
 /** `groundswell api docs`: what the application's routes promise. */
 export function addApi(program: Command, exit: Exit): void {
   const api = program.command('api').description('The routes of an application.')

@@ -57,6 +57,7 @@ const COMMANDS = [
   'events release',
   'events docs',
   'api docs',
+  'events saga',
   'load',
   'deploy kubernetes',
   'deploy compose',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import * as parse from './arguments.ts'
-import { addApi, addEventContracts } from './contracts-command.ts'
+import { addApi, addEventContracts, addSaga } from './contracts-command.ts'
 import { addDeploy } from './deploy-command.ts'
 import { examples } from './examples.ts'
 import { addGateway } from './gateway-command.ts'
@@ -105,6 +105,7 @@ function addShards(program: Command, exit: Exit): void {
 function addEvents(program: Command, exit: Exit): void {
   const events = program.command('events').description('The event log: who is behind, and what failed.')
   addEventContracts(events, exit)
+  addSaga(events, exit)
   events
     .command('lag')
     .summary('show how far consumers are behind')

@@ -179,3 +179,9 @@ export const TIMER_POLL_MS_MIN = 20
  * a participant that goes in circles, and its event becomes a dead letter.
  */
 export const JOURNAL_CHARS_MAX = 16_000
+
+/**
+ * States of one saga that are remembered, by the way that led there: an order has a few dozen. What many actions side
+ * by side have beyond this is worked out anew each time.
+ */
+export const SAGA_STATES_REMEMBERED_MAX = 10_000

@@ -3,9 +3,9 @@ import { bucketOf, type Transaction } from '../data/index.ts'
 import { sagaMissed } from './channels.ts'
 import type { ConsumerContext, Delivery } from './consumer.ts'
 import { emit } from './emit.ts'
-import { insertSagas, type NewSaga, type NotedSaga, noteInJournals } from './engines/postgres-sagas.ts'
+import { insertSagas, type NewSaga, type NotedSaga, noteInJournals, type ToldSaga } from './engines/postgres-sagas.ts'
 import type { DeadlinePassed, Saga, SagaMessage } from './saga.ts'
-import { advance, beginning, type Consequence, type JournalEntry, progressOf } from './saga-progress.ts'
+import { beginning, type Consequence, type JournalEntry, SagaCourse } from './saga-progress.ts'
 import { cancel, schedule } from './timers.ts'
 
 /** What sagas are made of, before they have consumers. */
@@ -48,29 +48,37 @@ class BegunSagas {
  * the later one sees what the earlier has noted, and each consequence follows once.
  */
 export function sagaConsumer<Data>(saga: SagaParts<Data>) {
+  const course = new SagaCourse(saga.plan)
   return async (deliveries: readonly Delivery<unknown, unknown>[], { tx }: ConsumerContext): Promise<void> => {
     const heard = heardOf(saga, deliveries)
     const noted = await noteInJournals(tx, saga, [...heard.values()])
     const settled: string[] = []
     for (const row of noted) {
       const news = heard.get(row.id)
-      if (news !== undefined) settled.push(...(await moveOn(tx, saga, { row, news })))
-      heard.delete(row.id)
+      if (news !== undefined && row.told !== undefined)
+        settled.push(...moveOn(tx, saga, { course, told: row.told, news }))
     }
-    if (heard.size > 0) tx.afterCommit(() => tellMissed(saga, tx.shard, heard.values()))
+    const missed = heard.size - noted.length
+    if (missed > 0) tx.afterCommit(() => tellMissed(saga, tx.shard, { noted, heard }))
     if (settled.length > 0) await cancel(tx, settled)
   }
 }
 
-function tellMissed<Data>({ name }: SagaParts<Data>, shard: number, missed: Iterable<News>): void {
-  if (!sagaMissed.hasSubscribers) return
-  for (const { id, events } of missed) sagaMissed.publish({ saga: name, id, topic: events[0]?.type ?? '', shard })
+type Heard = { readonly noted: readonly NotedSaga[]; readonly heard: ReadonlyMap<string, News> }
+
+function tellMissed<Data>({ name }: SagaParts<Data>, shard: number, { noted, heard }: Heard): void {
+  const found = new Set(noted.map(({ id }) => id))
+  for (const { id, events } of heard.values()) {
+    if (!found.has(id)) sagaMissed.publish({ saga: name, id, topic: events[0]?.type ?? '', shard })
+  }
 }
 
 /** All that a batch says about one saga, in order. */
 type News = {
   readonly id: string
   readonly bucket: number
+  /** Whether anything may follow from it; otherwise it is noted, and that is all. */
+  matters: boolean
   readonly entries: JournalEntry[]
   readonly events: EventEnvelope[]
 }
@@ -79,8 +87,9 @@ function heardOf<Data>(saga: SagaParts<Data>, deliveries: readonly Delivery<unkn
   const heard = new Map<string, News>()
   for (const { event } of deliveries) {
     const { id, entry } = entryOf(saga, event)
-    const news = heard.get(id) ?? { id, bucket: event.bucket, entries: [], events: [] }
+    const news = heard.get(id) ?? { id, bucket: event.bucket, matters: false, entries: [], events: [] }
     heard.set(id, news)
+    news.matters ||= mayFollow(saga, entry)
     news.entries.push(entry)
     news.events.push(event)
   }
@@ -98,25 +107,23 @@ function entryOf<Data>({ replies, definition }: SagaParts<Data>, event: EventEnv
   return { id: sagaId, entry }
 }
 
-/** Sends what follows from the news of one saga. Resolves with the timers that are not needed any more. */
-async function moveOn<Data>(
+/** Sends what follows from the news of one saga. Returns the timers that are not needed any more. */
+function moveOn<Data>(
   tx: Transaction,
   saga: SagaParts<Data>,
-  { row, news }: { readonly row: NotedSaga; readonly news: News },
-): Promise<readonly string[]> {
-  let progress = progressOf(saga.plan, row.journal.slice(0, row.journal.length - news.entries.length))
+  { course, told, news }: { readonly course: SagaCourse; readonly told: ToldSaga; readonly news: News },
+): readonly string[] {
   let data: Data | undefined
   const settled: string[] = []
-  for (const [index, entry] of news.entries.entries()) {
-    const next = advance(saga.plan, progress, entry)
-    progress = next.progress
-    for (const consequence of next.consequences) {
+  for (const [index, consequences] of course.follow(told.journal, news.entries.length).entries()) {
+    for (const consequence of consequences) {
       if (consequence.kind === 'settled') {
         if (saga.definition.actions[consequence.action]?.deadlineMs !== undefined)
-          settled.push(timerKey(saga, row.id, consequence.action))
+          settled.push(timerKey(saga, news.id, consequence.action))
         continue
       }
-      data ??= saga.definition.data.parse(JSON.parse(row.data))
+      if (!isFollowed(saga, consequence)) continue
+      data ??= saga.definition.data.parse(JSON.parse(told.data))
       follow(tx, saga, { consequence, data, context: news.events[index] ?? { traceparent: '' } })
     }
   }
@@ -129,6 +136,23 @@ function follow<Data>(tx: Transaction, saga: SagaParts<Data>, { consequence, dat
   const message = messageFor(saga, consequence, data)
   if (message !== undefined) emit(tx, message.type as EventType, message.payload, context)
   if (consequence.kind === 'request') setDeadline(tx, saga, { action: consequence.action, data, context })
+}
+
+/** Whether an entry may have consequences, wherever its saga stands. */
+function mayFollow<Data>({ plan, definition }: SagaParts<Data>, [name, outcome]: JournalEntry): boolean {
+  const action = definition.actions[name]
+  if (outcome !== 'done' || action === undefined) return outcome !== 'undone'
+  if (action.deadlineMs !== undefined || typeof action.undo === 'function') return true
+  return definition.completed !== undefined || [...plan.values()].some(({ after }) => after.includes(name))
+}
+
+/** Whether anything is to be said or set, for which the saga's data must be read. */
+function isFollowed<Data>({ definition }: SagaParts<Data>, consequence: Consequence): boolean {
+  if (!('action' in consequence)) return definition.completed !== undefined
+  if (consequence.kind === 'failed') return definition.failed !== undefined
+  const action = definition.actions[consequence.action]
+  if (consequence.kind === 'undo') return typeof action?.undo === 'function'
+  return action?.request !== undefined || action?.deadlineMs !== undefined
 }
 
 function messageFor<Data>(

@@ -1,3 +1,5 @@
+import { SAGA_STATES_REMEMBERED_MAX as PLACES_MAX } from './limits.ts'
+
 /**
  * What a saga's declaration says about the order of its actions: all that is needed to tell where it stands. The names
  * of actions are those of the declaration, in its order.
@@ -30,7 +32,7 @@ export type JournalEntry = readonly [action: string, outcome: Outcome, atMs: num
  */
 export type ActionState = 'waiting' | 'asked' | 'done' | 'failed' | 'late' | 'undoing' | 'undone' | 'skipped'
 
-/** `running` ends in `completed`, or by the first failure in `failed`, through `compensating` while undos are awaited. */
+/** `running` ends in `completed`, or by the first failure in `failed`; `compensating` while undos are awaited. */
 export type SagaStatus = 'running' | 'completed' | 'compensating' | 'failed'
 
 export type SagaProgress = {
@@ -60,6 +62,51 @@ export function beginning(plan: SagaPlan): Advance {
 export function progressOf(plan: SagaPlan, journal: readonly JournalEntry[]): SagaProgress {
   return journal.reduce((progress, entry) => advance(plan, progress, entry).progress, beginning(plan).progress)
 }
+
+/**
+ * The same, remembered: sagas of one plan go through few states, so that each is worked out once and a saga's way is
+ * looked up. Times matter to none.
+ */
+export class SagaCourse {
+  private readonly plan: SagaPlan
+  private readonly start: Place
+  private places = 0
+
+  constructor(plan: SagaPlan) {
+    this.plan = plan
+    this.start = { progress: beginning(plan).progress, next: new Map() }
+  }
+
+  /** What each of the last `count` entries of a journal changed, and where the saga stands then. */
+  follow(journal: readonly JournalEntry[], count: number): readonly (readonly Consequence[])[] {
+    let place = this.start
+    const consequences: (readonly Consequence[])[] = []
+    for (const [index, entry] of journal.entries()) {
+      const step = this.step(place, entry)
+      place = step.place
+      if (index >= journal.length - count) consequences.push(step.consequences)
+    }
+    return consequences
+  }
+
+  private step(place: Place, entry: JournalEntry): Step {
+    const name = `${entry[0]} ${entry[1]}`
+    const known = place.next.get(name)
+    if (known !== undefined) return known
+    const { progress, consequences } = advance(this.plan, place.progress, entry)
+    const next = progress === place.progress ? place : { progress, next: new Map() }
+    const step = { place: next, consequences }
+    if (this.places < PLACES_MAX) {
+      this.places++
+      place.next.set(name, step)
+    }
+    return step
+  }
+}
+
+/** A state of a saga with the ways out of it that were gone so far. */
+type Place = { readonly progress: SagaProgress; readonly next: Map<string, Step> }
+type Step = { readonly place: Place; readonly consequences: readonly Consequence[] }
 
 /**
  * What one more entry changes. Pure, and total: an entry that comes twice, too late, or for an action that nobody asked

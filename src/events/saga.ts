@@ -19,14 +19,14 @@ export type ReplyType<About> = AnyEventType & { readonly schema: z.ZodType<About
 export type SagaAction<Data> = {
   /** Actions that must be done first. Without, it is asked for when the saga begins. */
   readonly after?: readonly string[]
-  /** What asks for it. Left out where whoever does it listens to something else, such as the event that begins it all. */
+  /** What asks for it. Left out where whoever does it listens to something else, such as what begins it all. */
   readonly request?: (data: Data) => SagaMessage
   readonly done: AnyEventType
   readonly failed?: AnyEventType
   /**
-   * What asks to take it back, if the saga fails after it is done; it may be asked for before an answer arrives late,
-   * and must be safe to repeat. `announced`: whoever did it hears of the failure itself, by the event of `failed` of the
-   * saga. Left out: it cannot be taken back, so nothing that may fail comes beside or after it.
+   * What asks to take it back when the saga fails after it is done, or it is done after the saga failed. `announced`:
+   * whoever did it hears of the failure itself, by the event of the saga's `failed`. Left out: it cannot be taken back,
+   * so nothing that may fail comes beside or after it.
    */
   readonly undo?: ((data: Data) => SagaMessage) | 'announced'
   /** Answers that it was taken back. */

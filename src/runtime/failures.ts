@@ -150,14 +150,6 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { ...traceFields(traceparent), ...fact, reason: error },
       }),
     ),
-    sagaMissed.subscribe(({ saga, topic, ...fact }) =>
-      write({
-        level: 'warn',
-        message: 'an event answers a saga that was never begun here, and is passed over',
-        kind: `saga ${saga} ${topic}`,
-        fields: { saga, topic, ...fact },
-      }),
-    ),
     workFailed.subscribe(({ shard, part, error, retryInMs }) =>
       write({
         ...planned('event work failed and is repeated', error),
@@ -172,7 +164,19 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
     }),
     ...subscribeToRuntime(write),
+    subscribeToSagas(write),
   ]
+}
+
+function subscribeToSagas(write: WriteEntry): () => void {
+  return sagaMissed.subscribe(({ saga, topic, ...fact }) =>
+    write({
+      level: 'warn',
+      message: 'an event answers a saga that was never begun here, and is passed over',
+      kind: `saga ${saga} ${topic}`,
+      fields: { saga, topic, ...fact },
+    }),
+  )
 }
 
 function subscribeToGateway(write: WriteEntry): readonly (() => void)[] {

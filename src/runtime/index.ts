@@ -1,7 +1,16 @@
 // What operators ask of a cluster: the command line sees the engines only through the runtime.
 
 export { bucketDirectoryStriped, bucketOf, type OpenCluster } from '../data/index.ts'
-export { type DeadLetter, deadLetters, type Lag, lag, outboxDepth, redrive } from '../events/index.ts'
+export {
+  type DeadLetter,
+  deadLetters,
+  type Lag,
+  lag,
+  outboxDepth,
+  redrive,
+  type SagaView,
+  viewSaga,
+} from '../events/index.ts'
 export { openData, startDatabase } from './database.ts'
 export { runtimeError } from './errors.ts'
 export { exportGateway, importGateway } from './gateway-exchange.ts'

@@ -27,10 +27,17 @@ export function insertSagas(tx: Transaction, rows: readonly NewSaga[]): void {
   ])
 }
 
-export type ToNote = { readonly id: string; readonly bucket: number; readonly entries: readonly JournalEntry[] }
-
-export type NotedSaga = {
+export type ToNote = {
   readonly id: string
+  readonly bucket: number
+  readonly entries: readonly JournalEntry[]
+  /** Whether the row is to be told. */
+  readonly matters: boolean
+}
+
+export type NotedSaga = { readonly id: string; readonly told: ToldSaga | undefined }
+
+export type ToldSaga = {
   /** JSON. */
   readonly data: string
   /** With the new entries at its end. */
@@ -56,13 +63,18 @@ export async function noteInJournals(
 ): Promise<readonly NotedSaga[]> {
   const sorted = notes.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   void tx.query(JOIN_BY_INDEX)
-  const rows = await tx.query<{ id: string; data: string; journal: string }>(noteStatement(table), [
+  const rows = await tx.query<NotedRow>(noteStatement(table), [
     sorted.map(({ bucket }) => bucket),
     sorted.map(({ id }) => id),
     sorted.map(({ entries }) => entries.map((entry) => `${JSON.stringify(entry)},`).join('')),
+    sorted.map(({ matters }) => matters),
   ])
-  return rows.map(({ id, data, journal }) => ({ id, data, journal: parseJournal(journal) }))
+  return rows.map(({ id, data, journal }) => {
+    return { id, told: data === null || journal === null ? undefined : { data, journal: parseJournal(journal) } }
+  })
 }
+
+type NotedRow = { readonly id: string; readonly data: string | null; readonly journal: string | null }
 
 function noteStatement({ name, definition }: SagaTable): string {
   const { table, id } = definition.keptIn ?? { table: 'groundswell.saga', id: 'id' }
@@ -70,10 +82,12 @@ function noteStatement({ name, definition }: SagaTable): string {
   return `
 UPDATE ${table} AS s SET journal = s.journal || heard.entries
 FROM (
-  SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS heard (bucket, id, entries) ORDER BY id
+  SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::boolean[]) AS heard (bucket, id, entries, matters)
+  ORDER BY id
 ) AS heard
 WHERE s.${id} = heard.id AND s.bucket = heard.bucket AND length(s.journal) < ${JOURNAL_CHARS_MAX} ${ofSaga}
-RETURNING s.${id} AS id, s.data, s.journal`
+RETURNING s.${id} AS id, CASE WHEN heard.matters THEN s.data END AS data,
+  CASE WHEN heard.matters THEN s.journal END AS journal`
 }
 
 /** The row of one saga; undefined when there is none. */
@@ -81,7 +95,7 @@ export async function findSaga(
   shard: Queryable,
   table: SagaTable,
   { bucket, id }: { readonly bucket: number; readonly id: string },
-): Promise<Omit<NotedSaga, 'id'> | undefined> {
+): Promise<ToldSaga | undefined> {
   const kept = table.definition.keptIn ?? { table: 'groundswell.saga', id: 'id' }
   const ofSaga = table.definition.keptIn === undefined ? `AND saga = '${table.name}'` : ''
   const text = `SELECT data, journal FROM ${kept.table} WHERE ${kept.id} = $1::uuid AND bucket = $2 ${ofSaga}`
