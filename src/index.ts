@@ -38,8 +38,28 @@ export {
 } from './core/index.ts'
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'
-export type { ConsumerContext, Delivery } from './events/index.ts'
-export { cancel, emit, on, onBatch, schedule } from './events/index.ts'
+export type {
+  CloudEvent,
+  ConsumerContext,
+  Delivery,
+  Saga,
+  SagaDefinition,
+  SagaMessage,
+  SagaView,
+} from './events/index.ts'
+export {
+  beginSaga,
+  CLOUD_EVENT_MEDIA_TYPE,
+  cancel,
+  emit,
+  message,
+  on,
+  onBatch,
+  saga,
+  schedule,
+  toCloudEvent,
+  viewSaga,
+} from './events/index.ts'
 export type {
   BodyFilter,
   Field as PluginField,

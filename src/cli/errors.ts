@@ -22,6 +22,16 @@ export const cliError = defineErrors({
     remedy:
       'Images are built from the folder that holds package.json: run the command there, for an application in it.',
   },
+  CLI_SAGA_UNKNOWN: {
+    status: 500,
+    retryable: false,
+    remedy: 'Name one of the sagas that the message lists, and the id of one that was begun.',
+  },
+  CLI_RELEASE_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy: 'No schemas of events were released yet. `groundswell events release` writes them down.',
+  },
   CLI_GROUP_UNKNOWN: {
     status: 500,
     retryable: false,

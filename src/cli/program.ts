@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import * as parse from './arguments.ts'
+import { addApi, addEventContracts, addSaga } from './contracts-command.ts'
 import { addDeploy } from './deploy-command.ts'
 import { addEventOperations } from './events-command.ts'
 import { examples } from './examples.ts'
@@ -25,6 +26,7 @@ export function createProgram(exit: Exit, environment: readonly string[]): Comma
   addGateway(program, exit)
   addShards(program, exit)
   addEvents(program, exit)
+  addApi(program, exit)
   addLoad(program, exit)
   addBench(program, exit)
   return program
@@ -113,6 +115,8 @@ function addShards(program: Command, exit: Exit): void {
 
 function addEvents(program: Command, exit: Exit): void {
   const events = program.command('events').description('The event log: who is behind, and what failed.')
+  addEventContracts(events, exit)
+  addSaga(events, exit)
   events
     .command('lag')
     .summary('show how far consumers are behind')

@@ -1,5 +1,5 @@
 import type { Endpoint, Method } from './endpoint.ts'
-import type { AnyEventType } from './event.ts'
+import { type AnyEventType, readableVersions } from './event.ts'
 import type { JourneyDeclaration } from './journey.ts'
 import { type Scale, scaleProblems } from './scale.ts'
 import { redirectsTo, type SiteDeclaration, siteProblems } from './site.ts'
@@ -33,10 +33,19 @@ export type ServiceDeclaration = {
   readonly consoleRoutes: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
   readonly emits: readonly AnyEventType[]
+  /** Processes over several services that this one conducts; their consumers and events are among its own. */
+  readonly sagas?: readonly SagaDeclaration[]
   /** How much of a cluster it gets. */
   readonly scale?: Scale
   /** Called once after migrations, for data that a first start needs. Must be idempotent. Handler typed in service/. */
   readonly seed?: (input: never) => Promise<void>
+}
+
+/** A saga as the application's value holds it; what it does is for events/. */
+export type SagaDeclaration = {
+  readonly name: string
+  readonly consumers: readonly ConsumerDeclaration[]
+  readonly emits: readonly AnyEventType[]
 }
 
 export type RouteDeclaration = {
@@ -99,6 +108,14 @@ export function app(name: string, definition: AppDefinition): App {
   return value
 }
 
+/** What is written and this consumer would park: versions that no upcaster leads to. */
+function unreadableOf(service: string, type: AnyEventType, emitted: readonly AnyEventType[]): string[] {
+  const readable = new Set(readableVersions(type).map(({ version }) => version))
+  return emitted
+    .filter(({ name, version }) => name === type.name && !readable.has(version))
+    .map(({ name, version }) => `${service} reads ${name} v${[...readable].join(', v')}, but v${version} is emitted`)
+}
+
 function problemsOf(value: App): string[] {
   const problems: string[] = []
   const seen = new Set<string>()
@@ -110,7 +127,8 @@ function problemsOf(value: App): string[] {
   for (const name of [value.name, ...parts.map((part) => part.name), ...value.gateway.consumers]) {
     if (!NAME.test(name)) problems.push(`name "${name}" must be kebab-case, like "order-service"`)
   }
-  const emitted = new Set(value.services.flatMap((service) => service.emits.map((type) => type.name)))
+  const types = value.services.flatMap((service) => service.emits)
+  const emitted = new Set(types.map((type) => type.name))
   problems.push(...scaleProblems('the gateway', value.gateway.scale))
   for (const service of value.services) {
     problems.push(...scaleProblems(service.name, service.scale))
@@ -121,11 +139,13 @@ function problemsOf(value: App): string[] {
         problems.push(`route ${endpoint.method} ${endpoint.path} belongs to ${endpoint.service}, not ${service.name}`)
       }
     }
+    for (const one of service.sagas ?? []) claim(`saga ${one.name}`)
     for (const type of service.emits) claim(`event ${type.name} v${type.version} of its writer`)
     for (const consumer of service.consumers) {
       claim(`consumer ${service.name} of ${consumer.event.name}`)
       if (!emitted.has(consumer.event.name))
         problems.push(`${service.name} consumes ${consumer.event.name}, which nobody emits`)
+      problems.push(...unreadableOf(service.name, consumer.event, types))
     }
   }
   for (const { name, endsWith } of value.journeys) {

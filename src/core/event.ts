@@ -12,27 +12,52 @@ export type EventType<Payload = unknown> = {
   readonly version: number
   readonly schema: z.ZodType<Payload>
   readonly key: (payload: Payload) => Key
+  /** How events of the version before are read as this one. */
+  readonly previous?: PreviousVersion
 }
 
 /** An event type whose payload does not matter: what lists of them hold. */
 export type AnyEventType = Omit<EventType, 'key'> & { readonly key: (payload: never) => Key }
+
+/** The version before, and what makes a payload of this version out of one of its own: pure, and never asks anybody. */
+export type PreviousVersion = { readonly type: AnyEventType; readonly upcast: (payload: never) => unknown }
 
 const EVENT_NAME = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/
 
 /**
  * Declares a kind of event: `event('order.placed', 1, z.object({ … }), { key: (order) => order.userId })`. Events of
  * one key are delivered in the order in which they were written.
+ *
+ * A new version names the one before, and what makes its payloads into new ones: `event('order.placed', 2, …, { key,
+ * previous: { type: OrderPlacedV1, upcast: (old) => ({ ...old, currency: 'EUR' }) } })`. Consumers of the new version
+ * then read every older one, step by step, each step checked by its version's schema.
  */
-export function event<Payload>(
+export function event<Payload, Previous = never>(
   name: string,
   version: number,
   schema: z.ZodType<Payload>,
-  options: { readonly key: (payload: Payload) => Key },
+  options: {
+    readonly key: (payload: Payload) => Key
+    readonly previous?: { readonly type: EventType<Previous>; readonly upcast: (payload: Previous) => NoInfer<Payload> }
+  },
 ): EventType<Payload> {
   if (!EVENT_NAME.test(name)) throw new Error(`event name "${name}" must look like "order.placed"`)
   if (!Number.isInteger(version) || version < 1)
     throw new Error(`event ${name}: version must be 1 or more, is ${version}`)
-  return { name, version, schema, key: options.key }
+  const { key, previous } = options
+  if (previous === undefined) return { name, version, schema, key }
+  if (previous.type.name !== name || previous.type.version >= version) {
+    const { type } = previous
+    throw new Error(`event ${name} v${version}: ${type.name} v${type.version} is no earlier version of it`)
+  }
+  return { name, version, schema, key, previous }
+}
+
+/** The versions that consumers of this type can read: its own first, then what upcasters lead back to. */
+export function readableVersions(type: AnyEventType): readonly AnyEventType[] {
+  const versions: AnyEventType[] = []
+  for (let one: AnyEventType | undefined = type; one !== undefined; one = one.previous?.type) versions.push(one)
+  return versions
 }
 
 /** One event as a consumer sees it. */

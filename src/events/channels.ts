@@ -103,3 +103,9 @@ export const workFailed = facts<{ shard: number; part: string; error: unknown; r
 
 /** A broker asked its publishers to wait, for want of memory or disk, or lets them go on. */
 export const brokerBlocked = facts<{ broker: string; blocked: boolean; reason: string }>('events.broker-blocked')
+
+/**
+ * An event answers a saga that this shard has not begun, or whose journal is full. It is passed over: answers of other
+ * processes, and of times before the saga was declared, come by the same topics.
+ */
+export const sagaMissed = facts<{ saga: string; id: string; topic: string; shard: number }>('events.saga-missed')

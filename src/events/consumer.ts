@@ -51,6 +51,8 @@ export function on<Payload>(
  * batch that fails is run again in halves until the culprit is alone, so the handler must have no effect outside of
  * `tx`.
  *
+ * Events of several types that are given the same handler come to it together, in one call for a batch.
+ *
  * `call` is for an effect outside of the database. It runs before the transaction, once per event and attempt, calls of
  * one key in order; after a crash it runs again, so pass `event.id` on as the idempotency key. One that throws fails
  * its event.

@@ -107,6 +107,19 @@ describe('delivery', () => {
     assert.deepEqual(serials(await settled(6), 2), [0, 1, 2, 3, 4, 5])
   })
 
+  test('events of several types that are given the same handler come to it in one call', async () => {
+    await write(cluster.home, ticksOf([2]))
+    await write(cluster.home, ticksOf([4]), Tock)
+    const calls: string[][] = []
+    const both = async (deliveries: readonly Delivery<Tick>[], { tx }: { tx: Transaction }) => {
+      calls.push(deliveries.map((delivery) => delivery.event.type).toSorted())
+      await record(deliveries, tx)
+    }
+    await run([onBatch(Tick, both), onBatch(Tock, both)])
+    await settled(2)
+    assert.deepEqual(calls, [['test.tick', 'test.tock']])
+  })
+
   test('what a handler emits commits with its effect, once', async () => {
     let failures = 1
     await run([

@@ -218,6 +218,7 @@ export const FOLLOW_POLL_MS = 250
 
 /** Events of one such look at a shard. */
 export const FOLLOW_EVENTS_MAX = 500
+
 /** Events forwarded to a broker before the position is advanced: a drain of a busy shard, 400 kB or so. */
 export const FORWARD_EVENTS_MAX = 1_000
 
@@ -313,3 +314,15 @@ export const RABBITMQ_CHECK_MS = 10_000
 
 /** Channels that make queues side by side: RabbitMQ takes tens of milliseconds for each. */
 export const RABBITMQ_DECLARE_CHANNELS = 8
+
+/**
+ * Longest journal of a saga: a few hundred entries, where one has three per action. What repeats itself that often is
+ * a participant that goes in circles, and its event becomes a dead letter.
+ */
+export const JOURNAL_CHARS_MAX = 16_000
+
+/**
+ * States of one saga that are remembered, by the way that led there: an order has a few dozen. What many actions side
+ * by side have beyond this is worked out anew each time.
+ */
+export const SAGA_STATES_REMEMBERED_MAX = 10_000

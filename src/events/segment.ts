@@ -1,6 +1,7 @@
 import type { AnyEventType, EventEnvelope } from '../core/index.ts'
 import { messageOf } from '../core/index.ts'
 import { eventsError } from './errors.ts'
+import { upcast } from './upcast.ts'
 
 /**
  * A segment is what the outbox and the log store: consecutive events of one topic as one JSON text without line breaks,
@@ -28,6 +29,8 @@ export type LoggedEvent = {
   readonly stream: string
   readonly offset: number
   envelope: EventEnvelope
+  /** The envelope as it was written, once `envelope` is what a consumer's event type made of it. */
+  written?: EventEnvelope
   /** The event type that `envelope` and `problem` were last checked against. */
   checkedBy?: AnyEventType
   /** Why a consumer of that type cannot read it. */
@@ -61,21 +64,17 @@ export function decodeSegment(segment: Segment): LoggedEvent[] {
 }
 
 /**
- * Checks an event against what a consumer reads: same version, payload by the schema. The answer is kept with the
- * event, so that groups with the same event type check once. Sets `problem` when the event is not readable.
+ * Makes of an event what a consumer reads: its version, by upcasters where it was written in an older one, and its
+ * payload by the schema. The answer is kept with the event, so that groups with the same event type check once. Sets
+ * `problem` when the event is not readable.
  */
 export function checkEvent(event: LoggedEvent, type: AnyEventType): void {
   if (event.checkedBy === type) return
   event.checkedBy = type
-  event.problem = undefined
-  const { version, payload } = event.envelope
-  if (version !== type.version) {
-    event.problem = `version ${version} of ${event.topic} is unknown here: this consumer reads version ${type.version}`
-    return
-  }
-  const parsed = type.schema.safeParse(payload)
-  if (parsed.success) event.envelope = { ...event.envelope, payload: parsed.data }
-  else event.problem = `the payload breaks the schema of ${event.topic} v${version}: ${parsed.error.message}`
+  event.written ??= event.envelope
+  const read = upcast(event.written, type)
+  event.problem = read.kind === 'unreadable' ? read.problem : undefined
+  event.envelope = read.kind === 'unreadable' ? event.written : read.envelope
 }
 
 function parse(segment: Segment): readonly EventRecord[] {

@@ -258,17 +258,18 @@ export class Target {
   }
 
   private async runHandlers(tx: Transaction, items: readonly Item[]): Promise<void> {
-    const deliveries = new Map<Consumer, Delivery<unknown, unknown>[]>()
+    // Consumers of several events that share their `apply`, as a saga's do, get them all at once.
+    const deliveries = new Map<Consumer['apply'], Delivery<unknown, unknown>[]>()
     for (const item of items) {
       const { consumer, outcome, isReplay = false } = item
       const result = outcome.kind === 'ready' ? outcome.result : undefined
       const delivery = { event: envelopeFor(item), result, isReplay }
-      const batch = deliveries.get(consumer)
-      if (batch === undefined) deliveries.set(consumer, [delivery])
+      const batch = deliveries.get(consumer.apply)
+      if (batch === undefined) deliveries.set(consumer.apply, [delivery])
       else batch.push(delivery)
     }
     const context = { tx, cluster: this.options.cluster }
-    for (const [consumer, batch] of deliveries) await consumer.apply(batch, context)
+    for (const [apply, batch] of deliveries) await apply(batch, context)
   }
 
   private async failAgain({ due, item }: Failed, error: string, state: 'retrying' | 'dead'): Promise<void> {

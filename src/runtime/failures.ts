@@ -1,7 +1,7 @@
 import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
-import { eventsMissed, groupPaused, parked, replayBegan, workFailed } from '../events/index.ts'
+import { eventsMissed, groupPaused, parked, replayBegan, sagaMissed, workFailed } from '../events/index.ts'
 import {
   adminRequestFailed,
   configFileLoaded,
@@ -143,6 +143,7 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
     ),
     targetChanged.subscribe((change) => write(targetEntry(change))),
     ...subscribeToEvents(write),
+    subscribeToSagas(write),
     slowQueryFacts.subscribe(({ shard, text, ms }) => {
       const statement = text.replace(/\s+/g, ' ').trim().slice(0, STATEMENT_CHARACTERS_SHOWN)
       const fields = { shard, ms: Math.round(ms), statement }
@@ -196,6 +197,17 @@ function subscribeToEvents(write: WriteEntry): readonly (() => void)[] {
       }),
     ),
   ]
+}
+
+function subscribeToSagas(write: WriteEntry): () => void {
+  return sagaMissed.subscribe(({ saga, topic, ...fact }) =>
+    write({
+      level: 'warn',
+      message: 'an event answers a saga that was never begun here, and is passed over',
+      kind: `saga ${saga} ${topic}`,
+      fields: { saga, topic, ...fact },
+    }),
+  )
 }
 
 function subscribeToGateway(write: WriteEntry): readonly (() => void)[] {

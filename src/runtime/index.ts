@@ -17,8 +17,10 @@ export {
   redrive,
   replayGroup,
   replaysPending,
+  type SagaView,
   type TopicState,
   topicStates,
+  viewSaga,
 } from '../events/index.ts'
 export { lagAtBroker } from './broker.ts'
 export { openData, startDatabase } from './database.ts'

@@ -7,6 +7,7 @@ import type {
   EndpointSpec,
   Placement,
   RouteDeclaration,
+  SagaDeclaration,
   Scale,
   ServiceDeclaration,
 } from '../core/index.ts'
@@ -55,6 +56,8 @@ export type ServiceDefinition = {
   readonly consoleRoutes?: readonly RouteDeclaration[]
   /** The kinds of events that this service writes. */
   readonly emits?: ServiceDeclaration['emits']
+  /** Processes over several services that this one conducts: `saga('order', { … })`. */
+  readonly sagas?: readonly SagaDeclaration[]
   /** How much of a cluster it gets, where manifests are made. */
   readonly scale?: Scale
   /** Data that a first start needs. Runs at every start, so it must be idempotent. */
@@ -63,13 +66,14 @@ export type ServiceDefinition = {
 
 /** Declares a service: `service('order-service', { routes: [handle(placeOrder, …)], consumers: [on(…)] })`. */
 export function service(name: string, definition: ServiceDefinition): ServiceDeclaration {
+  const { sagas = [], consumers = [], emits = [] } = definition
   return {
     placement: 'sharded',
     routes: [],
-    consumers: [],
     consoleRoutes: [],
-    emits: [],
     ...definition,
+    consumers: [...consumers, ...sagas.flatMap((saga) => saga.consumers)],
+    emits: [...emits, ...sagas.flatMap((saga) => saga.emits)],
     name,
   }
 }

@@ -13,6 +13,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   sites: ['core'],
   telemetry: ['core'],
   deploy: ['core'],
+  contracts: ['core'],
   console: ['core', 'telemetry'],
   runtime: ['core', 'data', 'cache', 'events', 'service', 'gateway', 'sites', 'telemetry', 'deploy', 'console'],
   testing: [
@@ -28,7 +29,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'console',
     'runtime',
   ],
-  cli: ['core', 'deploy', 'runtime', 'testing'],
+  cli: ['core', 'deploy', 'contracts', 'runtime', 'testing'],
 }
 
 /** What an application may import of this package. */

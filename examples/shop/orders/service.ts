@@ -73,11 +73,11 @@ export const orders = service('order-service', {
         target: 'every-shard',
       },
     ),
-    onBatch(PaymentAuthorized, note({ payment: 'authorized' })),
-    onBatch(PaymentDeclined, note({ payment: 'declined' })),
-    onBatch(StockReserved, note({ stock: 'reserved' })),
-    onBatch(StockRejected, note({ stock: 'rejected' })),
-    onBatch(ShipmentDispatched, note({ shipped: true })),
+    onBatch(PaymentAuthorized, noteReports),
+    onBatch(PaymentDeclined, noteReports),
+    onBatch(StockReserved, noteReports),
+    onBatch(StockRejected, noteReports),
+    onBatch(ShipmentDispatched, noteReports),
   ],
 })
 
@@ -118,18 +118,25 @@ async function learn(asking: Asking, { userId }: Placement, { customer, skus }: 
 
 type Unknown = Extract<PlacementOutcome, { kind: 'unknown' }>
 
-type Word = { payment: 'authorized' | 'declined' } | { stock: 'reserved' | 'rejected' } | { shipped: true }
+type Report = { readonly orderId: string; readonly userId: number }
 
-/** A consumer that notes what an event says about its order. */
-function note(word: Word) {
-  return (
-    deliveries: readonly Delivery<{ readonly orderId: string; readonly userId: number }>[],
-    { tx }: ConsumerContext,
-  ): Promise<void> => {
-    const facts = deliveries.map(({ event }): Fact => {
-      const { orderId, userId } = event.payload
-      return { orderId, userId, atMs: event.occurredAtMs, traceparent: event.traceparent, ...word }
-    })
-    return applyFacts(tx, facts)
-  }
+/** What each kind of report says about its order. */
+const WORDS = new Map([
+  [PaymentAuthorized.name, { payment: 'authorized' } as const],
+  [PaymentDeclined.name, { payment: 'declined' } as const],
+  [StockReserved.name, { stock: 'reserved' } as const],
+  [StockRejected.name, { stock: 'rejected' } as const],
+  [ShipmentDispatched.name, { shipped: true } as const],
+])
+
+/** The consumer of all reports: those of a batch, of whatever kinds, come together and are noted by one statement. */
+function noteReports(deliveries: readonly Delivery<Report>[], { tx }: ConsumerContext): Promise<void> {
+  const facts = deliveries.flatMap(({ event }): readonly Fact[] => {
+    const { orderId, userId } = event.payload
+    const word = WORDS.get(event.type)
+    return word === undefined
+      ? []
+      : [{ orderId, userId, atMs: event.occurredAtMs, traceparent: event.traceparent, ...word }]
+  })
+  return applyFacts(tx, facts)
 }

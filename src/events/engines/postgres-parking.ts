@@ -47,22 +47,31 @@ export async function parkEvents(
   scope: PositionScope,
   parking: { readonly events: readonly ToPark[]; readonly backoff: Backoff },
 ): Promise<void> {
-  const rows = parking.events.map(({ event, state, error, isReplay }) => ({
-    topic: event.topic,
-    off: event.offset,
-    id: event.envelope.id,
-    version: event.envelope.version,
-    bucket: event.envelope.bucket,
-    key: event.envelope.key,
-    payload: JSON.stringify(event.envelope.payload),
-    traceparent: event.envelope.traceparent,
-    occurred_at_ms: event.envelope.occurredAtMs,
-    is_replay: isReplay,
-    state,
-    error,
-  }))
+  // As it was written: who tries it again may read another version of it.
+  const rows = parking.events.map(({ event, state, error, isReplay }) =>
+    toRow(event, { state, error, is_replay: isReplay }),
+  )
   const { minMs, maxMs } = parking.backoff
   await tx.query(PARK, [scope.group, scope.source, JSON.stringify(rows), minMs, maxMs])
+}
+
+function toRow(
+  event: LoggedEvent,
+  failure: { readonly state: string; readonly error: string | null; readonly is_replay: boolean },
+) {
+  const { id, version, bucket, key, payload, traceparent, occurredAtMs } = event.written ?? event.envelope
+  return {
+    topic: event.topic,
+    off: event.offset,
+    id,
+    version,
+    bucket,
+    key,
+    payload: JSON.stringify(payload),
+    traceparent,
+    occurred_at_ms: occurredAtMs,
+    ...failure,
+  }
 }
 
 const LOAD_KEYS = `SELECT DISTINCT key FROM groundswell.parked_event WHERE grp = $1 AND source = $2`
