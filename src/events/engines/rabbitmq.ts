@@ -24,7 +24,7 @@ import {
 import { assertVersion } from './rabbitmq-version.ts'
 
 export const RABBITMQ: BrokerCapabilities = {
-  name: 'rabbitmq',
+  name: 'RabbitMQ',
   replay: false,
   keepsRead: false,
   lagInMessages: true,
