@@ -8,6 +8,7 @@ import {
   type Lifecycle,
   messageOf,
   newId,
+  preciseNow,
   systemClock,
 } from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
@@ -23,6 +24,7 @@ import {
   type TelemetryView,
 } from '../telemetry/index.ts'
 import { recordForKong } from './kong-metrics.ts'
+import { LagRates } from './lag-rates.ts'
 import { LAG_POLL_MS } from './limits.ts'
 import type { RuntimeOptions } from './options.ts'
 import { exchangeOverHome } from './telemetry-exchange.ts'
@@ -215,9 +217,10 @@ function pollLag(cluster: OpenCluster, telemetry: Telemetry): End {
     isOurs = held
     if (!held) telemetry.lag([])
   })
+  const rates = new LagRates()
   const poll = async () => {
     while (!stopping.signal.aborted) {
-      if (isOurs) await readLag(cluster, telemetry)
+      if (isOurs) await readLag(cluster, telemetry, rates)
       await delay(LAG_POLL_MS, stopping.signal)
     }
   }
@@ -232,16 +235,9 @@ function pollLag(cluster: OpenCluster, telemetry: Telemetry): End {
 const LAG = 'queue lag'
 
 /** Never rejects. */
-async function readLag(cluster: OpenCluster, telemetry: Telemetry): Promise<void> {
+async function readLag(cluster: OpenCluster, telemetry: Telemetry, rates: LagRates): Promise<void> {
   try {
-    const samples = new Map<string, { topic: string; group: string; messages: number; seconds: number }>()
-    for (const { topic, group, lag: messages, oldestAgeSeconds } of await lag(cluster)) {
-      const sample = samples.get(`${topic} ${group}`) ?? { topic, group, messages: 0, seconds: 0 }
-      samples.set(`${topic} ${group}`, sample)
-      sample.messages += messages
-      sample.seconds = Math.max(sample.seconds, oldestAgeSeconds)
-    }
-    telemetry.lag([...samples.values()])
+    telemetry.lag(rates.samplesOf(await lag(cluster), preciseNow()))
     telemetry.recovered(LAG)
   } catch (error) {
     telemetry.lag([])
