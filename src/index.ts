@@ -38,7 +38,7 @@ export {
 export type { BatchWrite, Cluster, Queryable, Row, ScatterQuery, Shard, Transaction } from './data/index.ts'
 export { bucketOf } from './data/index.ts'
 export type { ConsumerContext, Delivery } from './events/index.ts'
-export { emit, on, onBatch } from './events/index.ts'
+export { cancel, emit, on, onBatch, schedule } from './events/index.ts'
 export type { Caller, LoadReader, Problem, ProblemReply, Reply, RouteCall, SeedInput } from './service/index.ts'
 export {
   claimIdempotencyKeys,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { systemClock } from '../core/index.ts'
 
 /**
  * Parsers of command-line values. What they refuse ends the command with exit code 2 and a line that names the flag.
@@ -68,6 +69,34 @@ export function shardingKey(text: string): number | string {
   const id = Number(text)
   if (!Number.isSafeInteger(id)) throw new InvalidArgumentError('Integer keys go up to 2^53 - 1; --text makes it text.')
   return id
+}
+
+export type Start =
+  | { readonly kind: 'earliest' | 'latest' }
+  | { readonly kind: 'offset'; readonly offset: number }
+  | { readonly kind: 'time'; readonly time: Date }
+
+/** From where to read: `earliest`, `latest`, an offset, a time like 2026-11-25T18:00:00Z, or a duration ago like 2h. */
+export function start(text: string): Start {
+  if (text === 'earliest' || text === 'latest') return { kind: text }
+  if (/^\d{1,15}$/.test(text)) return { kind: 'offset', offset: Number(text) }
+  if (/^\d+(\.\d+)?(ms|s|m|h)$/.test(text)) {
+    return { kind: 'time', time: new Date(systemClock.now() - duration(text)) }
+  }
+  const time = new Date(text)
+  if (!/^\d{4}-\d\d-\d\dT/.test(text) || Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError(
+      'It must be earliest, latest, an offset, a time like 2026-11-25T18:00:00Z, or like 2h.',
+    )
+  }
+  return { kind: 'time', time }
+}
+
+/** A whole number from 0. */
+export function index(text: string): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= 0)) throw new InvalidArgumentError('It must be a whole number of 0 or more.')
+  return value
 }
 
 /** The id of an event. */

@@ -27,4 +27,9 @@ export const cliError = defineErrors({
     retryable: false,
     remedy: 'Name one of the consumer groups that the message lists: every group that has run.',
   },
+  CLI_TOPIC_UNKNOWN: {
+    status: 500,
+    retryable: false,
+    remedy: 'Name one of the topics that the message lists: every one that an event was written of.',
+  },
 })

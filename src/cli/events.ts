@@ -94,14 +94,14 @@ async function* groupsToRedrive(cluster: OpenCluster, group: string | undefined)
 }
 
 /** A group is known once it has run. Throws CLI_GROUP_UNKNOWN: a misspelt name would look like no trouble. */
-function assertGroupKnown(group: string | undefined, lags: readonly Lag[]): void {
+export function assertGroupKnown(group: string | undefined, lags: readonly Lag[]): void {
   const known = [...new Set(lags.map((one) => one.group))]
   if (group === undefined || known.includes(group)) return
   const list = known.length === 0 ? 'none has run yet' : `there is: ${known.join(', ')}`
   throw cliError('CLI_GROUP_UNKNOWN', `there is no consumer group "${group}"; ${list}`)
 }
 
-async function withCluster(run: (cluster: OpenCluster) => Promise<void>): Promise<number> {
+export async function withCluster(run: (cluster: OpenCluster) => Promise<void>): Promise<number> {
   const { cluster, close } = await openData(process.env)
   try {
     await run(cluster)
@@ -113,7 +113,7 @@ async function withCluster(run: (cluster: OpenCluster) => Promise<void>): Promis
 
 function lagByShard(groups: readonly Lag[]): string {
   return table(
-    ['GROUP', 'TOPIC', 'SHARD', 'COMMITTED', 'END', 'LAG', 'OLDEST'],
+    ['GROUP', 'TOPIC', 'SHARD', 'COMMITTED', 'END', 'LAG', 'OLDEST', 'STATE'],
     groups.map((one) => [
       one.group,
       one.topic,
@@ -122,6 +122,7 @@ function lagByShard(groups: readonly Lag[]): string {
       one.end,
       one.lag,
       seconds(one.oldestAgeSeconds),
+      stateOf([one]),
     ]),
   )
 }
@@ -133,9 +134,16 @@ function lagByTopic(groups: readonly Lag[]): string {
     const lagging = behind.reduce((sum, one) => sum + one.lag, 0)
     const oldest = Math.max(0, ...behind.map((one) => one.oldestAgeSeconds))
     const where = behind.map((one) => one.shard).join(', ') || '-'
-    return [shards[0]?.group ?? '', shards[0]?.topic ?? '', lagging, seconds(oldest), where]
+    return [shards[0]?.group ?? '', shards[0]?.topic ?? '', lagging, seconds(oldest), where, stateOf(shards)]
   })
-  return table(['GROUP', 'TOPIC', 'LAG', 'OLDEST', 'SHARDS BEHIND'], rows)
+  return table(['GROUP', 'TOPIC', 'LAG', 'OLDEST', 'SHARDS BEHIND', 'STATE'], rows)
+}
+
+/** What keeps a group from going on, as `groundswell events resume` and `replay` can end it. */
+function stateOf(shards: readonly Lag[]): string {
+  const missed = shards.reduce((sum, one) => sum + one.missed, 0)
+  if (missed > 0) return `missed ${missed}`
+  return shards.some((one) => one.isPaused) ? 'paused' : '-'
 }
 
 function deadLetterTable(letters: readonly DeadLetter[]): string {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import * as parse from './arguments.ts'
 import { addDeploy } from './deploy-command.ts'
+import { addEventOperations } from './events-command.ts'
 import { examples } from './examples.ts'
 import { addGateway } from './gateway-command.ts'
 import { DEAD_LETTERS_SHOWN } from './limits.ts'
@@ -138,6 +139,7 @@ function addEvents(program: Command, exit: Exit): void {
       const { redriveDeadLetters } = await import('./events.ts')
       exit(await redriveDeadLetters(options))
     })
+  addEventOperations(events, exit)
 }
 
 function addLoad(program: Command, exit: Exit): void {

@@ -53,6 +53,15 @@ export type ConsumerDeclaration = {
   readonly batch: boolean
   /** Effects inside the transaction. */
   readonly apply: (deliveries: never, context: never) => Promise<void>
+  /** Where its group begins when it is new: with all that the log keeps, the default, or with what is yet to come. */
+  readonly from?: 'earliest' | 'latest'
+  /**
+   * Whether it runs for events that it has had before, when an operator replays its group. Default: `skip` with a
+   * `call`, whose effects are outside of the database, else `run`.
+   */
+  readonly replay?: 'run' | 'skip'
+  /** Calls under way at once for one shard, for a provider that takes no more. Default: 1,000. */
+  readonly callsMax?: number
   /** An external effect before the transaction, once per event, with the event's id as idempotency key. */
   readonly call?: (event: never, context: never) => Promise<unknown>
 }

@@ -29,7 +29,9 @@ export async function makeCalls(items: readonly Item[], options: CallOptions): P
   }
   if (chains.size === 0) return
   const waiting = chains.values()
-  const lanes = Array.from({ length: Math.min(CALL_CONCURRENCY_MAX, chains.size) }, async () => {
+  // The most modest of the batch's consumers sets the number for all of them: they are of one group.
+  const callsMax = items.reduce((max, { consumer }) => Math.min(max, consumer.callsMax), CALL_CONCURRENCY_MAX)
+  const lanes = Array.from({ length: Math.min(callsMax, chains.size) }, async () => {
     const lane = new Lane(options)
     try {
       for (const chain of waiting) await callInOrder(chain, lane, options.signal)
@@ -57,13 +59,13 @@ async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal
 
 /** Runs the call, and tells of it if its event's trace is kept. */
 async function traceCall(lane: Lane, call: NonNullable<Consumer['call']>, item: Item): Promise<unknown> {
-  if (item.span === undefined) return lane.run(call, item.event.envelope)
+  if (item.span === undefined) return lane.run(call, item.event.envelope, item)
   const { traceparent: parent } = item.span
   const envelope = { ...envelopeFor(item), traceparent: childTraceparent(parent) }
   const startedAtMs = performance.now()
   let failed = true
   try {
-    const result = await lane.run(call, envelope)
+    const result = await lane.run(call, envelope, item)
     failed = false
     return result
   } finally {
@@ -89,7 +91,11 @@ class Lane {
     return this.options.group
   }
 
-  async run(call: NonNullable<Consumer['call']>, envelope: EventEnvelope): Promise<unknown> {
+  async run(
+    call: NonNullable<Consumer['call']>,
+    envelope: EventEnvelope,
+    { isReplay = false }: Pick<Item, 'isReplay'>,
+  ): Promise<unknown> {
     if (this.controller.signal.aborted) {
       this.controller = new AbortController()
       this.aborted = rejectionOf(this.controller.signal)
@@ -101,7 +107,8 @@ class Lane {
     }, CALL_TIMEOUT_MS)
     try {
       // The call may ignore its signal; it is not waited for any longer than it is given.
-      return await Promise.race([call(envelope, { signal: controller.signal, cluster: this.options.cluster }), aborted])
+      const { cluster } = this.options
+      return await Promise.race([call(envelope, { signal: controller.signal, cluster, isReplay }), aborted])
     } finally {
       clearTimeout(timer)
     }

@@ -21,6 +21,18 @@ export const appended = facts<{
   traced: readonly TracedEvent[]
 }>('events.appended')
 
+/** Timers of a shard that were due became `events` events, the first of them `lateMs` after its time. */
+export const timersReleased = facts<{ shard: number; events: number; lateMs: number }>('events.timers-released')
+
+/** Housekeeping added `added` periods to a shard's log ahead of their time and dropped `dropped` that were too old. */
+export const periodsChanged = facts<{ shard: number; added: number; dropped: number }>('events.periods-changed')
+
+/**
+ * Retention dropped `events` events before a group had processed them. Told in each round that drops something, until
+ * an operator moves the group on.
+ */
+export const eventsMissed = facts<{ shard: number; group: string; topic: string; events: number }>('events.missed')
+
 /**
  * A consumer group committed the effects of `events` events; `oldestAtMs` is when the first of them was written. Those
  * in `traced` took `durationMs` each, from the beginning of the batch's calls to its commit.
@@ -34,6 +46,17 @@ export const delivered = facts<{
   oldestAtMs: number
   traced: readonly TracedEvent[]
 }>('events.delivered')
+
+/** Of what a group was about to deliver, `events` were replays, `skipped` of them for consumers that skip those. */
+export const replayed = facts<{ group: string; source: number; events: number; skipped: number }>('events.replayed')
+
+/** A worker moved its group to `offset` of a topic of a shard, as an operator asked; it had come to `before`. */
+export const replayBegan = facts<{ group: string; shard: number; topic: string; offset: number; before: number }>(
+  'events.replay-began',
+)
+
+/** This process learned that a group was paused on a shard, or resumed. */
+export const groupPaused = facts<{ group: string; shard: number; paused: boolean }>('events.group-paused')
 
 /** A call that a consumer made for an event whose trace is kept was answered, or failed. */
 export const called = facts<TracedEvent & { readonly group: string; readonly failed: boolean }>('events.called')

@@ -62,7 +62,7 @@ export function eventLogContract(engine: EventLogEngine): void {
       return read()
     }
 
-    test('8 writers that pause and roll back: a group sees what was committed, in order per key', async (t) => {
+    test('C3 1: 8 writers that pause and roll back: a group sees what was committed, in order per key', async (t) => {
       const seed = systemClock.now() % 1_000_000
       t.diagnostic(`seed ${seed}`)
       const random = randomFrom(seed)
@@ -95,7 +95,7 @@ export function eventLogContract(engine: EventLogEngine): void {
       assert.equal(row?.end, committed.length, 'offsets are dense: the end of the log is the number of events')
     })
 
-    test('the events of a key come in the order of its lock, not of transaction ids', async () => {
+    test('C3 2: the events of a key come in the order of its lock, not of transaction ids', async () => {
       const shard = cluster.shards[1] as Shard
       const [early, open] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       const started = Promise.withResolvers<void>()
@@ -122,7 +122,7 @@ export function eventLogContract(engine: EventLogEngine): void {
       ])
     })
 
-    test('a transaction left open, here or in another database, delays no event', async () => {
+    test('C3 3: a transaction left open, here or in another database, delays no event', async () => {
       const open = Promise.withResolvers<void>()
       const left = cluster.shards.map(async (shard) => {
         const begun = Promise.withResolvers<void>()

@@ -99,7 +99,7 @@ describe('delivery', () => {
     let failures = 1
     await run([
       on(Tick, async (tick, { tx }) => {
-        await record([{ event: tick, result: undefined }], tx)
+        await record([{ event: tick, result: undefined, isReplay: false }], tx)
         if (tick.payload.serial === 3 && failures-- > 0) throw new Error('in the middle')
       }),
     ])
@@ -121,7 +121,7 @@ describe('delivery', () => {
     assert.deepEqual((await settled(3)).map((row) => row.account).sort(), [2, 4, 6])
   })
 
-  test('one poison event of 1,000 ends as a dead letter, the others commit, with few extra runs', async () => {
+  test('C3 9: one poison event of 1,000 ends as a dead letter, the others commit, with few extra runs', async () => {
     let runs = 0
     await run([
       onBatch(Tick, async (deliveries, { tx }) => {
@@ -142,7 +142,7 @@ describe('delivery', () => {
     assert.ok(runs <= 2 * Math.log2(1000) + FAST.attemptsMax + 2, `${runs} runs`)
   })
 
-  test('a poison event parks its key, other keys flow, and redrive restores the order', async () => {
+  test('C3 10: a poison event parks its key, other keys flow, and redrive restores the order', async () => {
     let broken = true
     await run([
       onBatch(Tick, async (deliveries, { tx }) => {
@@ -171,7 +171,7 @@ describe('delivery', () => {
     assert.deepEqual(await deadLetters(cluster, { group }), [])
   })
 
-  test('two redrives at once process a dead letter once', async () => {
+  test('C3 11: two redrives at once process a dead letter once', async () => {
     let broken = true
     await run([
       onBatch(Tick, async (deliveries, { tx }) => {
@@ -302,6 +302,21 @@ describe('delivery', () => {
     assert.deepEqual(await deadLetters(cluster, { group }), [])
     away = false
     assert.deepEqual(serials(await settled(2), 4), [0])
+  })
+
+  test('no more calls are under way at once than their consumer allows', async () => {
+    let [underWay, most, calls] = [0, 0, 0]
+    const call = async () => {
+      underWay += 1
+      calls += 1
+      most = Math.max(most, underWay)
+      await cluster.home.query('SELECT 1')
+      underWay -= 1
+    }
+    await run([onBatch(Tick, async (deliveries, { tx }) => record(deliveries, tx), { call, callsMax: 3 })])
+    await write(cluster.home, ticksOf(Array.from({ length: 20 }, (_, account) => 2 * account)))
+    await settled(20)
+    assert.deepEqual([calls, most], [20, 3])
   })
 
   test('a call that hangs is parked and tried again under the same id, while the other keys of its batch commit', async () => {

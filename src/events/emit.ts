@@ -1,49 +1,49 @@
-import { type EventType, type Facts, newId, systemClock } from '../core/index.ts'
-import { bucketOf, type Transaction } from '../data/index.ts'
+import type { EventType, Facts } from '../core/index.ts'
+import type { Transaction } from '../data/index.ts'
 import { type EmittedFact, emittedOf } from './channels.ts'
+import { checkedEvent } from './checked-event.ts'
 import { insertOutbox, type OutboxRow } from './engines/postgres-log.ts'
 import { eventsError } from './errors.ts'
 import { holdsJsonOnly } from './json-type.ts'
 import { EMITTED_EVENTS_MAX, SEGMENT_CHARS_MAX } from './limits.ts'
 import { type EmittedEvent, encodeRecord } from './segment.ts'
 import { outboxWritten } from './signals.ts'
+import { setTimer } from './timers.ts'
 import { writtenSegments } from './written.ts'
+
+export type EmitOptions = {
+  /** Names the span that the event follows from. */
+  readonly traceparent: string
+  /** Keeps the event back for so long after the transaction wrote it, by the database's clock. */
+  readonly delayMs?: number
+  /** Keeps the event back until then, by the database's clock; the later counts when `delayMs` is given too. */
+  readonly notBefore?: Date
+}
 
 /**
  * Writes an event as part of the transaction: it exists if and only if the transaction commits. Rows are inserted once,
  * just before COMMIT, after the transaction has locked what it changed: that is what keeps the events of a key in
- * order. Returns the event's id. Throws EVENTS_PAYLOAD_INVALID, EVENTS_TOO_MANY.
+ * order. One that is delayed comes in the order of its due time instead; to cancel it, use `schedule`. Returns the
+ * event's id. Throws EVENTS_PAYLOAD_INVALID, EVENTS_TOO_MANY, EVENTS_TIMER_INVALID.
  */
 export function emit<Payload>(
   tx: Transaction,
   type: EventType<Payload>,
   payload: Payload,
-  context: { readonly traceparent: string },
+  options: EmitOptions,
 ): string {
-  const checked = type.schema.safeParse(payload)
-  if (!checked.success) {
-    throw eventsError('EVENTS_PAYLOAD_INVALID', `payload of ${type.name} v${type.version}: ${checked.error.message}`, {
-      details: { issues: checked.error.issues },
-    })
+  const event = checkedEvent(type, payload, options)
+  const { envelope } = event
+  const { delayMs = 0, notBefore } = options
+  if (delayMs !== 0 || notBefore !== undefined) {
+    setTimer(tx, { key: envelope.id, dueInMs: delayMs, notBefore, event })
+    return envelope.id
   }
-  const key = type.key(payload)
-  if (typeof key === 'string' && (key.includes('\0') || !key.isWellFormed())) {
-    throw eventsError(
-      'EVENTS_PAYLOAD_INVALID',
-      `key of ${type.name} v${type.version} holds a NUL or half of a surrogate pair, which PostgreSQL has no text for`,
-    )
-  }
-  const bucket = bucketOf(key)
-  const id = newId(bucket)
-  const occurredAtMs = systemClock.now()
-  const { traceparent } = context
-  const envelope = { id, version: type.version, bucket, key: String(key), traceparent, occurredAtMs }
-  const record = encodeRecord({ ...envelope, payload })
   const events = emitted(tx)
-  events.add(record, { envelope: { ...envelope, type: type.name, payload: checked.data }, type })
+  events.add(encodeRecord({ ...envelope, payload }), { envelope, type })
   const channel = emittedOf(type.name)
-  if (channel.hasSubscribers) events.tell(channel, { payload, occurredAtMs })
-  return id
+  if (channel.hasSubscribers) events.tell(channel, { payload, occurredAtMs: envelope.occurredAtMs })
+  return envelope.id
 }
 
 const EMITTED = Symbol('events emitted by a transaction')

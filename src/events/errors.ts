@@ -12,6 +12,11 @@ export const eventsError = defineErrors({
     retryable: false,
     remedy: 'One transaction emitted more events than allowed. Split the work into several transactions.',
   },
+  EVENTS_TIMER_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'A timer has no key, one that is too long, or a time that is none or too far off. Correct the writer.',
+  },
   EVENTS_OUTBOX_SEQUENCE_CACHED: {
     status: 500,
     retryable: false,
@@ -26,6 +31,17 @@ export const eventsError = defineErrors({
     status: 500,
     retryable: false,
     remedy: 'A segment of the log is missing or damaged. Restore the one that the message names: its topic waits.',
+  },
+  EVENTS_OFFSET_EXPIRED: {
+    status: 410,
+    retryable: false,
+    remedy:
+      'Retention dropped events before their group had processed them. See what they were, then move the group on: groundswell events replay <group> --from earliest.',
+  },
+  EVENTS_REPLAY_INVALID: {
+    status: 400,
+    retryable: false,
+    remedy: 'A group cannot be replayed from there. The message says from where it can.',
   },
   EVENTS_CALL_TIMEOUT: {
     status: 504,
@@ -47,10 +63,12 @@ export const eventsError = defineErrors({
  */
 export function isInfrastructure(error: unknown): boolean {
   if (!(error instanceof GroundswellError)) return false
-  if (error.code === 'EVENTS_POSITION_TAKEN' || error.code === 'EVENTS_LOG_UNREADABLE') return true
+  if (OF_THE_LOG.has(error.code)) return true
   if (error.code === 'DATA_BUCKET_NOT_OWNED' || isTimeout(error)) return false
   return error.code === 'DATA_COMMIT_UNKNOWN' || (error.retryable && error.code.startsWith('DATA_'))
 }
+
+const OF_THE_LOG = new Set(['EVENTS_POSITION_TAKEN', 'EVENTS_LOG_UNREADABLE', 'EVENTS_OFFSET_EXPIRED'])
 
 /** Whether a statement took too long: because of its event, of the size of its batch, or of a slow database. */
 export function isTimeout(error: unknown): boolean {

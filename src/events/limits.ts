@@ -167,3 +167,54 @@ export const FAILURE_BACKOFF_MS_MAX = 5_000
 
 /** Rows that `deadLetters` returns at most. */
 export const DEAD_LETTERS_MAX = 1_000
+
+/** Characters of a timer's key: it is an entry of an index. */
+export const TIMER_KEY_CHARS_MAX = 200
+
+/** The furthest that an event can be delayed: ten years. Beyond it a mistaken unit is likelier than a wish. */
+export const TIMER_DELAY_MS_MAX = 10 * 366 * 86_400_000
+
+/** Timers that one statement moves to the outbox: a backlog of them moves in statements of some ten milliseconds. */
+export const TIMERS_RELEASED_MAX = 500
+
+/** Longest pause between two looks for timers that are due: how late one is that is due soon after it was set. */
+export const TIMER_POLL_MS_MAX = 250
+
+/** Shortest such pause, when the next is about due, or the one that is due is locked by whoever cancels it. */
+export const TIMER_POLL_MS_MIN = 20
+
+/** How long the log keeps events unless told otherwise: a week, so that what broke on a Friday can be replayed. */
+export const RETENTION_MS = 7 * 86_400_000
+
+/** The least that can be asked for: the shortest period. */
+export const RETENTION_MS_MIN = 60_000
+
+/** The most: ten years. Beyond it a mistaken unit is likelier than a wish. */
+export const RETENTION_MS_MAX = 10 * 366 * 86_400_000
+
+/** Periods of the log while it keeps events: each query of the log looks into all of them, for some microseconds. */
+export const PERIODS_PER_RETENTION = 7
+
+/** Shortest period: a table has a cost of its own. */
+export const PERIOD_MS_MIN = 60_000
+
+/** How far ahead periods exist at least: without one for now nothing can be written, so no stall may reach it. */
+export const PERIOD_AHEAD_MS_MIN = 600_000
+
+/** Time that dropping a period waits for its locks. Writers queue behind it meanwhile: no longer than a slow commit. */
+export const PERIOD_DROP_LOCK_MS = 100
+
+/** Tries for those locks in one round of housekeeping; whoever keeps them longer is left to the next round. */
+export const PERIOD_DROP_ATTEMPTS = 5
+
+/** Pause between them, in which the writers that queued get through. */
+export const PERIOD_DROP_PAUSE_MS = 200
+
+/** Pause between two looks at whether an operator pauses or replays a group, with jitter of a half each way. */
+export const CONTROL_POLL_MS = 500
+
+/** Pause between two looks of somebody who follows a topic: a person sees no difference to at once. */
+export const FOLLOW_POLL_MS = 250
+
+/** Events of one such look at a shard. */
+export const FOLLOW_EVENTS_MAX = 500

@@ -1,4 +1,6 @@
 import type { Cluster, Shard } from '../data/index.ts'
+import { askForReplay, planReplay, type ReplayStart, replaysAsked, setPaused } from './engines/postgres-groups.ts'
+import { eventsError } from './errors.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
 
 /** How far a group is behind on one topic of one shard. */
@@ -11,14 +13,20 @@ export type Lag = {
   /** Next offset the log will give. */
   readonly end: number
   readonly lag: number
+  /** Of those, how many retention has dropped: the group stops until it is moved past them. */
+  readonly missed: number
   /** Seconds since the oldest unprocessed event was written; 0 when there is none. */
   readonly oldestAgeSeconds: number
+  /** An operator paused the group on this shard. */
+  readonly isPaused: boolean
 }
 
 const LAG = `
 SELECT p.grp AS group, p.topic, p.next_offset AS committed, coalesce(h.next_offset, 0) AS end,
   coalesce(h.next_offset, 0) - p.next_offset AS lag,
-  coalesce(extract(epoch FROM clock_timestamp() - s.written_at), 0)::float8 AS "oldestAgeSeconds"
+  greatest(0, coalesce(h.first_offset, 0) - p.next_offset) AS missed,
+  coalesce(extract(epoch FROM clock_timestamp() - s.written_at), 0)::float8 AS "oldestAgeSeconds",
+  EXISTS (SELECT FROM groundswell.paused_group AS g WHERE g.grp = p.grp) AS "isPaused"
 FROM groundswell.consumer_position AS p
 LEFT JOIN groundswell.log_head AS h ON h.topic = p.topic
 LEFT JOIN LATERAL (
@@ -35,6 +43,42 @@ export async function lag(cluster: Cluster): Promise<readonly Lag[]> {
     return rows.map((row) => ({ ...row, shard: shard.index }))
   })
   return perShard.flat().sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.shard - b.shard)
+}
+
+/** What the log of one shard holds of a topic. */
+export type TopicState = {
+  readonly topic: string
+  readonly shard: number
+  /** First offset that is kept. */
+  readonly first: number
+  /** Next offset the log will give. */
+  readonly end: number
+  /** When the oldest that is kept was written; null when nothing is. */
+  readonly oldestAt: Date | null
+  /** Names of the groups that have ever had of it. */
+  readonly groups: readonly string[]
+  /** Events of it that are not due yet. */
+  readonly delayed: number
+}
+
+const TOPICS = `
+SELECT coalesce(h.topic, t.topic) AS topic, coalesce(h.first_offset, 0) AS first, coalesce(h.next_offset, 0) AS end,
+  (SELECT written_at FROM groundswell.log_segment AS l
+    WHERE l.topic = h.topic AND l.last_offset >= h.first_offset ORDER BY l.last_offset LIMIT 1) AS "oldestAt",
+  ARRAY(SELECT grp FROM groundswell.consumer_position AS p
+    WHERE p.topic = coalesce(h.topic, t.topic) AND p.source = $1 ORDER BY grp) AS groups,
+  coalesce(t.delayed, 0)::int AS delayed
+FROM groundswell.log_head AS h
+FULL JOIN (SELECT topic, count(*) AS delayed FROM groundswell.timer GROUP BY topic) AS t ON t.topic = h.topic
+ORDER BY 1`
+
+/** Every topic that anything was written of, by topic, shard. Counts delayed events one by one: not for polling. */
+export async function topicStates(cluster: Cluster): Promise<readonly TopicState[]> {
+  const perShard = await onEveryShard(cluster, async (shard) => {
+    const rows = await shard.query<Omit<TopicState, 'shard'>>(TOPICS, [shard.index])
+    return rows.map((row) => ({ ...row, shard: shard.index }))
+  })
+  return perShard.flat().sort((a, b) => compare(a.topic, b.topic) || a.shard - b.shard)
 }
 
 export type OutboxDepth = {
@@ -127,6 +171,82 @@ export async function redrive(
     async (shard) => (await shard.query(REDRIVE, [options.group, options.id ?? null])).length,
   )
   return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/**
+ * Pauses a group on every shard, or resumes it. Every process sees it within a second, finishes the batch that is under
+ * way, and keeps to it after a restart. What is written meanwhile waits in the log, for as long as that keeps it.
+ * Idempotent.
+ */
+export async function pauseGroup(
+  cluster: Cluster,
+  options: { readonly group: string; readonly paused: boolean },
+): Promise<void> {
+  await onEveryShard(cluster, (shard) => setPaused(shard, options.group, options.paused))
+}
+
+export type ReplayOptions = {
+  readonly group: string
+  readonly start: ReplayStart
+  /** Only of this topic; of all that the group has had when absent. */
+  readonly topic?: string
+  /** Only what was written on this shard. */
+  readonly shard?: number
+  /** Whether handlers take what comes again for new: external calls are then made again. Default: false. */
+  readonly asNew?: boolean
+}
+
+/** What a replay was asked for: one topic of one shard. */
+export type Replay = {
+  readonly shard: number
+  readonly topic: string
+  /** First offset to deliver. */
+  readonly from: number
+  /** Offset that the group had come to. */
+  readonly committed: number
+}
+
+/**
+ * Asks for a group to go on from elsewhere in the log: back, for a replay, or on, past what was dropped. The group's
+ * workers take it within a second, or when there are any again; `replaysPending` tells whether they have. Throws
+ * EVENTS_REPLAY_INVALID when nothing there is of the group, or an offset is not in the log.
+ */
+export async function replayGroup(cluster: Cluster, options: ReplayOptions): Promise<readonly Replay[]> {
+  const { group, start, topic, shard: only, asNew = false } = options
+  const shards = cluster.shards.filter((shard) => only === undefined || shard.index === only)
+  const plans = await Promise.all(
+    shards.map(async (shard) => ({ shard, rows: await planReplay(shard, group, { topic, start }) })),
+  )
+  const replays = plans.flatMap(({ shard, rows }) => rows.map((row) => ({ ...row, shard: shard.index })))
+  if (replays.length === 0) {
+    const what = topic === undefined ? 'anything' : topic
+    throw eventsError(
+      'EVENTS_REPLAY_INVALID',
+      `${group} has not consumed ${what} there, so that nothing can be replayed`,
+    )
+  }
+  for (const { from, first, end, ...place } of replays) {
+    // What is too low was raised to the first offset.
+    const isKept = start.kind === 'offset' ? start.offset >= first && from <= end : true
+    if (isKept) continue
+    const where = `${place.topic} of shard ${place.shard}`
+    throw eventsError(
+      'EVENTS_REPLAY_INVALID',
+      `the log of ${where} holds offsets ${first} to ${end}, not ${start.kind === 'offset' ? start.offset : from}`,
+    )
+  }
+  await Promise.all(
+    plans.map(({ shard, rows }) =>
+      askForReplay(shard, group, new Map(rows.map((row) => [row.topic, { offset: row.from, asNew }]))),
+    ),
+  )
+  return replays.map(({ shard, topic, from, committed }) => ({ shard, topic, from, committed }))
+}
+
+/** Shards on which no worker has taken a replay of the group yet. */
+export async function replaysPending(cluster: Cluster, group: string): Promise<readonly number[]> {
+  const asked = await onEveryShard(cluster, async (shard) => ({ shard, topics: await replaysAsked(shard, group) }))
+  return asked.filter(({ topics }) => topics.size > 0).map(({ shard }) => shard.index)
 }
 
 function onEveryShard<T>(cluster: Cluster, ask: (shard: Shard) => Promise<T>): Promise<T[]> {

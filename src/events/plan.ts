@@ -43,12 +43,14 @@ export type Outcome =
 /** The group's own span of an event whose trace is kept: named here, told of when the work is done. */
 export type ItemSpan = { readonly traceparent: string; readonly startedAtMs: number }
 
-/** One event on its way to one target. `outcome` and `span` change while it is under way. */
+/** One event on its way to one target. `outcome`, `span` and `isReplay` change while it is under way. */
 export type Item = {
   readonly event: LoggedEvent
   readonly consumer: Consumer
   outcome: Outcome
   span?: ItemSpan | undefined
+  /** The target has had it before. */
+  isReplay?: boolean
 }
 
 const READY: Outcome = { kind: 'ready', result: undefined }

@@ -3,12 +3,14 @@ import type { OpenCluster, Shard } from '../data/index.ts'
 import { leaseChanged, workFailed } from './channels.ts'
 import { holdLeases, releaseLeases } from './engines/postgres-leases.ts'
 import { LOG_CHANNEL, readHeads } from './engines/postgres-log.ts'
+import { GroupStates } from './group-states.ts'
 import { LEASE_MS, LEASE_RENEW_MS } from './limits.ts'
 import type { Group } from './plan.ts'
 import type { Segment } from './segment.ts'
 import { Sequencer } from './sequencer.ts'
 import { Tail } from './tail.ts'
 import type { RetryPolicy } from './target.ts'
+import { TimerRelease } from './timer-release.ts'
 import { GroupWorker } from './worker.ts'
 
 export type ShardEventsOptions = {
@@ -25,6 +27,8 @@ export type ShardEventsOptions = {
 /** `leaving` is there once the lease has gone, until the worker has finished. */
 type HeldGroup = { readonly worker: GroupWorker; readonly epoch: number; leaving?: Promise<void> }
 
+type HeldSequencer = { readonly running: Sequencer; readonly timers: TimerRelease; readonly epoch: number }
+
 const SEQUENCER = 'sequencer'
 const GROUP_PREFIX = 'group:'
 
@@ -38,8 +42,9 @@ export class ShardEvents {
   private readonly tail = new Tail()
   private readonly workers = new Map<string, HeldGroup>()
   private readonly names: readonly string[]
+  private readonly states: GroupStates
   private readonly stopping = new AbortController()
-  private sequencer: { running: Sequencer; epoch: number } | undefined
+  private sequencer: HeldSequencer | undefined
   private unlisten: (() => Promise<void>) | undefined
   private others = false
   private renewedAtMs = 0
@@ -49,11 +54,17 @@ export class ShardEvents {
     this.options = options
     const groups = options.groups.map((group) => `${GROUP_PREFIX}${group.name}`)
     this.names = options.sequence ? [SEQUENCER, ...groups] : groups
+    this.states = new GroupStates({
+      shard: options.shard,
+      groups: options.groups,
+      onChange: (group) => this.workers.get(`${GROUP_PREFIX}${group}`)?.worker.signal(),
+    })
   }
 
   /** Resolves after the first competition for leases. */
   async start(): Promise<void> {
     if (this.names.length === 0) return
+    await this.states.start()
     await this.renew()
     this.renewing = this.keepRenewing()
   }
@@ -66,7 +77,7 @@ export class ShardEvents {
   /** Finishes what is under way, then lets others take over at once. */
   async stop(): Promise<void> {
     this.stopping.abort()
-    await this.renewing
+    await Promise.all([this.renewing, this.states.stop()])
     await this.holdOnly(new Map())
     await Promise.all([...this.workers.values()].map((group) => group.leaving))
     await this.unlisten?.()
@@ -132,21 +143,22 @@ export class ShardEvents {
       onUncertain: () => this.tail.clear(),
       onHeads: (heads) => this.onHeads(heads),
     })
-    this.sequencer = { running, epoch }
+    const timers = new TimerRelease({ shard, owner, epoch, onReleased: () => running.signal() })
+    this.sequencer = { running, timers, epoch }
     for (const { worker } of this.workers.values()) worker.signal()
     leaseChanged.publish({ shard: shard.index, name: SEQUENCER, held: true, epoch })
   }
 
-  private async loseSequencer({ running, epoch }: { running: Sequencer; epoch: number }): Promise<void> {
+  private async loseSequencer({ running, timers, epoch }: HeldSequencer): Promise<void> {
     this.sequencer = undefined
-    await running.stop()
+    await Promise.all([running.stop(), timers.stop()])
     this.tail.clear()
     leaseChanged.publish({ shard: this.options.shard.index, name: SEQUENCER, held: false, epoch })
   }
 
   private gainGroup(name: string, group: Group, epoch: number): void {
     const { cluster, shard, retry } = this.options
-    const worker = new GroupWorker({ cluster, source: shard, group, tail: this.tail, retry })
+    const worker = new GroupWorker({ cluster, source: shard, group, tail: this.tail, retry, states: this.states })
     this.workers.set(name, { worker, epoch })
     leaseChanged.publish({ shard: shard.index, name, held: true, epoch })
   }

@@ -1,6 +1,6 @@
-import type { Cluster, Shard, Transaction } from '../data/index.ts'
+import type { Cluster, Queryable, Shard, Transaction } from '../data/index.ts'
 import { type CallOptions, makeCalls } from './calls.ts'
-import { delivered, parked } from './channels.ts'
+import { delivered, parked, replayed } from './channels.ts'
 import type { Consumer, Delivery } from './consumer.ts'
 import {
   type DueEvent,
@@ -13,8 +13,10 @@ import {
 } from './engines/postgres-parking.ts'
 import {
   advancePositions,
+  beginPositions,
   createPositions,
   loadPositions,
+  loadReplays,
   type PositionScope,
   type Positions,
 } from './engines/postgres-positions.ts'
@@ -61,12 +63,18 @@ export class Target {
   parkedKeys: Set<string>
   private readonly options: TargetOptions
   private readonly scope: PositionScope
+  /** Events below these offsets are replays. */
+  private replays: Positions = new Map()
 
   static async load(options: TargetOptions): Promise<Target> {
     const { shard, group, source } = options
     const scope = { group: group.name, source }
-    if (shard.index === source) await createPositions(shard, scope, [...group.consumers.keys()])
+    if (shard.index === source) {
+      const begins = [...group.consumers].map(([topic, consumer]) => [topic, consumer.from] as const)
+      await beginPositions(shard, scope, new Map(begins))
+    }
     const target = new Target(options, await loadPositions(shard, scope))
+    target.replays = await loadReplays(shard, scope)
     await target.refreshParked()
     return target
   }
@@ -89,13 +97,17 @@ export class Target {
     return items.filter(({ event }) => event.offset >= (this.positions.get(event.topic) ?? 0))
   }
 
-  /** Makes the calls, then the effects, and moves the positions to `ends`. Events that fail are parked. */
-  async deliver(items: readonly Item[], ends: Positions, call: CallOptions): Promise<void> {
+  /**
+   * Makes the calls, then the effects, and moves the positions to `ends`. Events that fail are parked; those that come
+   * again for a consumer that skips replays are passed over.
+   */
+  async deliver(all: readonly Item[], ends: Positions, call: CallOptions): Promise<void> {
     const missing = [...ends.keys()].filter((topic) => !this.positions.has(topic))
     if (missing.length > 0) {
       await createPositions(this.options.shard, this.scope, missing)
       for (const topic of missing) this.positions.set(topic, 0)
     }
+    const items = this.markReplays(all)
     if (delivered.hasSubscribers) beginSpans(items)
     await makeCalls(
       items.filter((item) => !this.parkedKeys.has(item.event.envelope.key)),
@@ -104,11 +116,22 @@ export class Target {
     await this.attempt(items, ends)
   }
 
+  /** Marks the replays among these, and leaves out those that are skipped. */
+  private markReplays(items: readonly Item[]): readonly Item[] {
+    if (this.replays.size === 0) return items
+    for (const item of items) item.isReplay = item.event.offset < (this.replays.get(item.event.topic) ?? 0)
+    const kept = items.filter(({ isReplay, consumer }) => !isReplay || consumer.replay === 'run')
+    const events = items.reduce((count, { isReplay }) => count + Number(isReplay), 0)
+    const { group, source } = this.scope
+    if (events > 0) replayed.publish({ group, source, events, skipped: items.length - kept.length })
+    return kept
+  }
+
   /** Moves positions to `ends` when no effect carries them along. */
   async advance(ends: Positions): Promise<void> {
     const next = changes(ends, this.positions)
     if (next.size === 0) return
-    const advanced = await advancePositions(this.options.shard, this.scope, { expected: this.positions, next })
+    const advanced = await this.claim(this.options.shard, next)
     if (!advanced) throw this.positionTaken()
     for (const [topic, offset] of next) this.positions.set(topic, offset)
   }
@@ -121,7 +144,7 @@ export class Target {
       const consumer = this.options.group.consumers.get(one.event.topic)
       if (consumer === undefined)
         await this.failAgain({ due: one }, `no consumer of ${one.event.topic} is left in the group`, 'dead')
-      else retries.push({ due: one, item: itemOf(one.event, consumer) })
+      else retries.push({ due: one, item: { ...itemOf(one.event, consumer), isReplay: one.isReplay } })
     }
     const items = retries.map((retry) => retry.item)
     if (delivered.hasSubscribers) beginSpans(items)
@@ -163,12 +186,14 @@ export class Target {
     const next = changes(ends, this.positions)
     await shard.transaction(async (tx) => {
       // Not awaited before the handlers run: it travels with their first query, and nothing counts until both are done.
-      const claim = advancePositions(tx, this.scope, { expected: this.positions, next })
+      const claim = this.claim(tx, next)
       const park =
         parking.length === 0
           ? undefined
           : parkEvents(tx, this.scope, {
-              events: parking.map(({ item, state, error }) => ({ event: item.event, state, error })),
+              events: parking.map(({ item: { event, isReplay = false }, state, error }) => {
+                return { event, state, error, isReplay }
+              }),
               backoff: retry.backoff,
             })
       await this.settle(tx, runnable, async () => {
@@ -229,8 +254,9 @@ export class Target {
   private async runHandlers(tx: Transaction, items: readonly Item[]): Promise<void> {
     const deliveries = new Map<Consumer, Delivery<unknown, unknown>[]>()
     for (const item of items) {
-      const { consumer, outcome } = item
-      const delivery = { event: envelopeFor(item), result: outcome.kind === 'ready' ? outcome.result : undefined }
+      const { consumer, outcome, isReplay = false } = item
+      const result = outcome.kind === 'ready' ? outcome.result : undefined
+      const delivery = { event: envelopeFor(item), result, isReplay }
       const batch = deliveries.get(consumer)
       if (batch === undefined) deliveries.set(consumer, [delivery])
       else batch.push(delivery)
@@ -283,6 +309,11 @@ export class Target {
       ),
       traced: tracedOf(items),
     })
+  }
+
+  /** False when another process works for the group, or when it was replayed: see `advancePositions`. */
+  private claim(target: Queryable, next: Positions): Promise<boolean> {
+    return advancePositions(target, this.scope, { expected: this.positions, next, replays: this.replays })
   }
 
   private positionTaken() {

@@ -4,6 +4,7 @@ import type { CallOptions } from './calls.ts'
 import { workFailed } from './channels.ts'
 import { readLog } from './engines/postgres-log.ts'
 import { eventsError } from './errors.ts'
+import type { GroupStates } from './group-states.ts'
 import {
   DELIVERY_EVENTS_MAX,
   DELIVERY_LINGER_MS_MAX,
@@ -19,6 +20,8 @@ import {
 import { pace } from './pace.ts'
 import { backoffMs } from './pause.ts'
 import { endsOf, followOn, type Group, planTargets } from './plan.ts'
+import { takeReplays } from './replay.ts'
+import { assertNothingMissed } from './retention.ts'
 import { decodeSegment, type LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
 import type { Tail } from './tail.ts'
@@ -30,6 +33,8 @@ export type WorkerOptions = {
   readonly group: Group
   readonly tail: Tail
   readonly retry: RetryPolicy
+  /** What operators want of the group; without, it is never paused, and replays are taken when it starts. */
+  readonly states?: GroupStates
 }
 
 /** What a worker knows of its databases. Thrown away after each error, since what was committed is then unknown. */
@@ -46,6 +51,9 @@ type Knowledge = {
  *   retrying:   parked events that are due, whenever there are parked keys
  *   lingering:  under load, a pause between batches makes them large; the first after a pause goes at once
  *   waiting:    for a signal, a notice, or the poll
+ *   paused:     by an operator, after the batch under way; waits until it is resumed
+ *   disturbed:  an operator asked for a replay, or retention dropped what was not delivered yet → loading, which takes
+ *               the one and fails of the other
  *   failed:     anything thrown by the infrastructure → after a pause, loading
  *   stopped:    by `stop()`; the batch under way is finished
  * Two workers of one group, one of them a zombie, cannot both commit: positions are advanced by compare-and-set.
@@ -107,6 +115,7 @@ export class GroupWorker {
   private async run(): Promise<void> {
     while (!this.stopped) {
       try {
+        if (this.options.states?.isDisturbed(this.options.group.name)) this.knowledge = undefined
         this.knowledge ??= await this.load()
         const busy = await this.round(this.knowledge)
         this.failures = 0
@@ -127,10 +136,13 @@ export class GroupWorker {
 
   private async load(): Promise<Knowledge> {
     const { cluster, source, group, retry } = this.options
+    await takeReplays(cluster, source, group)
     const targets = await Promise.all(
       cluster.shards.map((shard) => Target.load({ cluster, shard, group, source: source.index, retry })),
     )
     const own = targets[source.index]?.positions
+    await assertNothingMissed(source, group)
+    this.options.states?.settled(group.name)
     this.retryAtMs = 0
     this.refreshAtMs = performance.now() + PARKED_REFRESH_MS
     return { targets, next: new Map(this.topics.map((topic) => [topic, own?.get(topic) ?? 0])) }
@@ -138,8 +150,9 @@ export class GroupWorker {
 
   /** One batch and what is due of the parked events. False when there was nothing to do. */
   private async round(knowledge: Knowledge): Promise<boolean> {
-    const retried = await this.retryParked(knowledge)
-    const events = countParked(knowledge) < PARKED_KEYS_MAX ? await this.read(knowledge) : []
+    const isPaused = this.options.states?.isPaused(this.options.group.name) ?? false
+    const retried = !isPaused && (await this.retryParked(knowledge))
+    const events = !isPaused && countParked(knowledge) < PARKED_KEYS_MAX ? await this.read(knowledge) : []
     if (events.length > 0) await this.deliver(knowledge, events)
     else if (performance.now() >= this.flushAtMs) await this.flush(knowledge)
     return retried || events.length > 0
@@ -206,6 +219,7 @@ export class GroupWorker {
       const offset = next.get(segment.topic) ?? 0
       const first = segment.lastOffset - segment.events + 1
       if (first > offset) {
+        await assertNothingMissed(this.options.source, this.options.group)
         throw eventsError('EVENTS_LOG_UNREADABLE', `${segment.topic} has a gap: ${offset} to ${first - 1} are missing`)
       }
       const events = decodeSegment(segment).slice(offset - first, offset - first + end - into.length)

@@ -1,7 +1,7 @@
 import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
-import { parked, workFailed } from '../events/index.ts'
+import { eventsMissed, groupPaused, parked, replayBegan, workFailed } from '../events/index.ts'
 import {
   adminRequestFailed,
   configFileLoaded,
@@ -142,6 +142,19 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
       }),
     ),
     targetChanged.subscribe((change) => write(targetEntry(change))),
+    ...subscribeToEvents(write),
+    slowQueryFacts.subscribe(({ shard, text, ms }) => {
+      const statement = text.replace(/\s+/g, ' ').trim().slice(0, STATEMENT_CHARACTERS_SHOWN)
+      const fields = { shard, ms: Math.round(ms), statement }
+      write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
+    }),
+    ...subscribeToRuntime(write),
+  ]
+}
+
+/** What fails on the way of events to their consumers, and what operators do about it. */
+function subscribeToEvents(write: WriteEntry): readonly (() => void)[] {
+  return [
     parked.subscribe(({ state, error, traceparent, parent: _, durationMs: __, ...fact }) =>
       write({
         level: state === 'dead' ? 'error' : 'warn',
@@ -158,12 +171,30 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
         fields: { shard, part, retryInMs: Math.round(retryInMs), ...causeOf(error) },
       }),
     ),
-    slowQueryFacts.subscribe(({ shard, text, ms }) => {
-      const statement = text.replace(/\s+/g, ' ').trim().slice(0, STATEMENT_CHARACTERS_SHOWN)
-      const fields = { shard, ms: Math.round(ms), statement }
-      write({ level: 'warn', message: 'a statement was slow', kind: 'slow statement', fields })
-    }),
-    ...subscribeToRuntime(write),
+    eventsMissed.subscribe((fact) =>
+      write({
+        level: 'error',
+        message: 'retention dropped events that a consumer group had not processed; it stops until it is moved on',
+        kind: `missed ${fact.group} ${fact.topic} ${fact.shard}`,
+        fields: fact,
+      }),
+    ),
+    groupPaused.subscribe(({ paused, ...fact }) =>
+      write({
+        level: 'info',
+        message: paused ? 'an operator paused a consumer group' : 'an operator let a consumer group go on',
+        kind: `group ${fact.group} ${paused ? 'paused' : 'resumed'}`,
+        fields: fact,
+      }),
+    ),
+    replayBegan.subscribe((fact) =>
+      write({
+        level: 'info',
+        message: 'an operator sent a consumer group to another place of the log',
+        kind: `replay ${fact.group} ${fact.topic} ${fact.shard}`,
+        fields: fact,
+      }),
+    ),
   ]
 }
 

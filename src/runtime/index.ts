@@ -1,7 +1,23 @@
 // What operators ask of a cluster: the command line sees the engines only through the runtime.
 
 export { bucketDirectoryStriped, bucketOf, type OpenCluster } from '../data/index.ts'
-export { type DeadLetter, deadLetters, type Lag, lag, outboxDepth, redrive } from '../events/index.ts'
+export {
+  type DeadLetter,
+  deadLetters,
+  type FollowedEvent,
+  follow,
+  type Lag,
+  lag,
+  outboxDepth,
+  pauseGroup,
+  type Replay,
+  type ReplayStart,
+  redrive,
+  replayGroup,
+  replaysPending,
+  type TopicState,
+  topicStates,
+} from '../events/index.ts'
 export { openData, startDatabase } from './database.ts'
 export { runtimeError } from './errors.ts'
 export { exportGateway, importGateway } from './gateway-exchange.ts'

@@ -5,7 +5,8 @@ import { LagRates } from './lag-rates.ts'
 
 function lagAt(shard: number, committed: number, end: number): Lag {
   const place = { group: 'email-service', topic: 'order.placed', shard }
-  return { ...place, committed, end, lag: end - committed, oldestAgeSeconds: end > committed ? shard + 1 : 0 }
+  const state = { missed: 0, isPaused: false }
+  return { ...place, ...state, committed, end, lag: end - committed, oldestAgeSeconds: end > committed ? shard + 1 : 0 }
 }
 
 test('between two looks there are rates over all shards; before, there is only how much waits', () => {

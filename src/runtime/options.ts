@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { RETENTION_MS, RETENTION_MS_MAX, RETENTION_MS_MIN } from '../events/index.ts'
 import { TRACES_PER_SECOND } from '../telemetry/index.ts'
 import { runtimeError } from './errors.ts'
 import { STOP_DELAY_MS_MAX } from './limits.ts'
@@ -107,6 +108,15 @@ const Environment = z.object({
     .describe(
       'Attempts of an event that keeps failing before it is a dead letter; 15, about four minutes, when not set.',
     ),
+  EVENTS_RETENTION_MS: z.coerce
+    .number()
+    .int()
+    .min(RETENTION_MS_MIN)
+    .max(RETENTION_MS_MAX)
+    .default(RETENTION_MS)
+    .describe(
+      'Least time that the event log keeps events; it drops them in pieces of a seventh of it, a minute or more.',
+    ),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('The least that is logged on stderr; `silent` logs nothing.'),
   ACCESS_LOG: z.enum(['off', 'on']).default('off').describe('Whether the gateway logs a line for each request.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
@@ -156,6 +166,7 @@ export type RuntimeOptions = {
   readonly cacheUrl: string | undefined
   /** Undefined leaves it to events. */
   readonly eventsAttemptsMax: number | undefined
+  readonly eventsRetentionMs: number
   readonly logLevel: LogLevel
   readonly accessLog: boolean
   readonly otlpEndpoint: string | undefined
@@ -196,6 +207,7 @@ export function readOptions(env: NodeJS.ProcessEnv): RuntimeOptions {
     databaseUrls: value.DATABASE_URLS,
     cacheUrl: value.CACHE_URL,
     eventsAttemptsMax: value.EVENTS_ATTEMPTS_MAX,
+    eventsRetentionMs: value.EVENTS_RETENTION_MS,
     logLevel: value.LOG_LEVEL,
     accessLog: value.ACCESS_LOG === 'on',
     otlpEndpoint: value.OTEL_EXPORTER_OTLP_ENDPOINT,

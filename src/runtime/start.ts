@@ -1,7 +1,7 @@
 import { createConsole } from '../console/index.ts'
 import { type App, assertLimits, delay, isLoopbackName, type ServiceDeclaration } from '../core/index.ts'
 import { type MigrationSet, type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
-import { eventsMigrations, startEvents } from '../events/index.ts'
+import { eventsMigrations, keepLog, keepLogIntervalMs, prepareLog, retentionOf, startEvents } from '../events/index.ts'
 import { gatewayMigrations } from '../gateway/index.ts'
 import {
   type Caller,
@@ -29,6 +29,7 @@ import {
   CONNECTIONS_STOP_MS,
   DATABASE_STOP_MS,
   HOUSEKEEPING_DELAY_MS,
+  HOUSEKEEPING_INTERVAL_MS,
   IDEMPOTENCY_KEPT_MS,
   INVALIDATIONS_PURGE_INTERVAL_MS,
 } from './limits.ts'
@@ -135,7 +136,7 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   log('applying migrations')
   await cluster.migrate(migrationsOf(app), log)
   await cluster.loadDirectory()
-  startHousekeeping(cluster, started)
+  await startHousekeeping(parts, cluster)
   await shared.caching.start()
   telemetry.start()
   const { sampleTrace } = await startTraces({ app, topology, settings, started, ...telemetry })
@@ -194,14 +195,16 @@ async function prepareServing({ app, settings, topology, started, health }: Part
   return { host, hosts, telemetry, metrics, shared }
 }
 
-function startHousekeeping(cluster: OpenCluster, started: StartedParts): void {
-  const purge = () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS)
-  started.push('housekeeping', keepHouse('idempotency keys', purge))
-  const times = { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs: INVALIDATIONS_PURGE_INTERVAL_MS }
-  started.push(
-    'housekeeping',
-    keepHouse('invalidations', () => purgeInvalidations(cluster), times),
-  )
+async function startHousekeeping({ settings, started }: Parts, cluster: OpenCluster): Promise<void> {
+  const retention = retentionOf(settings.eventsRetentionMs)
+  // Before anything emits: after a long time without any process there is no period for now.
+  await prepareLog(cluster, retention)
+  const keep = (name: string, task: () => Promise<unknown>, intervalMs = HOUSEKEEPING_INTERVAL_MS) =>
+    started.push('housekeeping', keepHouse(name, task, { delayMs: HOUSEKEEPING_DELAY_MS, intervalMs }))
+  keep('idempotency keys', () => purgeIdempotencyKeys(cluster, IDEMPOTENCY_KEPT_MS))
+  keep('invalidations', () => purgeInvalidations(cluster), INVALIDATIONS_PURGE_INTERVAL_MS)
+  const logIntervalMs = Math.min(HOUSEKEEPING_INTERVAL_MS, keepLogIntervalMs(retention))
+  keep('event log', () => keepLog(cluster, retention), logIntervalMs)
 }
 
 async function startDelivery({ settings, topology, started }: Parts, cluster: OpenCluster): Promise<void> {

@@ -23,6 +23,7 @@ import {
   type Telemetry,
   type TelemetryView,
 } from '../telemetry/index.ts'
+import { recordEventLog, showMissed } from './event-metrics.ts'
 import { recordForKong } from './kong-metrics.ts'
 import { LagRates } from './lag-rates.ts'
 import { LAG_POLL_MS } from './limits.ts'
@@ -74,6 +75,7 @@ export function prepareTelemetry({ app, topology, settings, cluster }: Telemetry
     exchange,
     start() {
       ends.push(...recordFacts(telemetry), recordForKong(telemetry.metrics), ...recordJourneys(app, telemetry))
+      ends.push(...recordEventLog(telemetry.metrics))
       if (cluster !== undefined) {
         ends.push(pollLag(cluster, telemetry))
         telemetry.beforeSeal(() => samplePools(cluster, telemetry))
@@ -237,7 +239,9 @@ const LAG = 'queue lag'
 /** Never rejects. */
 async function readLag(cluster: OpenCluster, telemetry: Telemetry, rates: LagRates): Promise<void> {
   try {
-    telemetry.lag(rates.samplesOf(await lag(cluster), preciseNow()))
+    const lags = await lag(cluster)
+    showMissed(telemetry.metrics, lags)
+    telemetry.lag(rates.samplesOf(lags, preciseNow()))
     telemetry.recovered(LAG)
   } catch (error) {
     telemetry.lag([])

@@ -34,14 +34,14 @@ describe('the outbox in PostgreSQL', () => {
   const drain = (owner: string, epoch: number, floor = 0) =>
     drainOutbox(home(), { owner, epoch, floor, segmentsMax: 100, leaseMs: 60_000, notify: false, written: new Map() })
 
-  test('a start is refused when the outbox sequence caches positions', async () => {
+  test('C3 4: a start is refused when the outbox sequence caches positions', async () => {
     await home().query('ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 10')
     const started = startEvents({ cluster: testCluster.cluster, groups: [], owner: 'test', sequence: true })
     await assert.rejects(started, { code: 'EVENTS_OUTBOX_SEQUENCE_CACHED' })
     await home().query('ALTER SEQUENCE groundswell.outbox_pos_seq CACHE 1')
   })
 
-  test('a sequencer of an older epoch moves nothing', async () => {
+  test('C3 6: a sequencer of an older epoch moves nothing', async () => {
     const first = (await hold('first')) ?? 0
     assert.equal(await hold('second'), undefined)
     await write('[1]', '[2]')

@@ -82,8 +82,9 @@ SELECT r.topic, h.next_offset - r.from_end + r.events - 1, r.events, r.segment, 
 FROM ranked AS r JOIN head AS h USING (topic)
 ORDER BY r.topic, r.from_end DESC
 RETURNING topic, last_offset AS "lastOffset", events, segment AS id,
-  CASE WHEN segment <> ALL ($7::uuid[]) THEN (SELECT records FROM groundswell.segment AS s WHERE s.id = l.segment) END
-    AS records`
+  CASE WHEN segment <> ALL ($7::uuid[]) THEN (
+    SELECT records FROM groundswell.segment AS s WHERE s.id = l.segment AND s.written_at = l.written_at
+  ) END AS records`
 
 /**
  * Moves the oldest committed outbox rows to the log, in the order of their positions, and returns them. Returns none
@@ -113,7 +114,7 @@ CROSS JOIN LATERAL (
   WHERE l.topic = wanted.topic AND l.last_offset >= wanted.next_offset
   ORDER BY l.last_offset LIMIT $3
 ) AS s
-JOIN groundswell.segment AS t ON t.id = s.segment
+JOIN groundswell.segment AS t ON t.id = s.segment AND t.written_at = s.written_at
 WHERE s.before < $3
 ORDER BY wanted.n, s.last_offset`
 

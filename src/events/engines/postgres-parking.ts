@@ -6,10 +6,20 @@ import type { PositionScope } from './postgres-positions.ts'
  * An event on its way into the parking lot of a target's database; `error` is why, unless it only waits behind another.
  */
 type ParkedState = 'retrying' | 'waiting' | 'dead'
-export type ToPark = { readonly event: LoggedEvent; readonly state: ParkedState; readonly error: string | null }
+export type ToPark = {
+  readonly event: LoggedEvent
+  readonly state: ParkedState
+  readonly error: string | null
+  readonly isReplay: boolean
+}
 
 /** A parked event whose attempt is due. */
-export type DueEvent = { readonly seq: number; readonly attempts: number; readonly event: LoggedEvent }
+export type DueEvent = {
+  readonly seq: number
+  readonly attempts: number
+  readonly isReplay: boolean
+  readonly event: LoggedEvent
+}
 
 export type Backoff = { readonly minMs: number; readonly maxMs: number }
 
@@ -19,14 +29,16 @@ const PAUSE = (attempts: string, min: string, max: string) =>
 
 const PARK = `
 INSERT INTO groundswell.parked_event (grp, source, topic, off, id, version, bucket, key, payload, traceparent,
-  occurred_at_ms, state, attempts, error, first_failed_at, last_failed_at, next_attempt_at)
-SELECT $1, $2, e.topic, e.off, e.id, e.version, e.bucket, e.key, e.payload, e.traceparent, e.occurred_at_ms, e.state,
+  occurred_at_ms, is_replay, state, attempts, error, first_failed_at, last_failed_at, next_attempt_at)
+SELECT $1, $2, e.topic, e.off, e.id, e.version, e.bucket, e.key, e.payload, e.traceparent, e.occurred_at_ms,
+  e.is_replay, e.state,
   CASE WHEN e.state = 'waiting' THEN 0 ELSE 1 END, e.error,
   CASE WHEN e.state <> 'waiting' THEN clock_timestamp() END, CASE WHEN e.state <> 'waiting' THEN clock_timestamp() END,
   CASE WHEN e.state = 'retrying' THEN clock_timestamp() + ${PAUSE('1', '$4::float8', '$5::float8')} END
 FROM ROWS FROM (jsonb_to_recordset($3::jsonb) AS (topic text, off bigint, id uuid, version int, bucket smallint,
-  key text, payload text, traceparent text, occurred_at_ms bigint, state text, error text)) WITH ORDINALITY
-  AS e(topic, off, id, version, bucket, key, payload, traceparent, occurred_at_ms, state, error, n)
+  key text, payload text, traceparent text, occurred_at_ms bigint, is_replay boolean, state text, error text))
+  WITH ORDINALITY
+  AS e(topic, off, id, version, bucket, key, payload, traceparent, occurred_at_ms, is_replay, state, error, n)
 ORDER BY e.n`
 
 /** Parks events in their order. */
@@ -35,7 +47,7 @@ export async function parkEvents(
   scope: PositionScope,
   parking: { readonly events: readonly ToPark[]; readonly backoff: Backoff },
 ): Promise<void> {
-  const rows = parking.events.map(({ event, state, error }) => ({
+  const rows = parking.events.map(({ event, state, error, isReplay }) => ({
     topic: event.topic,
     off: event.offset,
     id: event.envelope.id,
@@ -45,6 +57,7 @@ export async function parkEvents(
     payload: JSON.stringify(event.envelope.payload),
     traceparent: event.envelope.traceparent,
     occurred_at_ms: event.envelope.occurredAtMs,
+    is_replay: isReplay,
     state,
     error,
   }))
@@ -61,7 +74,8 @@ export async function loadParkedKeys(target: Queryable, scope: PositionScope): P
 }
 
 const DUE = `
-SELECT seq, attempts, topic, off, id, version, bucket, key, payload, traceparent, occurred_at_ms AS "occurredAtMs"
+SELECT seq, attempts, is_replay AS "isReplay", topic, off, id, version, bucket, key, payload, traceparent,
+  occurred_at_ms AS "occurredAtMs"
 FROM groundswell.parked_event
 WHERE grp = $1 AND source = $2 AND state = 'retrying' AND next_attempt_at <= clock_timestamp()
 ORDER BY next_attempt_at LIMIT $3`
@@ -69,6 +83,7 @@ ORDER BY next_attempt_at LIMIT $3`
 type DueRow = {
   readonly seq: number
   readonly attempts: number
+  readonly isReplay: boolean
   readonly topic: string
   readonly off: number
   readonly id: string
@@ -83,9 +98,10 @@ type DueRow = {
 /** Parked events whose attempt is due, no two of the same key. */
 export async function dueEvents(target: Queryable, scope: PositionScope, limit: number): Promise<readonly DueEvent[]> {
   const rows = await target.query<DueRow>(DUE, [scope.group, scope.source, limit])
-  return rows.map(({ seq, attempts, topic, off, payload, ...rest }) => ({
+  return rows.map(({ seq, attempts, isReplay, topic, off, payload, ...rest }) => ({
     seq,
     attempts,
+    isReplay,
     event: { topic, offset: off, envelope: { ...rest, type: topic, payload: JSON.parse(payload) as unknown } },
   }))
 }

@@ -80,6 +80,30 @@ export const catalog = {
     help: 'Failed attempts at events; those of outcome dead wait for an operator',
     labels: ['consumer_group', 'outcome'],
   }),
+  eventsReplayed: counter('groundswell_events_replayed_total', {
+    help: 'Events that came to a consumer group again, by whether its consumer ran for them or passed them over',
+    labels: ['consumer_group', 'outcome'],
+  }),
+  groupPaused: gauge('groundswell_consumer_group_paused', {
+    help: '1 while an operator has paused the consumer group, as this process knows it',
+    labels: ['consumer_group'],
+  }),
+  eventsMissed: gauge('groundswell_events_missed', {
+    help: 'Events that retention dropped before a consumer group processed them, until it is moved on; of one process only',
+    labels: ['topic', 'consumer_group'],
+  }),
+  periodsDropped: counter('groundswell_log_periods_dropped_total', {
+    help: 'Periods of the event log that this process dropped for their age',
+    labels: ['shard'],
+  }),
+  timersReleased: counter('groundswell_timers_released_total', {
+    help: 'Delayed events that were due and moved to the outbox',
+    labels: ['shard'],
+  }),
+  timerLateness: duration('groundswell_timer_lateness_seconds', {
+    help: 'How late the first of the delayed events was that moved together',
+    labels: ['shard'],
+  }),
   lagEvents: gauge('groundswell_consumer_lag_events', {
     help: 'Events that a consumer group has not processed yet; of one process only',
     labels: ['topic', 'consumer_group'],

@@ -1,0 +1,50 @@
+import type { Queryable, Shard } from '../../data/index.ts'
+
+const EXTEND = `
+SELECT groundswell.extend_log($1 * interval '1 millisecond', $2 * interval '1 millisecond') AS added`
+
+/** Adds periods until one ends `aheadMs` from now or later. Idempotent; waits for another that does it. */
+export async function extendLog(
+  shard: Shard,
+  { periodMs, aheadMs }: { readonly periodMs: number; readonly aheadMs: number },
+): Promise<number> {
+  return shard.transaction(
+    async (tx) => (await tx.query<{ added: number }>(EXTEND, [periodMs, aheadMs]))[0]?.added ?? 0,
+  )
+}
+
+const EXPIRED = `
+SELECT id FROM groundswell.log_period WHERE ends_at <= clock_timestamp() - $1 * interval '1 millisecond' ORDER BY id`
+
+/** Ids of the periods that ended longer ago than `retentionMs`, the oldest first. */
+export async function expiredPeriods(shard: Queryable, retentionMs: number): Promise<readonly number[]> {
+  return (await shard.query<{ id: number }>(EXPIRED, [retentionMs])).map(({ id }) => id)
+}
+
+/**
+ * Drops a period; false when events of it still wait in the outbox, or another process dropped it. Waits for its locks
+ * for no longer than `lockMs`, since writers queue behind it meanwhile: DATA_CONFLICT when it did not get them.
+ */
+export function dropPeriod(shard: Shard, period: number, lockMs: number): Promise<boolean> {
+  return shard.transaction(async (tx) => {
+    const [, [row]] = await Promise.all([
+      tx.query(`SELECT set_config('lock_timeout', $1, true)`, [`${lockMs}ms`]),
+      tx.query<{ dropped: boolean }>('SELECT groundswell.drop_log_period($1) AS dropped', [period]),
+    ])
+    return row?.dropped ?? false
+  })
+}
+
+const MISSED = `
+SELECT p.grp AS group, p.topic, least(h.first_offset, h.next_offset) - p.next_offset AS events
+FROM groundswell.consumer_position AS p JOIN groundswell.log_head AS h ON h.topic = p.topic
+WHERE p.source = $1 AND p.next_offset < h.first_offset
+ORDER BY p.grp, p.topic`
+
+/** Events of one topic and shard that were dropped before a group had processed them. */
+export type MissedEvents = { readonly group: string; readonly topic: string; readonly events: number }
+
+/** What groups have missed on a shard, and not been moved past yet. */
+export function missedEvents(shard: Shard): Promise<readonly MissedEvents[]> {
+  return shard.query<MissedEvents>(MISSED, [shard.index])
+}
