@@ -5,7 +5,7 @@ import { LagRates } from './lag-rates.ts'
 
 function lagAt(shard: number, committed: number, end: number): Lag {
   const place = { group: 'email-service', topic: 'order.placed', shard }
-  const state = { missed: 0, isPaused: false }
+  const state = { missed: 0, isPaused: false, isReplaying: false }
   return { ...place, ...state, committed, end, lag: end - committed, oldestAgeSeconds: end > committed ? shard + 1 : 0 }
 }
 

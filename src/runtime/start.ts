@@ -16,6 +16,7 @@ import {
 } from '../service/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { logAccess } from './access-log.ts'
+import { consoleEvents } from './console-events.ts'
 import { type Databases, startDatabases } from './database.ts'
 import { DatabaseWatch } from './database-watch.ts'
 import { type Addresses, describeApp } from './describe.ts'
@@ -266,7 +267,15 @@ async function startConsole(parts: {
   const { app, settings, started, shared, view, adminUrl } = parts
   const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...shared })
   started.push('pages of services', (options) => host.close(options))
-  const pages = await createConsole({ app, view, shards: shared.cluster.shards, pages: host.dispatch, adminUrl })
+  const { cluster } = shared
+  const pages = await createConsole({
+    app,
+    view,
+    shards: cluster.shards,
+    pages: host.dispatch,
+    adminUrl,
+    events: consoleEvents(cluster),
+  })
   started.push('console', (options) => pages.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))
 }
