@@ -34,11 +34,20 @@ function Groups({ states, deadLetters }: GroupsProps) {
   const shownLetters = deadLetters.filter((letter) =>
     matches(filter, [letter.group, letter.topic, letter.key, letter.error, letter.id, letter.payload]),
   )
+  const dead = deadByGroup(states)
+  // What waits for somebody comes before what goes by itself.
+  const hasDead = dead.size > 0
+  const deadPanel = (
+    <Panel title="Dead letters" area="span-12" note="their key waits, for their group, until they are redriven">
+      <DeadLetters letters={shownLetters} deadByGroup={dead} />
+    </Panel>
+  )
   return (
     <>
       <EventFigures rows={rows} outbox={states.outbox} />
       <div className="sheet">
         <EventCharts rows={rows} group={group} />
+        {hasDead && deadPanel}
         <Panel
           title="Consumer groups"
           area="span-12"
@@ -47,9 +56,7 @@ function Groups({ states, deadLetters }: GroupsProps) {
         >
           <GroupTable rows={shownRows} hasAny={rows.length > 0} />
         </Panel>
-        <Panel title="Dead letters" area="span-12" note="their key waits, for their group, until they are redriven">
-          <DeadLetters letters={shownLetters} deadByGroup={deadByGroup(states)} />
-        </Panel>
+        {!hasDead && deadPanel}
       </div>
       {group !== '' && (
         <GroupDrawer key={group} name={group} group={states.groups.find((one) => one.group === group)} />
