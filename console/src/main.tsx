@@ -7,6 +7,7 @@ import './styles/charts.css'
 import './styles/tables.css'
 import './styles/traces.css'
 import './styles/gateway.css'
+import './styles/events.css'
 import { App } from './shell/app.tsx'
 import { connect } from './store/live.ts'
 

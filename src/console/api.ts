@@ -2,6 +2,7 @@ import type { Clock } from '../core/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { consoleError } from './errors.ts'
 import { TRACES_DEFAULT, TRACES_MAX } from './limits.ts'
+import { wholeNumber } from './query.ts'
 import { stateOf } from './state.ts'
 import type { Topology } from './topology.ts'
 
@@ -37,12 +38,4 @@ function traceOf(view: TelemetryView, traceId: string) {
   const spans = view.trace(traceId)
   if (spans.length === 0) throw consoleError('CONSOLE_TRACE_UNKNOWN', `trace ${traceId} is not kept here`)
   return { traceId, spans }
-}
-
-/** A parameter that is a whole number from 0 to `max`; undefined when it is absent. Throws CONSOLE_QUERY_INVALID. */
-export function wholeNumber(name: string, text: string | null, max = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (text === null) return undefined
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (value <= max) return value
-  throw consoleError('CONSOLE_QUERY_INVALID', `${name} is "${text}": give a whole number from 0 to ${max}`)
 }

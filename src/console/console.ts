@@ -11,11 +11,14 @@ import {
 } from '../core/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { answerJson, answerProblem, type Exchange } from './answer.ts'
-import { type Api, createApi, wholeNumber } from './api.ts'
+import { type Api, createApi } from './api.ts'
 import { type Assets, loadAssets, sendAsset, sendUnbuilt } from './assets.ts'
 import { consoleError } from './errors.ts'
+import { answerEvents, type EventsParts, isEventsPath } from './events/events-api.ts'
+import type { EventsPort } from './events/events-port.ts'
 import { FrameStream } from './frame-stream.ts'
 import { type AdminUrl, answerGateway, isGatewayPath } from './gateway/gateway-api.ts'
+import { wholeNumber } from './query.ts'
 import { type TopologyShard, topologyOf } from './topology.ts'
 
 export type ConsoleOptions = {
@@ -26,6 +29,8 @@ export type ConsoleOptions = {
   readonly pages: (request: IncomingMessage, response: ServerResponse) => void
   /** Where the Admin API is of the gateway that the console shows and changes. Default: nowhere. */
   readonly adminUrl?: AdminUrl
+  /** The event log that the console shows and operates. Default: none. */
+  readonly events?: EventsPort
   /** Where the built console is. Default: console/dist of this package. */
   readonly folder?: string
   readonly clock?: Clock
@@ -42,12 +47,14 @@ const DIST = fileURLToPath(new URL('../../console/dist/', import.meta.url))
 
 /** Makes the console ready to listen. */
 export async function createConsole(options: ConsoleOptions): Promise<Console> {
-  const { app, view, shards, pages, adminUrl = () => undefined, folder = DIST, clock = systemClock } = options
+  const { app, view, shards, pages, adminUrl = () => undefined, events, folder = DIST, clock = systemClock } = options
   const parts: Parts = {
     api: createApi({ view, topology: topologyOf(app, shards), clock }),
     stream: new FrameStream(view),
     pages,
     adminUrl,
+    events,
+    view,
     folder,
     assets: await loadAssets(folder),
   }
@@ -65,7 +72,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   }
 }
 
-type Parts = {
+type Parts = EventsParts & {
   readonly api: Api
   readonly stream: FrameStream
   readonly pages: ConsoleOptions['pages']
@@ -86,6 +93,8 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
     parts.stream.open(response, lastEventId(request) ?? wholeNumber('since', query.get('since')))
   } else if (isGatewayPath(path)) {
     await answerGateway(parts.adminUrl, { path, request, response })
+  } else if (isEventsPath(path)) {
+    await answerEvents(parts, { path, query, request, response })
   } else if (path.startsWith('/api/')) {
     assertReads(request)
     const value = parts.api(path, query)

@@ -10,7 +10,7 @@ export const consoleError = defineErrors({
     status: 405,
     retryable: false,
     remedy:
-      'The console has this address for other methods: GET and HEAD, and for plugins of the gateway POST, PATCH, DELETE.',
+      'The console has this address for other methods: GET and HEAD, for plugins of the gateway POST, PATCH, DELETE, for acts on events POST.',
   },
   CONSOLE_QUERY_INVALID: {
     status: 400,
@@ -38,7 +38,7 @@ export const consoleError = defineErrors({
     status: 403,
     retryable: false,
     remedy:
-      'A web page of another origin tried to change the gateway. Changes come from the console’s own page, or from no browser.',
+      'A web page of another origin tried to change something. Changes come from the console’s own page, or from no browser.',
   },
   CONSOLE_BODY_NOT_JSON: {
     status: 415,
@@ -48,7 +48,23 @@ export const consoleError = defineErrors({
   CONSOLE_BODY_TOO_LARGE: {
     status: 413,
     retryable: false,
-    remedy: 'The configuration of a plugin is far smaller than this.',
+    remedy: 'No change that the console takes is as large as this.',
+  },
+  CONSOLE_BODY_INVALID: {
+    status: 400,
+    retryable: false,
+    remedy: 'Redriving takes {} for all dead letters of the group, or {"id": "…"} for one; nothing was done.',
+  },
+  CONSOLE_EVENTS_NONE: {
+    status: 404,
+    retryable: false,
+    remedy:
+      'The console runs in a process without databases, such as a gateway alone: open that of a process with them.',
+  },
+  CONSOLE_GROUP_UNKNOWN: {
+    status: 404,
+    retryable: false,
+    remedy: 'Groups are named like their services, and appear once they have run; GET /api/events lists them.',
   },
   CONSOLE_TRACE_UNKNOWN: {
     status: 404,

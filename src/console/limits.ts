@@ -25,9 +25,16 @@ export const ENTITIES_MAX = 10_000
 /** Upstreams whose health is asked for at once. */
 export const HEALTH_CALLS_MAX = 8
 
-/** A change to a plugin's configuration, in bytes. */
+/** A change, in bytes: the largest is a plugin's configuration. */
 export const WRITE_BYTES_MAX = 262_144
 
 /** Traces in one answer, at most and when the query does not say. */
 export const TRACES_MAX = 500
 export const TRACES_DEFAULT = 100
+
+/** Dead letters in one answer, at most and when the query does not say: as many as somebody reads. */
+export const DEAD_LETTERS_MAX = 500
+export const DEAD_LETTERS_DEFAULT = 100
+
+/** Text of a dead letter's payload that is sent to a browser, in UTF-16 units. `events dlq --json` prints all of it. */
+export const PAYLOAD_CHARS_MAX = 8_000

@@ -106,7 +106,10 @@ function frameOf({ second, startedAtMs, isCalm, random }: Moment): Frame {
     lag: LAG.map(([topic, group, weight]) => {
       const isBehind = !isCalm && group === 'email-service' && second > 1100
       const messages = Math.round(isBehind ? (second - 1100) * 6 : around(weight))
-      return { topic, group, messages, seconds: isBehind ? (second - 1100) / 80 : 0.02 * random() }
+      const writtenPerSecond = around(800 * wave)
+      const consumedPerSecond = isBehind ? writtenPerSecond - 6 : writtenPerSecond
+      const age = isBehind ? (second - 1100) / 80 : 0.02 * random()
+      return { topic, group, messages, seconds: age, writtenPerSecond, consumedPerSecond }
     }),
     shards: [0, 1, 2, 3].map((shard) => ({
       shard,

@@ -28,6 +28,7 @@ export {
   type TopicState,
   topicStates,
 } from './operations.ts'
+export { type ParkedCounts, parkedCounts } from './parked-counts.ts'
 export type { GroupDeclaration } from './plan.ts'
 export { keepLog, keepLogIntervalMs, prepareLog, type Retention, retentionOf } from './retention.ts'
 export { type EventsOptions, type EventsRuntime, startEvents } from './runtime.ts'

@@ -21,6 +21,8 @@ export type Lag = {
   readonly oldestAgeSeconds: number
   /** An operator paused the group on this shard. */
   readonly isPaused: boolean
+  /** An operator moved the group back, and it has not come to where it was, or has yet to begin. */
+  readonly isReplaying: boolean
 }
 
 const LAG = `
@@ -28,7 +30,10 @@ SELECT p.grp AS group, p.topic, p.next_offset AS committed, coalesce(h.next_offs
   coalesce(h.next_offset, 0) - p.next_offset AS lag,
   greatest(0, coalesce(h.first_offset, 0) - p.next_offset) AS missed,
   coalesce(extract(epoch FROM clock_timestamp() - s.written_at), 0)::float8 AS "oldestAgeSeconds",
-  EXISTS (SELECT FROM groundswell.paused_group AS g WHERE g.grp = p.grp) AS "isPaused"
+  EXISTS (SELECT FROM groundswell.paused_group AS g WHERE g.grp = p.grp) AS "isPaused",
+  p.next_offset < p.replay_until OR EXISTS (
+    SELECT FROM groundswell.replay_request AS r WHERE r.grp = p.grp AND r.topic = p.topic
+  ) AS "isReplaying"
 FROM groundswell.consumer_position AS p
 LEFT JOIN groundswell.log_head AS h ON h.topic = p.topic
 LEFT JOIN LATERAL (

@@ -25,6 +25,7 @@ import {
 import type { TelemetryView } from '../telemetry/index.ts'
 import { logAccess } from './access-log.ts'
 import { openEventsBroker } from './broker.ts'
+import { consoleEvents } from './console-events.ts'
 import { type Databases, startDatabases } from './database.ts'
 import { DatabaseWatch } from './database-watch.ts'
 import { type Addresses, describeApp } from './describe.ts'
@@ -284,7 +285,15 @@ async function startConsole(parts: {
   const { app, settings, started, shared, view, adminUrl } = parts
   const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...shared })
   started.push('pages of services', (options) => host.close(options))
-  const pages = await createConsole({ app, view, shards: shared.cluster.shards, pages: host.dispatch, adminUrl })
+  const { cluster } = shared
+  const pages = await createConsole({
+    app,
+    view,
+    shards: cluster.shards,
+    pages: host.dispatch,
+    adminUrl,
+    events: consoleEvents(cluster),
+  })
   started.push('console', (options) => pages.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))
 }

@@ -8,6 +8,7 @@ import {
   type Lifecycle,
   messageOf,
   newId,
+  preciseNow,
   systemClock,
 } from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
@@ -34,6 +35,7 @@ import {
 } from '../telemetry/index.ts'
 import { recordEventLog, showMissed } from './event-metrics.ts'
 import { recordForKong } from './kong-metrics.ts'
+import { LagRates } from './lag-rates.ts'
 import { LAG_POLL_MS } from './limits.ts'
 import type { RuntimeOptions } from './options.ts'
 import { exchangeOverHome } from './telemetry-exchange.ts'
@@ -230,9 +232,10 @@ function pollLag({ cluster, broker, telemetry }: LagParts): End {
     isOurs = held
     if (!held) telemetry.lag([])
   })
+  const rates = new LagRates()
   const poll = async () => {
     while (!stopping.signal.aborted) {
-      if (isOurs) await readLag({ cluster, broker, telemetry })
+      if (isOurs) await readLag({ cluster, broker, telemetry }, rates)
       await delay(LAG_POLL_MS, stopping.signal)
     }
   }
@@ -253,20 +256,12 @@ type LagParts = {
 }
 
 /** Never rejects. */
-async function readLag({ cluster, broker, telemetry }: LagParts): Promise<void> {
+async function readLag({ cluster, broker, telemetry }: LagParts, rates: LagRates): Promise<void> {
   try {
-    const samples = new Map<string, { topic: string; group: string; messages: number; seconds: number }>()
     const lags = await lag(cluster)
     showMissed(telemetry.metrics, lags)
-    const logs = lags.map((row) => ({ ...row, messages: row.lag }))
     const partitions = broker === undefined ? [] : await brokerLag(cluster, broker.engine)
-    for (const { topic, group, messages, oldestAgeSeconds } of [...logs, ...partitions]) {
-      const sample = samples.get(`${topic} ${group}`) ?? { topic, group, messages: 0, seconds: 0 }
-      samples.set(`${topic} ${group}`, sample)
-      sample.messages += messages
-      sample.seconds = Math.max(sample.seconds, oldestAgeSeconds)
-    }
-    telemetry.lag([...samples.values()])
+    telemetry.lag(rates.samplesOf([...lags.map((row) => ({ ...row, messages: row.lag })), ...partitions], preciseNow()))
     telemetry.recovered(LAG)
   } catch (error) {
     telemetry.lag([])

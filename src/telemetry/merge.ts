@@ -40,7 +40,7 @@ export function mergeProcesses(seconds: readonly Second[]): Second {
 
 /**
  * Joins several seconds, oldest first, into one step: counts and histograms add up; of the pools the worst moment
- * counts, of processes the mean, of lag the last word.
+ * counts, of processes the mean, of lag the last word and of its rates the mean.
  */
 export function mergeTime(seconds: readonly Second[]): Second {
   return {
@@ -58,7 +58,7 @@ export function mergeTime(seconds: readonly Second[]): Second {
     lag: joinBy(
       seconds.flatMap((second) => second.lag),
       lagOf,
-      lastOf,
+      mergeLag,
     ),
   }
 }
@@ -125,6 +125,15 @@ function mergeServices(services: Several<ServiceSecond>): ServiceSecond {
     httpErrors: sum(services.map((service) => service.httpErrors)),
     applicationErrors: sum(services.map((service) => service.applicationErrors)),
     databaseErrors: sum(services.map((service) => service.databaseErrors)),
+  }
+}
+
+function mergeLag(samples: Several<LagSample>): LagSample {
+  const meanOf = (read: (sample: LagSample) => number) => sum(samples.map(read)) / samples.length
+  return {
+    ...lastOf(samples),
+    writtenPerSecond: meanOf((sample) => sample.writtenPerSecond),
+    consumedPerSecond: meanOf((sample) => sample.consumedPerSecond),
   }
 }
 

@@ -156,7 +156,17 @@ const Message = z.object({
       }),
     ),
     instances: z.array(instance),
-    lag: z.array(z.object({ topic: z.string(), group: z.string(), messages: count, seconds: count })),
+    lag: z.array(
+      z.object({
+        topic: z.string(),
+        group: z.string(),
+        messages: count,
+        seconds: count,
+        // A process of the version before does not tell them.
+        writtenPerSecond: count.default(0),
+        consumedPerSecond: count.default(0),
+      }),
+    ),
     // A process of the version before does not tell them.
     traffic: z
       .array(

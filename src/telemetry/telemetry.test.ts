@@ -28,6 +28,14 @@ function exchanges(count: number): readonly Exchange[] {
 }
 
 const START_MS = 1_800_000_000_000
+const LAG = {
+  topic: 'order.placed',
+  group: 'email-service',
+  messages: 12,
+  seconds: 3.5,
+  writtenPerSecond: 40,
+  consumedPerSecond: 30,
+}
 
 function startedAlone() {
   const clock = clockAt(START_MS + 1)
@@ -56,7 +64,7 @@ test('a second shows what was recorded in it, by route, journey, service and sha
   telemetry.shard(2).transaction('failed', 4)
   telemetry.shard(2).statement(1)
   telemetry.beforeSeal(() => telemetry.shard(2).pool({ busy: 3, idle: 1, max: 12, waiting: 9 }))
-  telemetry.lag([{ topic: 'order.placed', group: 'email-service', messages: 12, seconds: 3.5 }])
+  telemetry.lag([LAG])
   second()
   const [frame] = frames
   assert.equal(frame?.atMs, START_MS + 1_000)
@@ -92,7 +100,7 @@ test('a second shows what was recorded in it, by route, journey, service and sha
     { shard: shard?.shard, busy: shard?.connectionsBusy, max: shard?.connectionsMax, waiting: shard?.waiting },
     { shard: 2, busy: 3, max: 12, waiting: 9 },
   )
-  assert.deepEqual(frame?.lag, [{ topic: 'order.placed', group: 'email-service', messages: 12, seconds: 3.5 }])
+  assert.deepEqual(frame?.lag, [LAG])
   assert.equal(seconds[0]?.shards[0]?.transactionsFailed, 1)
   second()
   assert.deepEqual(frames[1]?.routes, [], 'the next second is empty')

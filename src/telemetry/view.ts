@@ -87,6 +87,9 @@ export type LagSample = {
   readonly messages: number
   /** Age of the oldest event that waits; 0 when none does. */
   readonly seconds: number
+  /** Events a second that came into the topic, and that the group was done with. 0 while only one look was taken. */
+  readonly writtenPerSecond: number
+  readonly consumedPerSecond: number
 }
 
 export type ShardSample = {

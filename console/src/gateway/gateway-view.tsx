@@ -1,5 +1,6 @@
 import { useState } from 'react'
 import type { GatewayConfiguration } from '../../../src/console/index.ts'
+import { Filter } from '../parts/filter.tsx'
 import { Empty, Panel } from '../parts/panel.tsx'
 import { setParameters, useAddress } from '../store/router.ts'
 import { unlock, useGateway } from './admin.ts'
@@ -59,7 +60,7 @@ function Gateway({ configuration }: { readonly configuration: GatewayConfigurati
               ))}
             </div>
             <Notes configuration={configuration} />
-            <Filter filter={filter} />
+            <Filter id="gateway-filter" placeholder="Name, path, plugin …  /" />
             {!configuration.isReadOnly && (
               <button type="button" className="act" onClick={() => setParameters({ plugin: 'new' })}>
                 Add plugin
@@ -80,24 +81,6 @@ function Notes({ configuration: { isReadOnly, incomplete } }: { readonly configu
       {isReadOnly && <span className="note">read from a file: change it there</span>}
       {incomplete.length > 0 && <span className="note">there are more {incomplete.join(', ')} than are shown</span>}
     </>
-  )
-}
-
-function Filter({ filter }: { readonly filter: string }) {
-  const [text, setText] = useState(filter)
-  return (
-    <input
-      id="gateway-filter"
-      type="search"
-      className="filter"
-      placeholder="Name, path, plugin …  /"
-      aria-label="Filter"
-      value={text}
-      onChange={(event) => {
-        setText(event.target.value)
-        setParameters({ filter: event.target.value })
-      }}
-    />
   )
 }
 

@@ -1,7 +1,9 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { useState } from 'react'
 import type { GatewayConfiguration, GatewayPlugin } from '../../../src/console/index.ts'
 import { Sparkline } from '../charts/sparkline.tsx'
 import { count, rate, text } from '../format.ts'
+import { AskTwice } from '../parts/ask-twice.tsx'
+import { Drawer } from '../parts/drawer.tsx'
 import { Empty } from '../parts/panel.tsx'
 import { useLive } from '../store/live.ts'
 import { setParameters } from '../store/router.ts'
@@ -22,7 +24,7 @@ export function PluginDrawer({ configuration, pluginId }: PluginDrawerProps) {
   const plugin = configuration.plugins.find(({ id }) => id === pluginId)
   const title = pluginId === 'new' ? 'Add a plugin' : (plugin?.name ?? 'Plugin')
   return (
-    <Drawer title={title}>
+    <Drawer title={title} onClose={closeDrawer}>
       {pluginId === 'new' && <NewPlugin configuration={configuration} />}
       {pluginId !== 'new' && plugin === undefined && <Empty headline="There is no such plugin any more" />}
       {plugin !== undefined && <EditPlugin key={plugin.id} configuration={configuration} plugin={plugin} />}
@@ -32,37 +34,6 @@ export function PluginDrawer({ configuration, pluginId }: PluginDrawerProps) {
 
 export function closeDrawer(): void {
   setParameters({ plugin: '' })
-}
-
-function Drawer({ title, children }: { readonly title: string; readonly children: ReactNode }) {
-  const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => {
-    const before = document.activeElement
-    heading.current?.focus()
-    return () => (before instanceof HTMLElement ? before.focus() : undefined)
-  }, [])
-  return (
-    <aside
-      className="drawer"
-      role="dialog"
-      aria-label={title}
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return
-        event.stopPropagation()
-        closeDrawer()
-      }}
-    >
-      <header>
-        <h2 ref={heading} tabIndex={-1}>
-          {title}
-        </h2>
-        <button type="button" className="icon" onClick={closeDrawer} aria-label="Close" title="Close (Esc)">
-          ✕
-        </button>
-      </header>
-      {children}
-    </aside>
-  )
 }
 
 type EditPluginProps = { readonly configuration: GatewayConfiguration; readonly plugin: GatewayPlugin }
@@ -165,31 +136,21 @@ export function EnabledSwitch({ plugin }: { readonly plugin: GatewayPlugin }) {
 
 /** Asks once more, since nothing brings a plugin back. */
 function DeleteButton({ plugin }: { readonly plugin: GatewayPlugin }) {
-  const [isAsked, setAsked] = useState(false)
-  const [problem, setProblem] = useState('')
   const remove = async () => {
     const result = await deletePlugin(plugin.id)
     if (result.ok) closeDrawer()
-    else setProblem(result.message)
+    return messageOf(result)
   }
   return (
     <p className="danger">
-      {isAsked ? (
-        <>
-          <span>What it guards is open at once.</span>
-          <button type="button" className="act red" onClick={() => void remove()}>
-            Delete it
-          </button>
-          <button type="button" className="act" onClick={() => setAsked(false)}>
-            Keep it
-          </button>
-        </>
-      ) : (
-        <button type="button" className="act" onClick={() => setAsked(true)}>
-          Delete …
-        </button>
-      )}
-      {problem !== '' && <span className="message">{problem}</span>}
+      <AskTwice
+        label="Delete …"
+        question="What it guards is open at once."
+        yes="Delete it"
+        no="Keep it"
+        isDanger
+        act={remove}
+      />
     </p>
   )
 }

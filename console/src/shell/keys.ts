@@ -10,7 +10,7 @@ export const KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ['p', 'pause, and go on'],
   ['Esc', 'close what is open; back to live'],
   ['d', 'light or dark'],
-  ['/', 'filter the gateway, or traces'],
+  ['/', 'filter the gateway, events, or traces'],
   ['↑ ↓', 'move in a list of traces or spans'],
   ['Tab', 'move between controls'],
 ]
@@ -43,9 +43,8 @@ function press(event: KeyboardEvent, onHelp: () => void): void {
     d: toggleTheme,
     '/': () => {
       event.preventDefault()
-      const isGateway = address().view === 'gateway'
-      if (!isGateway) navigate('traces')
-      const field = isGateway ? '#gateway-filter' : '#trace-filter'
+      const field = FILTERS[address().view] ?? '#trace-filter'
+      if (field === '#trace-filter') navigate('traces')
       requestAnimationFrame(() => document.querySelector<HTMLElement>(field)?.focus())
     },
     Escape: goBack,
@@ -53,10 +52,14 @@ function press(event: KeyboardEvent, onHelp: () => void): void {
   acts[event.key]?.()
 }
 
-/** From an open trace to the list, from an open plugin to the page; from a range to what is live. */
+/** Views with a filter of their own. Elsewhere traces are what one looks for. */
+const FILTERS: Readonly<Record<string, string>> = { gateway: '#gateway-filter', events: '#events-filter' }
+
+/** From an open trace to the list, from an open plugin or group to the page; from a range to what is live. */
 function goBack(): void {
   const { view, item, parameters } = address()
-  if (parameters.plugin !== undefined && parameters.plugin !== '') setParameters({ plugin: '' })
+  const { plugin = '', group = '' } = parameters
+  if (plugin !== '' || group !== '') setParameters({ plugin: '', group: '' })
   else if (item !== undefined) navigate(view)
   else setTimeView({ kind: 'live', spanMs: SPAN_DEFAULT_MS })
 }

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { EventsView } from '../events/events-view.tsx'
 import { GatewayView } from '../gateway/gateway-view.tsx'
 import { AlertsView } from '../views/alerts.tsx'
 import { InfrastructureView } from '../views/infrastructure.tsx'
@@ -19,6 +20,7 @@ export const VIEWS: readonly View[] = [
   { id: 'overview', label: 'Overview', key: 'o', render: () => <OverviewView /> },
   { id: 'services', label: 'Services', key: 's', render: () => <ServicesView /> },
   { id: 'gateway', label: 'Gateway', key: 'w', render: () => <GatewayView /> },
+  { id: 'events', label: 'Events', key: 'e', render: () => <EventsView /> },
   { id: 'infrastructure', label: 'Infrastructure', key: 'i', render: () => <InfrastructureView /> },
   { id: 'traces', label: 'Traces', key: 't', render: () => <TracesView /> },
   { id: 'alerts', label: 'Alerts', key: 'a', render: () => <AlertsView /> },

@@ -6,6 +6,7 @@ import { SeriesStore, seriesName } from './series.ts'
 
 const P95 = seriesName('all', 'p95Ms')
 const RATE = seriesName('all', 'perSecond')
+const RATES = { writtenPerSecond: 3, consumedPerSecond: 2 }
 
 function frameAt(
   atMs: number,
@@ -25,7 +26,7 @@ function storeOf(frames: readonly Frame[], retentionMs = 3_600_000): SeriesStore
 }
 
 test('frames become columns, and a figure that was not there is unknown, not nought', () => {
-  const lag = [{ topic: 'order.placed', group: 'email-service', messages: 7, seconds: 1.5 }]
+  const lag = [{ topic: 'order.placed', group: 'email-service', messages: 7, seconds: 1.5, ...RATES }]
   const store = storeOf([frameAt(1_000), frameAt(2_000, { p95Ms: 20, lag })])
   assert.deepEqual(store.times, [1_000, 2_000])
   assert.deepEqual(store.column(P95), [Number.NaN, 20])
@@ -58,7 +59,7 @@ test('a frame that came before, or comes again, is left out', () => {
 })
 
 test('what is older than the retention goes, with figures that then have no value', () => {
-  const lag = [{ topic: 'old', group: 'gone', messages: 1, seconds: 1 }]
+  const lag = [{ topic: 'old', group: 'gone', messages: 1, seconds: 1, ...RATES }]
   const frames = Array.from({ length: 300 }, (_, second) => frameAt((second + 1) * 1000, second === 0 ? { lag } : {}))
   const store = storeOf(frames, 60_000)
   assert.ok(store.times.length <= 120, `${store.times.length} samples are kept`)

@@ -1,18 +1,8 @@
-import { Sparkline } from '../charts/sparkline.tsx'
-import { count, duration, percent, type Quantity, rate, seconds, text } from '../format.ts'
-import { Figure } from '../parts/figure.tsx'
+import { count, duration, percent, rate, seconds, text } from '../format.ts'
+import { FigureList, type KeyFigure } from '../parts/figure-list.tsx'
 import { highest, lastValue, recentRate, type TimeRange, total } from '../store/figures.ts'
 import { useLive } from '../store/live.ts'
 import { type SeriesStore, seriesName } from '../store/series.ts'
-
-type KeyFigure = {
-  readonly label: string
-  readonly quantity: Quantity
-  readonly detail: string
-  readonly tone?: string | undefined
-  /** Column of the sparkline. */
-  readonly spark?: string | undefined
-}
 
 /** The numbers that one looks at first, each with its course. */
 export function KeyFigures() {
@@ -25,20 +15,7 @@ export function KeyFigures() {
     processor(series, range),
     connections(series, range),
   ]
-  return (
-    <dl className="key-figures">
-      {figures.map(({ label, quantity, detail, tone, spark }) => (
-        <div key={label}>
-          <dt>{label}</dt>
-          <dd>
-            <Figure quantity={quantity} {...(tone === undefined ? {} : { tone })} />
-            {spark !== undefined && <Sparkline name={spark} />}
-            <small>{detail}</small>
-          </dd>
-        </div>
-      ))}
-    </dl>
-  )
+  return <FigureList figures={figures} />
 }
 
 function throughput(series: SeriesStore, range: TimeRange): KeyFigure {

@@ -1,7 +1,7 @@
 import { HEALTH_CALLS_MAX } from '../limits.ts'
+import { isRecord } from '../values.ts'
 import { type Admin, AdminRefusal, type Entity, type EntityList } from './admin.ts'
 import { masked } from './secrets.ts'
-import { isRecord } from './values.ts'
 
 /**
  * The gateway's configuration as the console shows it: entities as Kong has them, cut to what is shown. There is never

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { answerJson, type Exchange } from '../answer.ts'
 import { consoleError } from '../errors.ts'
+import { assertOwnPage, readJsonBody } from '../writes.ts'
 import { Admin, AdminRefusal, type AdminReply } from './admin.ts'
 import { readConfiguration, shownPlugin } from './configuration.ts'
 import { maskErrors } from './secrets.ts'
-import { assertOwnPage, readJsonBody } from './writes.ts'
 
 /** Where the gateway's Admin API is; undefined while there is none to reach. */
 export type AdminUrl = () => string | undefined

@@ -1,4 +1,4 @@
-import { isRecord } from './values.ts'
+import { isRecord } from '../values.ts'
 
 /**
  * What stands in place of a secret in a plugin's configuration. Browsers never get secrets, and what they send back

@@ -6,11 +6,13 @@ import { normal, QUIET, randomOf, START_MS } from './traffic-fixture.ts'
 
 type Lag = { readonly messages: number; readonly seconds: number }
 
+const NAMED = { topic: 'order.placed', group: 'payment-service', writtenPerSecond: 0, consumedPerSecond: 0 }
+
 /** A topic and group whose lag is given second by second, reported every other second. */
 function watch(lagAt: (second: number) => Lag | undefined, seconds: number, alerts = new Alerts()): readonly Alert[] {
   for (let second = 1; second <= seconds; second++) {
     const lag = second % 2 === 0 ? lagAt(second) : undefined
-    const samples = lag === undefined ? [] : [{ topic: 'order.placed', group: 'payment-service', ...lag }]
+    const samples = lag === undefined ? [] : [{ ...NAMED, ...lag }]
     alerts.observe({ ...QUIET, atMs: START_MS + second * 1_000, lag: samples })
   }
   return alerts.all()

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { consoleError } from '../errors.ts'
-import { WRITE_BYTES_MAX } from '../limits.ts'
+import { consoleError } from './errors.ts'
+import { WRITE_BYTES_MAX } from './limits.ts'
 
 /**
  * A page of another origin in the same browser can send requests here, though it cannot read the answers. Browsers say
