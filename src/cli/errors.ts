@@ -37,6 +37,11 @@ export const cliError = defineErrors({
     retryable: false,
     remedy: 'Name one of the consumer groups that the message lists: every group that has run.',
   },
+  CLI_SHARD_UNKNOWN: {
+    status: 500,
+    retryable: false,
+    remedy: 'Name one of the shards that the message lists.',
+  },
   CLI_TOPIC_UNKNOWN: {
     status: 500,
     retryable: false,

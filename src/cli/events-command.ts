@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as parse from './arguments.ts'
-import type { ReplayArguments, TailArguments } from './events-operation.ts'
+import type { ReplayArguments, SkipArguments, TailArguments } from './events-operation.ts'
 import { examples } from './examples.ts'
 import { TAIL_EVENTS_SHOWN } from './limits.ts'
 
@@ -8,10 +8,11 @@ type Exit = (code: number) => void
 
 const JSON_OUTPUT = ['--json', 'print JSON for machines'] as const
 
-/** `groundswell events topics|tail|replay|pause|resume`: looking into the log, and moving groups in it. */
+/** `groundswell events topics|tail|replay|skip|pause|resume`: looking into the log, and moving groups in it. */
 export function addEventOperations(events: Command, exit: Exit): void {
   addLooks(events, exit)
   addReplay(events, exit)
+  addSkip(events, exit)
   addPause(events, exit, true)
   addPause(events, exit, false)
 }
@@ -80,6 +81,28 @@ function addReplay(events: Command, exit: Exit): void {
     .action(async (group: string, options: ReplayArguments) => {
       const { replay } = await import('./events-operation.ts')
       exit(await replay(group, options))
+    })
+}
+
+function addSkip(events: Command, exit: Exit): void {
+  events
+    .command('skip')
+    .summary('move a group past what a broker has lost')
+    .description(
+      'Moves a consumer group past records that the broker no longer has, as its EVENTS_OFFSET_EXPIRED names them.',
+    )
+    .argument('<group>', 'consumer group: the name of a service')
+    .requiredOption('--shard <number>', 'shard whose log the records came from', parse.index)
+    .requiredOption('--stream <topic/partition>', 'where the gap is')
+    .requiredOption('--to <offset>', 'where the broker goes on', parse.index)
+    .option(...JSON_OUTPUT)
+    .addHelpText(
+      'after',
+      examples('groundswell events skip email-service --shard 2 --stream order.placed/7 --to 41210'),
+    )
+    .action(async (group: string, options: SkipArguments) => {
+      const { skip } = await import('./events-operation.ts')
+      exit(await skip(group, options))
     })
 }
 

@@ -2,6 +2,7 @@ import { delay } from '../core/index.ts'
 import {
   type FollowedEvent,
   follow,
+  moveGroup,
   type OpenCluster,
   pauseGroup,
   type Replay,
@@ -80,6 +81,25 @@ export function replay(
     print(replayTable(replays))
     if (pending.length === 0) print(`\n${group} goes on from there.`)
     else print(`\nNobody works for ${group} on shard(s) ${pending.join(', ')} now: it begins there when somebody does.`)
+  })
+}
+
+export type SkipArguments = {
+  readonly json?: boolean
+  readonly shard: number
+  readonly stream: string
+  readonly to: number
+}
+
+/** `groundswell events skip`: accepts that a broker has lost records, so that their partition goes on. */
+export function skip(group: string, { json, shard, stream, to }: SkipArguments): Promise<number> {
+  return withCluster(async (cluster) => {
+    await assertGroupKnown(cluster, group)
+    const last = cluster.shards.length - 1
+    if (shard > last) throw cliError('CLI_SHARD_UNKNOWN', `there is no shard ${shard}; there are 0 to ${last}`)
+    await moveGroup(cluster, { group, source: shard, stream, offset: to })
+    if (json) printJson({ group, shard, stream, to })
+    else print(`${group} goes on at offset ${to} of ${stream}, shard ${shard}.`)
   })
 }
 

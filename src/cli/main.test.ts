@@ -56,6 +56,7 @@ const COMMANDS = [
   'events topics',
   'events tail',
   'events replay',
+  'events skip',
   'events pause',
   'events resume',
   'events check',

@@ -36,7 +36,7 @@ export const eventsError = defineErrors({
     status: 410,
     retryable: false,
     remedy:
-      'Retention, here or at the broker, dropped events before their group had processed them. Restore them, or move the group on: groundswell events replay <group> --from earliest, or with a broker events skip.',
+      'Events were dropped before their group had them. Move it on: events replay <group> --from earliest, or events skip.',
   },
   EVENTS_GROUP_PAUSED: {
     status: 503,

@@ -9,6 +9,7 @@ export {
   groupNames,
   type Lag,
   lag,
+  moveGroup,
   outboxDepth,
   type PartitionLag,
   pauseGroup,
