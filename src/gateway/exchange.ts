@@ -127,8 +127,8 @@ export class Exchange {
   deadlineAtMs: number = Number.POSITIVE_INFINITY
   /** The client asks to leave HTTP for WebSocket. */
   upgrade: Upgrade | undefined = undefined
-  /** Called when the client leaves before the response is complete. */
-  onAbort: (() => void) | undefined = undefined
+  /** What is given up when the client leaves before the response is complete. */
+  upstreamWork: { abort(): void } | undefined = undefined
 
   constructor(request: IncomingMessage, response: GatewayResponse, origin: { identity: GatewayIdentity; peer: Peer }) {
     this.request = request

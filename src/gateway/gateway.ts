@@ -330,8 +330,8 @@ class NodeGateway implements Gateway {
     exchange.closed = true
     this.#active.delete(exchange)
     // Over HTTP/2, what was broken off is finished as well.
-    if (!exchange.response.writableFinished || !exchange.response.writableEnded) exchange.onAbort?.()
-    exchange.onAbort = undefined
+    if (!exchange.response.writableFinished || !exchange.response.writableEnded) exchange.upstreamWork?.abort()
+    exchange.upstreamWork = undefined
     const loggers = exchange.chain?.loggers ?? NONE
     if (!requestFinished.hasSubscribers && loggers.length === 0) return
     const outcome = outcomeOf(exchange, bytesBefore)

@@ -54,6 +54,9 @@ export const UPSTREAM_SMALL_BODY_BYTES_MAX = 16_384
 /** Upstreams' sizes of heads that are read: four times what common servers send at most. */
 export const RESPONSE_HEAD_BYTES_MAX = 65_536
 
+/** Interim answers (1xx) to one request that an upstream may send before the answer: hints come once or twice. */
+export const INTERIM_RESPONSES_MAX = 100
+
 /**
  * Request bodies up to this size are read whole before they are sent on: one write, and a refused connection can be
  * retried.

@@ -69,7 +69,7 @@ export class UpstreamAttempts implements CallHandler {
   }
 
   start(): void {
-    this.#exchange.onAbort = () => this.#abort()
+    this.#exchange.upstreamWork = this
     readBody(this.#exchange, this.#options.destination.writeTimeoutMs, (body) => {
       this.#body = body
       this.#dispatch()
@@ -275,10 +275,11 @@ export class UpstreamAttempts implements CallHandler {
     // A client with less patience than the service is given says nothing about the service.
     if (timeoutMs >= destination.readTimeoutMs) selection?.failed('timeout')
     this.#exchange.exitForUpstream(504, 'The upstream server is timing out')
-    this.#abort()
+    this.abort()
   }
 
-  #abort(): void {
+  /** The client has left. */
+  abort(): void {
     clearTimeout(this.#timer)
     this.#options.selection?.ended()
     this.#call?.abort(new Error('the client no longer waits'))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { INTERIM_RESPONSES_MAX } from '../limits.ts'
 import { MalformedResponse } from './malformed.ts'
 import type { ResponseHead } from './response-head.ts'
 import { ResponseReader } from './response-reader.ts'
@@ -23,6 +24,7 @@ function read(text: string, { method = 'GET', step = text.length, switches = fal
 }
 
 const OK = 'HTTP/1.1 200 OK\r\n'
+const HINT = 'HTTP/1.1 103 Early Hints\r\n\r\n'
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`
 
 for (const [what, text, body, trailers] of [
@@ -95,6 +97,7 @@ for (const [what, text] of [
   ['a chunk that is longer than it says', `${CHUNKED}1\r\nxy\r\n`],
   ['a chunk’s size that ends in a bare LF', `${CHUNKED}1\nx\r\n`],
   ['a trailer that is none', `${CHUNKED}0\r\nno trailer\r\n\r\n`],
+  ['a flood of interim answers', HINT.repeat(INTERIM_RESPONSES_MAX + 1)],
   ['an endless head', `${OK}A: ${'x'.repeat(70_000)}`],
   ['an endless chunk extension', `${CHUNKED}1;${'x'.repeat(70_000)}`],
 ] as const) {
@@ -103,3 +106,15 @@ for (const [what, text] of [
     if (text.length < 1_000) assert.throws(() => read(text, { step: 1 }), MalformedResponse)
   })
 }
+
+test('each request may have as many interim answers as any', () => {
+  const heads: ResponseHead[] = []
+  const reader = new ResponseReader({ onHead: (head) => void heads.push(head), onData: () => {} })
+  const answer = Buffer.from(`${HINT.repeat(INTERIM_RESPONSES_MAX)}${OK}Content-Length: 0\r\n\r\n`)
+  for (const _request of [1, 2]) {
+    reader.expect('GET', false)
+    assert.equal(reader.read(answer), answer.length)
+    assert.equal(reader.isComplete, true)
+  }
+  assert.equal(heads.length, 2 * (INTERIM_RESPONSES_MAX + 1))
+})

@@ -1,4 +1,4 @@
-import { RESPONSE_HEAD_BYTES_MAX } from '../limits.ts'
+import { INTERIM_RESPONSES_MAX, RESPONSE_HEAD_BYTES_MAX } from '../limits.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { MalformedResponse } from './malformed.ts'
 import { type Framing, type ResponseHead, readResponseHead } from './response-head.ts'
@@ -11,7 +11,8 @@ export type ResponseSink = {
 }
 
 /**
- * Finds one response in the bytes of a connection: as many interim heads as there are, the head, the body.
+ * Finds one response in the bytes of a connection: up to {@link INTERIM_RESPONSES_MAX} interim heads,
+ * the head, the body.
  *
  *     nothing ─expect→ head ─1xx→ head
  *     head ─status→ body ─its end→ complete ─expect→ head
@@ -24,6 +25,7 @@ export class ResponseReader {
   #mayswitch = false
   /** Of a head of which only a part has come. */
   #pending = ''
+  #interimCount = 0
   #framing: Framing = 0
   #left = 0
   #chunks: ChunkedBody | undefined
@@ -52,6 +54,7 @@ export class ResponseReader {
     this.#method = method
     this.#mayswitch = mayswitch
     this.#pending = ''
+    this.#interimCount = 0
     this.#chunks = undefined
   }
 
@@ -104,7 +107,14 @@ export class ResponseReader {
     if (status === SWITCHING_PROTOCOLS && !this.#mayswitch) throw new MalformedResponse('nobody asked to switch')
     if (status === SWITCHING_PROTOCOLS) this.#state = 'switched'
     else if (status >= 200) this.#beginBody(framing)
+    else this.#countInterim()
     this.#sink.onHead(head)
+  }
+
+  /** Each is bytes, and so ends the silence that a call waits for: without a bound they could go on for ever. */
+  #countInterim(): void {
+    this.#interimCount += 1
+    if (this.#interimCount > INTERIM_RESPONSES_MAX) throw new MalformedResponse('the interim answers do not end')
   }
 
   #beginBody(framing: Framing): void {

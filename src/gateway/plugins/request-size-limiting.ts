@@ -109,7 +109,7 @@ function cutOff(exchange: Exchange, status: number, emit: Emit): void {
   else exchange.exit(status, MESSAGE)
   // Whatever the service still says of this request, the client has its answer.
   response.abandoned = true
-  exchange.onAbort?.()
+  exchange.upstreamWork?.abort()
   if (request.listenerCount('error') > 0) emit('error', new Error(MESSAGE))
   // What is still to come flows into nothing, so that the connection can carry the next request.
   request.resume()
