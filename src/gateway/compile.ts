@@ -4,8 +4,14 @@ import { type Certificates, compileCertificates } from './certificates.ts'
 import type { GatewayConfig, RouteEntity, ServiceEntity } from './config/entities.ts'
 import type { RouteTarget } from './exchange.ts'
 import { type Identities, indexIdentities } from './identities.ts'
-import { compilePlugins, type PluginEnvironment, type PluginSet } from './pipeline.ts'
-import { type RemoteDestination, remoteDestination } from './remote-destination.ts'
+import {
+  compilePlugins,
+  HTTP_PROTOCOLS,
+  type HttpProtocol,
+  type PluginEnvironment,
+  type PluginSet,
+} from './pipeline.ts'
+import { isGrpc, type RemoteDestination, remoteDestination } from './remote-destination.ts'
 import { compileRouter, type Router, type RouterEntry } from './router.ts'
 import { hostHeader, originOf, type Upstream } from './upstream.ts'
 
@@ -27,8 +33,7 @@ export type CompileOptions = {
 }
 
 export function compileGateway(config: GatewayConfig, options: CompileOptions): CompiledGateway {
-  const plugins = compilePlugins(config, options.plugins)
-  const secure = isSameForBoth(config) ? plugins : compilePlugins(config, options.plugins, 'https')
+  const pluginsFor = pluginSets(config, options.plugins)
   // Once all that asks has asked: what only plugins for one protocol use is kept, too.
   options.plugins.states.retain(config.plugins)
   const services = new Map(config.services.map((service) => [service.id, service]))
@@ -38,7 +43,7 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
     .map((route): RouterEntry<RouteTarget> => {
       const service = route.service === null ? undefined : services.get(route.service.id)
       const destination = service && destinations.get(service.id)
-      return { route, target: targetOf({ route, service, destination, plugins, secure }) }
+      return { route, target: targetOf({ route, service, destination, pluginsFor }) }
     })
   const router = compileRouter(entries)
   const certificates = compileCertificates(config)
@@ -48,27 +53,44 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
     remotes: [...destinations.values()].filter((destination) => destination?.kind === 'remote'),
     balanced: [...destinations.values()].filter((destination) => destination?.kind === 'balanced'),
     certificates,
-    problems: [...new Set([...plugins.problems, ...secure.problems]), ...router.problems, ...certificates.problems],
+    problems: [
+      ...new Set(HTTP_PROTOCOLS.flatMap((protocol) => pluginsFor(protocol).problems)),
+      ...router.problems,
+      ...certificates.problems,
+    ],
   }
 }
 
 /** The routes of a disabled service vanish with it; those for other protocols than HTTP belong to other listeners. */
 function isServed(route: RouteEntity, services: ReadonlyMap<string, ServiceEntity>): boolean {
   const enabled = route.service === null || services.get(route.service.id)?.enabled === true
-  return enabled && route.protocols.some((protocol) => protocol === 'http' || protocol === 'https')
+  return enabled && route.protocols.some((protocol) => (HTTP_PROTOCOLS as readonly string[]).includes(protocol))
 }
 
-/** Whether every plugin that is for one of HTTP and HTTPS is for the other, too. */
-function isSameForBoth({ plugins }: GatewayConfig): boolean {
-  return plugins.every(({ protocols }) => protocols.includes('http') === protocols.includes('https'))
+/** The plugins for each protocol: mostly the same, and then made once. */
+function pluginSets(config: GatewayConfig, environment: PluginEnvironment): (protocol: HttpProtocol) => PluginSet {
+  const sets = new Map<string, PluginSet>()
+  const idsFor = (protocol: HttpProtocol) =>
+    config.plugins.flatMap(({ id, protocols }) => (protocols.includes(protocol) ? [id] : [])).join(' ')
+  const byProtocol = Object.fromEntries(
+    HTTP_PROTOCOLS.map((protocol) => {
+      const ids = idsFor(protocol)
+      const plugins = sets.get(ids) ?? compilePlugins(config, environment, protocol)
+      sets.set(ids, plugins)
+      return [protocol, plugins]
+    }),
+  ) as Record<HttpProtocol, PluginSet>
+  return (protocol) => byProtocol[protocol]
 }
 
 type TargetParts = Pick<RouteTarget, 'route' | 'service' | 'destination'> & {
-  readonly plugins: PluginSet
-  readonly secure: PluginSet
+  readonly pluginsFor: (protocol: HttpProtocol) => PluginSet
 }
 
-function targetOf({ route, service, destination, plugins, secure }: TargetParts): RouteTarget {
+function targetOf({ route, service, destination, pluginsFor }: TargetParts): RouteTarget {
+  const isForCalls = route.protocols.some(isGrpc)
+  const plugins = pluginsFor(isForCalls ? 'grpc' : 'http')
+  const secure = pluginsFor(isForCalls ? 'grpcs' : 'https')
   const chains = plugins.chains(route.id, service?.id)
   const hasPaths = route.paths !== null && route.paths.length > 0
   return {

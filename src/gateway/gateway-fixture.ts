@@ -85,7 +85,7 @@ export function addRoute(config: ConfigFixture, route: Record<string, unknown>, 
   return { service: added, route: config.add('routes', { ...route, service: { id: added.id } }) }
 }
 
-export type RunningGateway = { readonly gateway: Gateway; readonly port: number }
+export type RunningGateway = { readonly gateway: Gateway; readonly port: number; readonly tlsPort: number }
 
 /** A gateway on loopback that is closed when the test ends. */
 export async function startGateway(
@@ -93,9 +93,9 @@ export async function startGateway(
   options: { readonly config: ConfigSource } & Partial<GatewayOptions>,
 ): Promise<RunningGateway> {
   const gateway = createGateway({ resolve: () => undefined, version: '3.9.1', ...options })
-  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 })
+  const { port, tlsPort = 0 } = await gateway.listen({ host: '127.0.0.1', port: 0, tlsPort: 0 })
   context.after(() => gateway.close({ deadlineAtMs: Date.now() + 1_000 }))
-  return { gateway, port }
+  return { gateway, port, tlsPort }
 }
 
 /** A clock that stands still until it is moved. */

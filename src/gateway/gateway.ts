@@ -13,6 +13,8 @@ import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
 import { continueWhenRead } from './expect-continue.ts'
 import { failExchange } from './failure.ts'
 import { outcomeOf, publishFinished } from './finished.ts'
+import { limitCall, refuseMismatch } from './grpc.ts'
+import { takeFromHttp1 } from './h2c.ts'
 import { Http2Front } from './http2.ts'
 import {
   assertGatewayLimits,
@@ -31,7 +33,7 @@ import { runAccess } from './pipeline.ts'
 import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
-import type { RemoteDestination } from './remote-destination.ts'
+import { isGrpc, type RemoteDestination } from './remote-destination.ts'
 import { type HeadFault, headFault, isHttp2 } from './request-head.ts'
 import { readTarget } from './request-target.ts'
 import { GatewayResponse } from './response.ts'
@@ -234,9 +236,21 @@ class NodeGateway implements Gateway {
       // Those of the TLS port have been counted before their handshake.
       if (!(socket instanceof TLSSocket) && !this.#admits(socket)) socket.destroy()
     })
-    server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, this.#identity.server))
+    server.on('clientError', (error, socket) => this.#readElse(error, socket as Socket))
     server.on('connect', (_request, socket) => answerMalformed('connect', socket as Socket, this.#identity.server))
     return server
+  }
+
+  /** What is no HTTP/1.1 may be HTTP/2. */
+  #readElse(error: NodeJS.ErrnoException, socket: Socket): void {
+    // The parser that a connection was taken from has still its clock, and tells when it has run out.
+    if (this.#http2.has(socket)) return
+    if (takeFromHttp1(error, socket)) {
+      this.#connections.release(socket)
+      this.#http2.accept(socket)
+    } else {
+      answerMalformed(error, socket, this.#identity.server)
+    }
   }
 
   #admits(socket: Socket): boolean {
@@ -288,8 +302,18 @@ class NodeGateway implements Gateway {
     exchange.target = row.target
     if (row.target.path.strip) exchange.matchedChars = matchedChars(row, exchange.path)
     exchange.chain = exchange.chainsOf(row.target).base
-    if (!row.target.route.protocols.includes('http') && !isSecure(exchange)) return demandHttps(exchange, row.target)
+    if (this.#misses(exchange, row.target)) return undefined
+    limitCall(exchange)
     return runAccess(exchange, this.#forward)
+  }
+
+  /** Answers a request that came by another protocol than its route is for. */
+  #misses(exchange: Exchange, target: RouteTarget): boolean {
+    const { protocols } = target.route
+    if (protocols.some(isGrpc)) return refuseMismatch(exchange, target, isSecure(exchange))
+    if (protocols.includes('http') || isSecure(exchange)) return false
+    demandHttps(exchange, target)
+    return true
   }
 
   readonly #forward = (exchange: Exchange): undefined | Promise<void> => {
@@ -336,6 +360,7 @@ class NodeGateway implements Gateway {
     const closed = Promise.all([this.#listeners.close(), this.#tls.close()])
     await this.#connections.end(closed, options)
     this.#tls.destroy()
+    this.#http2.destroy()
     for (const exchange of this.#active) exchange.upgrade?.destroy()
     clearInterval(this.#deadlines)
     this.#balancers.stop()

@@ -33,6 +33,12 @@ export const CLIENT_CHECK_MS = 6_000
 /** Connections to one upstream; more requests wait. Kong's upstream pool has the same size. */
 export const UPSTREAM_CONNECTIONS_MAX = 512
 
+/** HTTP/2 connections to one upstream: full, they carry three times what {@link UPSTREAM_CONNECTIONS_MAX} can. */
+export const HTTP2_UPSTREAM_SESSIONS_MAX = 16
+
+/** Requests on one of them, if the upstream allows as many: common servers' default. Beyond, another is opened. */
+export const HTTP2_UPSTREAM_STREAMS = 100
+
 /** Time an idle upstream connection is kept, as in Kong; an upstream that announces less gets less. */
 export const UPSTREAM_IDLE_MS = 60_000
 

@@ -2,14 +2,16 @@ import { Pool } from 'undici'
 import type { BalancedDestination } from './balancer/destination.ts'
 import { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
+import { Http2Pool } from './http2-pool.ts'
 import { RESPONSE_HEAD_BYTES_MAX, UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MS } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
 import { UpstreamAttempts } from './upstream-attempt.ts'
+import { tlsOptionsOf } from './upstream-tls.ts'
 
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools = new Map<string, Pool | Http2Pool>()
 
   /** Sends the rewritten request on and its answer back. `timeoutMs` is what is left for the whole of it. */
   forward(exchange: Exchange, destination: RemoteDestination, timeoutMs: number): void {
@@ -64,11 +66,11 @@ export class RemoteProxy {
     })
   }
 
-  #poolOf(destination: RemoteDestination): Pool {
+  #poolOf(destination: RemoteDestination): Pool | Http2Pool {
     const key = poolKey(destination)
     const known = this.#pools.get(key)
     if (known !== undefined) return known
-    const pool = openPool(destination)
+    const pool = destination.protocol === 'h2' ? new Http2Pool(destination) : openPool(destination)
     this.#pools.set(key, pool)
     return pool
   }
@@ -83,13 +85,10 @@ function openPool(destination: RemoteDestination): Pool {
     maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
     connectTimeout: destination.connectTimeoutMs,
     allowH2: false,
-    connect: {
-      rejectUnauthorized: destination.verify,
-      ...(destination.serverName === undefined ? {} : { servername: destination.serverName }),
-    },
+    connect: tlsOptionsOf(destination),
   })
 }
 
-function poolKey({ origin, connectTimeoutMs, serverName, verify }: RemoteDestination): string {
-  return `${origin} ${connectTimeoutMs} ${serverName ?? ''} ${verify}`
+function poolKey({ protocol, origin, connectTimeoutMs, serverName, verify }: RemoteDestination): string {
+  return `${protocol} ${origin} ${connectTimeoutMs} ${serverName ?? ''} ${verify}`
 }

@@ -5,6 +5,8 @@ import type { ServiceEntity } from './config/entities.ts'
 export type RemoteDestination = {
   readonly kind: 'remote'
   readonly origin: string
+  /** What is spoken there: HTTP/2 with services for gRPC, without TLS as well. */
+  readonly protocol: 'http/1.1' | 'h2'
   readonly connectTimeoutMs: number
   readonly readTimeoutMs: number
   /** How long the service may take none of a body that is ready to be sent. */
@@ -16,10 +18,15 @@ export type RemoteDestination = {
   readonly verify: boolean
 }
 
+export function isGrpc(protocol: string): boolean {
+  return protocol === 'grpc' || protocol === 'grpcs'
+}
+
 export function remoteDestination(service: ServiceEntity, origin: string): RemoteDestination {
   return {
     kind: 'remote',
     origin,
+    protocol: isGrpc(service.protocol) ? 'h2' : 'http/1.1',
     connectTimeoutMs: service.connect_timeout,
     readTimeoutMs: service.read_timeout,
     writeTimeoutMs: service.write_timeout,

@@ -1,25 +1,33 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http'
 import { Readable } from 'node:stream'
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import { DISCARDED_BYTES_MAX } from './balancer/limits.ts'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { failExchange } from './failure.ts'
+import { REFUSED } from './http2-pool.ts'
 import { PRECISE_TIMEOUT_MS_MAX, SMALL_RESPONSE_BYTES_MAX } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
-import { type RequestBody, readBody } from './request-body.ts'
+import { BodyStream, endToEndTrailers, type RequestBody, readBody } from './request-body.ts'
 import type { LocalUpstream } from './upstream.ts'
+import {
+  CONNECTION_HEADERS,
+  type UpstreamConnections,
+  type UpstreamFlow,
+  type UpstreamHandler,
+} from './upstream-connections.ts'
+import { answerTo, codeOf, isTimeout, TIMEOUTS } from './upstream-failure.ts'
 
 export type AttemptOptions = {
-  readonly pool: Pool
+  readonly pool: UpstreamConnections
   readonly destination: RemoteDestination
   /** What is left for the answer to begin. */
   readonly timeoutMs: number
   /** Where else the request may go; undefined when its service has one place. */
   readonly selection?: Selection
   /** Connections to such a place. */
-  readonly poolOf?: (destination: RemoteDestination) => Pool
+  readonly poolOf?: (destination: RemoteDestination) => UpstreamConnections
 }
 
 /**
@@ -31,9 +39,6 @@ type UpgradeParameters = Parameters<NonNullable<Dispatcher.DispatchHandler['onRe
 
 const EARLY_HINTS = 103
 
-/** Response headers that are about the upstream's connection. Node frames the message to the client by itself. */
-const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
-
 /**
  * One request to a service elsewhere, in as many attempts as it takes.
  *
@@ -42,13 +47,13 @@ const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connectio
  * the head already, all that is left is to cut its connection, so that it cannot take a part for the whole. Where the
  * service has several places, each attempt may go to another, and an answer may be discarded for the sake of the next.
  */
-export class UpstreamAttempts implements Dispatcher.DispatchHandler {
+export class UpstreamAttempts implements UpstreamHandler {
   readonly #exchange: Exchange
   readonly #options: AttemptOptions
   readonly #deadlineAtMs: number
-  #pool: Pool
+  #pool: UpstreamConnections
   #body: RequestBody = null
-  #controller: Dispatcher.DispatchController | undefined
+  #controller: UpstreamFlow | undefined
   #attemptsLeft: number
   #sent = false
   #flowing = false
@@ -75,7 +80,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     })
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: UpstreamFlow): void {
     this.#controller = controller
     this.#sent = true
     if (this.#isOver()) controller.abort(new Error('the client no longer waits'))
@@ -90,7 +95,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    controller: Dispatcher.DispatchController,
+    controller: UpstreamFlow,
     status: number,
     headers: IncomingHttpHeaders,
     statusMessage?: string,
@@ -118,7 +123,20 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     if (Number.isNaN(length)) process.nextTick(() => this.#flushHead())
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseWhole(_flow: UpstreamFlow, status: number, headers: IncomingHttpHeaders): void {
+    clearTimeout(this.#timer)
+    if (this.#isOver()) return
+    const { selection } = this.#options
+    selection?.answered(status)
+    if (this.#isAskedAgain(status)) {
+      this.#askAgain()
+      return
+    }
+    selection?.ended()
+    this.#exchange.response.endWithHead(status, endToEndHeaders(headers))
+  }
+
+  onResponseData(controller: UpstreamFlow, chunk: Buffer): void {
     if (this.#discardedBytes >= 0) {
       this.#discard(controller, chunk)
       return
@@ -134,7 +152,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     response.once('drain', () => controller.resume())
   }
 
-  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+  onResponseEnd(_controller: UpstreamFlow, trailers: IncomingHttpHeaders): void {
     if (this.#discardedBytes >= 0) {
       this.#askAgain()
       return
@@ -148,7 +166,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     else response.end(this.#small.toString('latin1'), 'latin1')
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: UpstreamFlow, error: Error): void {
     clearTimeout(this.#timer)
     const { selection } = this.#options
     if (this.#discardedBytes >= 0) {
@@ -158,11 +176,11 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
     if (!this.#isOver()) selection?.failed(TIMEOUTS.has(codeOf(error)) ? 'timeout' : 'tcp-failure')
     selection?.ended()
     if (this.#isOver()) return
-    if (this.#exchange.response.headersSent) this.#exchange.response.destroy()
+    if (this.#exchange.response.headersSent) this.#exchange.breakOff(502, answerTo(error).message)
     else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
   }
 
-  #discard(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  #discard(controller: UpstreamFlow, chunk: Buffer): void {
     this.#discardedBytes += chunk.length
     if (this.#discardedBytes > DISCARDED_BYTES_MAX) controller.abort(new Error('too long to be read for nothing'))
   }
@@ -230,6 +248,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
 
   #dispatch(): void {
     if (this.#isOver()) return
+    if (this.#body instanceof BodyStream) this.#body = this.#body.again()
     const leftMs = this.#deadlineAtMs - performance.now()
     if (leftMs <= 0) {
       this.#timeOut()
@@ -246,6 +265,7 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
         method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
         headers: framedHeaders(this.#exchange.headers),
         body: this.#body,
+        trailers: () => endToEndTrailers(this.#exchange.request.trailers),
         headersTimeout: readTimeoutMs,
         bodyTimeout: readTimeoutMs,
         // Without this, undici closes the connection after every HEAD.
@@ -258,8 +278,8 @@ export class UpstreamAttempts implements Dispatcher.DispatchHandler {
 
   #mayRetry(error: Error): boolean {
     if (this.#attemptsLeft === 0 || isTimeout(error) || this.#deadlineAtMs <= performance.now()) return false
-    if (this.#body instanceof Readable && (this.#body.readableDidRead || this.#body.destroyed)) return false
-    if (!this.#sent) return true
+    if (this.#body instanceof BodyStream && !this.#body.isRepeatable) return false
+    if (!this.#sent || codeOf(error) === REFUSED) return true
     if (this.#body !== null || !IDEMPOTENT.has(this.#exchange.request.method ?? '')) return false
     return this.#options.selection?.mayRepeat() !== false
   }
@@ -304,30 +324,14 @@ function endToEndHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeader[] {
   const kept: OutgoingHttpHeader[] = []
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || CONNECTION_HEADERS.has(name) || named?.some((token) => token.trim() === name)) continue
+    if (
+      value === undefined ||
+      CONNECTION_HEADERS.has(name) ||
+      name === ':status' ||
+      named?.some((token) => token.trim() === name)
+    )
+      continue
     kept.push(name, value)
   }
   return kept
-}
-
-const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ETIMEDOUT'])
-const NAME_FAILURES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME'])
-
-function codeOf(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined || !(error instanceof AggregateError)) return code ?? ''
-  return codeOf(error.errors[0] ?? new Error())
-}
-
-/** An upstream that did not answer in time is not asked again: its client has waited long enough. */
-function isTimeout(error: Error): boolean {
-  return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT'
-}
-
-/** Kong's answers to what can go wrong with an upstream. */
-function answerTo(error: Error): { readonly status: number; readonly message: string } {
-  const code = codeOf(error)
-  if (TIMEOUTS.has(code)) return { status: 504, message: 'The upstream server is timing out' }
-  if (NAME_FAILURES.has(code)) return { status: 503, message: 'name resolution failed' }
-  return { status: 502, message: 'An invalid response was received from the upstream server' }
 }

@@ -2,10 +2,11 @@ import { isIP } from 'node:net'
 import type { ServiceEntity } from '../config/entities.ts'
 import { bracketed } from '../config/target-name.ts'
 import { type RemoteDestination, remoteDestination } from '../remote-destination.ts'
+import { schemeOf } from '../upstream.ts'
 import type { Address } from './address.ts'
 import type { Balancer } from './balancer.ts'
 
-const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
+const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443, grpc: 80, grpcs: 443 }
 
 /** A service whose host names an upstream: each request goes to one of the upstream's addresses. */
 export class BalancedDestination {
@@ -30,7 +31,7 @@ export class BalancedDestination {
     const { host, ip, port, origin } = address.place
     const serverName = this.balancer.upstream.host_header ?? host
     const remote = {
-      ...remoteDestination(this.#service, origin ?? `${this.#service.protocol}://${bracketed(ip)}:${port}`),
+      ...remoteDestination(this.#service, origin ?? `${schemeOf(this.#service)}://${bracketed(ip)}:${port}`),
       serverName: isIP(serverName) === 0 ? serverName : undefined,
     }
     this.#remotes.set(address, remote)
