@@ -14,6 +14,7 @@ import {
 import { isGrpc, type RemoteDestination, remoteDestination } from './remote-destination.ts'
 import { compileRouter, type Router, type RouterEntry } from './router.ts'
 import { hostHeader, originOf, type Upstream } from './upstream.ts'
+import { upstreamTls } from './upstream-tls.ts'
 
 /** A configuration made ready for requests: nothing in it is looked up or decided twice. */
 export type CompiledGateway = {
@@ -37,7 +38,7 @@ export function compileGateway(config: GatewayConfig, options: CompileOptions): 
   // Once all that asks has asked: what only plugins for one protocol use is kept, too.
   options.plugins.states.retain(config.plugins)
   const services = new Map(config.services.map((service) => [service.id, service]))
-  const destinations = new Map(config.services.map((service) => [service.id, destinationOf(service, options)]))
+  const destinations = new Map(config.services.map((service) => [service.id, destinationOf(service, config, options)]))
   const entries = config.routes
     .filter((route) => isServed(route, services))
     .map((route): RouterEntry<RouteTarget> => {
@@ -105,11 +106,16 @@ function targetOf({ route, service, destination, pluginsFor }: TargetParts): Rou
 }
 
 /** An upstream of the name that a service has as its host comes before whatever else has that name. */
-function destinationOf(service: ServiceEntity, { balancers, resolve }: CompileOptions): RouteTarget['destination'] {
+function destinationOf(
+  service: ServiceEntity,
+  config: GatewayConfig,
+  { balancers, resolve }: CompileOptions,
+): RouteTarget['destination'] {
   const balancer = balancers.named(service.host)
-  if (balancer !== undefined) return new BalancedDestination(service, balancer)
+  const tls = upstreamTls(config, service, balancer?.upstream)
+  if (balancer !== undefined) return new BalancedDestination(service, balancer, tls)
   const upstream = resolve(service)
   if (upstream?.kind === 'local') return upstream
   const origin = upstream?.origin ?? originOf(service)
-  return origin === undefined ? undefined : remoteDestination(service, origin)
+  return origin === undefined ? undefined : remoteDestination(service, origin, tls)
 }

@@ -2,8 +2,8 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../core/index.ts'
 import { createCatalog } from './config/catalog.ts'
-import type { ConfigSource, GatewayConfig } from './config/entities.ts'
-import { prepareInsert } from './config/prepare.ts'
+import type { ConfigSource, Entity, GatewayConfig } from './config/entities.ts'
+import { prepareInsert, prepareUpdate } from './config/prepare.ts'
 import { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 import { plugins } from './plugins/index.ts'
 
@@ -22,6 +22,7 @@ const LISTS = {
   plugins: 'plugins',
   certificates: 'certificates',
   snis: 'snis',
+  ca_certificates: 'caCertificates',
   keyauth_credentials: 'keyAuthCredentials',
   jwt_secrets: 'jwtSecrets',
   basicauth_credentials: 'basicAuthCredentials',
@@ -49,6 +50,7 @@ export class ConfigFixture implements ConfigSource {
     targets: [],
     certificates: [],
     snis: [],
+    caCertificates: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
 
@@ -57,6 +59,15 @@ export class ConfigFixture implements ConfigSource {
     const list = this.#config[LISTS[kind]] as readonly unknown[]
     this.replace({ ...this.#config, [LISTS[kind]]: [...list, entity] })
     return entity
+  }
+
+  /** Changes what is there, as a PATCH of these fields would. */
+  change(kind: Kind, id: string, input: Readonly<Record<string, unknown>>): void {
+    const list: readonly Entity[] = this.#config[LISTS[kind]]
+    const changed = list.map((entity) =>
+      entity.id === id ? prepareUpdate(catalog, catalog.kind(kind), { current: entity, input }) : entity,
+    )
+    this.replace({ ...this.#config, [LISTS[kind]]: changed })
   }
 
   remove(kind: Kind, id: string): void {

@@ -389,6 +389,7 @@ const NOTHING: GatewayConfig = {
   targets: [],
   certificates: [],
   snis: [],
+  caCertificates: [],
 }
 
 const BAD_TARGET: HeadFault = { status: 400, message: 'Bad request' }

@@ -89,6 +89,6 @@ function openPool(destination: RemoteDestination): Pool {
   })
 }
 
-function poolKey({ protocol, origin, connectTimeoutMs, serverName, verify }: RemoteDestination): string {
-  return `${protocol} ${origin} ${connectTimeoutMs} ${serverName ?? ''} ${verify}`
+function poolKey({ protocol, origin, connectTimeoutMs, serverName, tls }: RemoteDestination): string {
+  return `${protocol} ${origin} ${connectTimeoutMs} ${serverName ?? ''} ${tls.key}`
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { ServiceEntity } from './config/entities.ts'
+import type { UpstreamTls } from './upstream-tls.ts'
 
 /** A service reached over the network, and how. */
 export type RemoteDestination = {
@@ -13,16 +14,16 @@ export type RemoteDestination = {
   readonly writeTimeoutMs: number
   /** Further attempts after the first. */
   readonly retries: number
-  /** Of HTTPS: the name that the certificate must have, and whether it is checked. */
+  /** Of HTTPS: the name that the certificate must have. */
   readonly serverName: string | undefined
-  readonly verify: boolean
+  readonly tls: UpstreamTls
 }
 
 export function isGrpc(protocol: string): boolean {
   return protocol === 'grpc' || protocol === 'grpcs'
 }
 
-export function remoteDestination(service: ServiceEntity, origin: string): RemoteDestination {
+export function remoteDestination(service: ServiceEntity, origin: string, tls: UpstreamTls): RemoteDestination {
   return {
     kind: 'remote',
     origin,
@@ -32,7 +33,6 @@ export function remoteDestination(service: ServiceEntity, origin: string): Remot
     writeTimeoutMs: service.write_timeout,
     retries: service.retries,
     serverName: isIP(service.host) === 0 ? service.host : undefined,
-    // Unlike Kong, whose default is not to check: who wants that says so.
-    verify: service.tls_verify ?? true,
+    tls,
   }
 }

@@ -3,6 +3,7 @@ import type { ServiceEntity } from '../config/entities.ts'
 import { bracketed } from '../config/target-name.ts'
 import { type RemoteDestination, remoteDestination } from '../remote-destination.ts'
 import { schemeOf } from '../upstream.ts'
+import type { UpstreamTls } from '../upstream-tls.ts'
 import type { Address } from './address.ts'
 import type { Balancer } from './balancer.ts'
 
@@ -15,8 +16,11 @@ export class BalancedDestination {
   readonly #service: ServiceEntity
   readonly #remotes = new WeakMap<Address, RemoteDestination>()
 
-  constructor(service: ServiceEntity, balancer: Balancer) {
+  readonly #tls: UpstreamTls
+
+  constructor(service: ServiceEntity, balancer: Balancer, tls: UpstreamTls) {
     this.#service = service
+    this.#tls = tls
     this.balancer = balancer
   }
 
@@ -31,7 +35,7 @@ export class BalancedDestination {
     const { host, ip, port, origin } = address.place
     const serverName = this.balancer.upstream.host_header ?? host
     const remote = {
-      ...remoteDestination(this.#service, origin ?? `${schemeOf(this.#service)}://${bracketed(ip)}:${port}`),
+      ...remoteDestination(this.#service, origin ?? `${schemeOf(this.#service)}://${bracketed(ip)}:${port}`, this.#tls),
       serverName: isIP(serverName) === 0 ? serverName : undefined,
     }
     this.#remotes.set(address, remote)

@@ -49,12 +49,10 @@ const services: EntitySchema = {
     { write_timeout: { ...timeout, default: 60_000 } },
     { read_timeout: { ...timeout, default: 60_000 } },
     { tags },
-    { client_certificate: notAvailable({ type: 'foreign', reference: 'certificates' }, 'client certificates are') },
+    { client_certificate: { type: 'foreign', reference: 'certificates' } },
     { tls_verify: { type: 'boolean' } },
     { tls_verify_depth: { type: 'integer', between: [0, 64] } },
-    {
-      ca_certificates: notAvailable({ type: 'array', elements: { type: 'string', uuid: true } }, 'CA certificates are'),
-    },
+    { ca_certificates: { type: 'array', elements: { type: 'string', uuid: true } } },
     { enabled: switchOn },
   ],
   shorthand_fields: [{ url: { type: 'string', expand: partsOfUrl } }],
@@ -62,7 +60,7 @@ const services: EntitySchema = {
     {
       conditional: { if_field: 'protocol', if_match: { one_of: CALLS }, then_field: 'path', then_match: { eq: null } },
     },
-    ...['tls_verify', 'tls_verify_depth'].map((then_field) => ({
+    ...['client_certificate', 'tls_verify', 'tls_verify_depth', 'ca_certificates'].map((then_field) => ({
       conditional: {
         if_field: 'protocol',
         if_match: { not_one_of: ['https', 'tls', 'grpcs'] },
