@@ -117,6 +117,8 @@ export class Exchange {
   respondedAtMs: number | undefined = undefined
   /** When a service in this process is no longer waited for. */
   deadlineAtMs: number = Number.POSITIVE_INFINITY
+  /** Since when the client takes none of the answer, although there is more. */
+  blockedAtMs: number = Number.POSITIVE_INFINITY
   /** The client asks to leave HTTP for WebSocket. */
   upgrade: Upgrade | undefined = undefined
   /** Called when the client leaves before the response is complete. */

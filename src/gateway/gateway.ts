@@ -21,6 +21,7 @@ import {
   CLIENT_CHECK_MS,
   CLIENT_CONNECTIONS_MAX,
   CLIENT_IDLE_MS,
+  CLIENT_SEND_TIMEOUT_MS,
   LOCAL_DEADLINE_CHECK_MS,
   REQUEST_HEAD_BYTES_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
@@ -67,12 +68,18 @@ export type GatewayOptions = {
   readonly clientTimeouts?: Partial<ClientTimeouts>
 }
 
-/** For the head of a request, for all of it, and how often connections are checked. */
-export type ClientTimeouts = { readonly headMs: number; readonly requestMs: number; readonly checkMs: number }
+/** For the head of a request, for all of it, for taking some of the answer, and how often connections are checked. */
+export type ClientTimeouts = {
+  readonly headMs: number
+  readonly requestMs: number
+  readonly sendMs: number
+  readonly checkMs: number
+}
 
 const CLIENT_TIMEOUTS: ClientTimeouts = {
   headMs: REQUEST_HEAD_TIMEOUT_MS,
   requestMs: REQUEST_TIMEOUT_MS,
+  sendMs: CLIENT_SEND_TIMEOUT_MS,
   checkMs: CLIENT_CHECK_MS,
 }
 
@@ -348,8 +355,12 @@ class NodeGateway implements Gateway {
 
   #abandonLate(): void {
     // A service answers its own deadline; only after one more check it counts as hanging.
-    const limitMs = performance.now() - LOCAL_DEADLINE_CHECK_MS
-    for (const exchange of this.#active) if (exchange.deadlineAtMs < limitMs) exchange.abandon()
+    const nowMs = performance.now()
+    const { sendMs } = { ...CLIENT_TIMEOUTS, ...this.#options.clientTimeouts }
+    for (const exchange of this.#active) {
+      if (exchange.deadlineAtMs < nowMs - LOCAL_DEADLINE_CHECK_MS) exchange.abandon()
+      if (exchange.blockedAtMs < nowMs - sendMs) exchange.response.destroy()
+    }
   }
 
   async #drain(options: StopOptions): Promise<void> {

@@ -10,7 +10,14 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Exchange } from './exchange.ts'
-import { CLIENT_IDLE_MS, HTTP2_STREAMS_MAX, REQUEST_HEAD_BYTES_MAX, REQUEST_HEADERS_MAX } from './limits.ts'
+import {
+  CLIENT_IDLE_MS,
+  HTTP2_RESETS_BURST,
+  HTTP2_RESETS_PER_SECOND,
+  HTTP2_STREAMS_MAX,
+  REQUEST_HEAD_BYTES_MAX,
+  REQUEST_HEADERS_MAX,
+} from './limits.ts'
 import { type GatewayResponse, type HeadersGiven, mergedHeaders, pairsOf } from './response.ts'
 import { CONNECTION_HEADERS } from './upstream-connections.ts'
 
@@ -27,6 +34,8 @@ export class Http2Front {
     settings: { maxConcurrentStreams: HTTP2_STREAMS_MAX, maxHeaderListSize: REQUEST_HEAD_BYTES_MAX },
     // One more than is allowed, so that the request is refused rather than its stream reset; and the pseudo-headers.
     maxHeaderListPairs: REQUEST_HEADERS_MAX + 5,
+    streamResetBurst: HTTP2_RESETS_BURST,
+    streamResetRate: HTTP2_RESETS_PER_SECOND,
   })
   readonly #sessions = new Set<ServerHttp2Session>()
   readonly #sockets = new WeakSet<Socket>()
@@ -37,6 +46,8 @@ export class Http2Front {
   constructor(handle: Http2Handler, requestMs: number) {
     this.#requestMs = requestMs
     const receive = (request: Http2ServerRequest, response: Http2ServerResponse) => {
+      // A stream that was reset together with its connection is told of as well, and has nobody to answer to.
+      if ((request.socket as Socket | undefined) === undefined) return
       this.#limitTime(request)
       // Of both sides the gateway uses what the compatibility API of HTTP/2 shares with HTTP/1.1.
       handle(request as unknown as IncomingMessage, response as unknown as GatewayResponse)

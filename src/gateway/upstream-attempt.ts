@@ -149,7 +149,11 @@ export class UpstreamAttempts implements UpstreamHandler {
     this.#flowing = true
     if (response.write(chunk)) return
     controller.pause()
-    response.once('drain', () => controller.resume())
+    this.#exchange.blockedAtMs = performance.now()
+    response.once('drain', () => {
+      this.#exchange.blockedAtMs = Number.POSITIVE_INFINITY
+      controller.resume()
+    })
   }
 
   onResponseEnd(_controller: UpstreamFlow, trailers: IncomingHttpHeaders): void {
