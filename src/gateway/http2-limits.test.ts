@@ -11,7 +11,7 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const [DATA, HEADERS, RST_STREAM, SETTINGS, PING, CONTINUATION] = [0x0, 0x1, 0x3, 0x4, 0x6, 0x9]
 const [END_STREAM, END_HEADERS] = [0x1, 0x4]
 
-function frame(type: number, flags: number, stream: number, content: Buffer = Buffer.alloc(0)): Buffer {
+function frame(type: number, flags: number, ...[stream, content = Buffer.alloc(0)]: [number, Buffer?]): Buffer {
   const head = Buffer.alloc(9)
   head.writeUIntBE(content.length, 0, 3)
   head.writeUInt8(type, 3)

@@ -6,16 +6,19 @@ import { Http2Pool } from './http2-pool.ts'
 import { RESPONSE_HEAD_BYTES_MAX, UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MS } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
+import { announcesTrailers, TrailingConnections } from './trailing-connections.ts'
 import { UpstreamAttempts } from './upstream-attempt.ts'
+import type { UpstreamConnections } from './upstream-connections.ts'
 import { tlsOptionsOf } from './upstream-tls.ts'
 
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
   readonly #pools = new Map<string, Pool | Http2Pool>()
+  readonly #trailing = new TrailingConnections()
 
   /** Sends the rewritten request on and its answer back. `timeoutMs` is what is left for the whole of it. */
   forward(exchange: Exchange, destination: RemoteDestination, timeoutMs: number): void {
-    const pool = this.#poolOf(destination)
+    const pool = this.#connectionsTo(destination, exchange)
     new UpstreamAttempts(exchange, { pool, destination, timeoutMs }).start()
   }
 
@@ -39,6 +42,7 @@ export class RemoteProxy {
   async destroy(): Promise<void> {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
+    this.#trailing.destroy()
     await Promise.all(pools.map((pool) => pool.destroy()))
   }
 
@@ -50,7 +54,7 @@ export class RemoteProxy {
       return undefined
     }
     const destination = selection.destination.at(address)
-    const poolOf = (remote: RemoteDestination) => this.#poolOf(remote)
+    const poolOf = (remote: RemoteDestination) => this.#connectionsTo(remote, exchange)
     new UpstreamAttempts(exchange, { pool: poolOf(destination), destination, timeoutMs, selection, poolOf }).start()
     return undefined
   }
@@ -64,6 +68,11 @@ export class RemoteProxy {
       const leftMs = timeoutMs - (performance.now() - startedAtMs)
       return exchange.closed ? undefined : this.#forwardTo(selection, exchange, leftMs)
     })
+  }
+
+  #connectionsTo(destination: RemoteDestination, exchange: Exchange): UpstreamConnections {
+    const isTrailing = destination.protocol === 'http/1.1' && announcesTrailers(exchange)
+    return isTrailing ? this.#trailing.to(destination) : this.#poolOf(destination)
   }
 
   #poolOf(destination: RemoteDestination): Pool | Http2Pool {

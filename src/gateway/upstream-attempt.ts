@@ -13,6 +13,7 @@ import { BodyStream, endToEndTrailers, type RequestBody, readBody } from './requ
 import type { LocalUpstream } from './upstream.ts'
 import {
   CONNECTION_HEADERS,
+  textsOf,
   type UpstreamConnections,
   type UpstreamFlow,
   type UpstreamHandler,
@@ -164,7 +165,7 @@ export class UpstreamAttempts implements UpstreamHandler {
     const { response } = this.#exchange
     this.#options.selection?.ended()
     this.#flowing = true
-    for (const name in trailers) response.addTrailers({ [name]: String(trailers[name]) })
+    response.addTrailers(textsOf(trailers))
     // As Latin-1 text, which is any bytes, head and body go to the system as one text: the cheapest write there is.
     if (this.#small === undefined) response.end()
     else response.end(this.#small.toString('latin1'), 'latin1')
