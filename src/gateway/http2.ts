@@ -8,10 +8,18 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Exchange } from './exchange.ts'
-import { CLIENT_IDLE_MS, HTTP2_STREAMS_MAX, REQUEST_HEAD_BYTES_MAX, REQUEST_HEADERS_MAX } from './limits.ts'
+import {
+  CLIENT_IDLE_MS,
+  HTTP2_RESETS_BURST,
+  HTTP2_RESETS_PER_SECOND,
+  HTTP2_STREAMS_MAX,
+  REQUEST_HEAD_BYTES_MAX,
+  REQUEST_HEADERS_MAX,
+} from './limits.ts'
 import { type GatewayResponse, type HeadersGiven, mergedHeaders, pairsOf } from './response.ts'
+import { CONNECTION_HEADERS } from './upstream-connections.ts'
 
 /**
  * HTTP/2 in front, in the shape of HTTP/1.1: the pipeline and services in this process see the requests and responses
@@ -26,8 +34,11 @@ export class Http2Front {
     settings: { maxConcurrentStreams: HTTP2_STREAMS_MAX, maxHeaderListSize: REQUEST_HEAD_BYTES_MAX },
     // One more than is allowed, so that the request is refused rather than its stream reset; and the pseudo-headers.
     maxHeaderListPairs: REQUEST_HEADERS_MAX + 5,
+    streamResetBurst: HTTP2_RESETS_BURST,
+    streamResetRate: HTTP2_RESETS_PER_SECOND,
   })
   readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #sockets = new WeakSet<Socket>()
   readonly #requestMs: number
   #isDraining = false
 
@@ -35,6 +46,8 @@ export class Http2Front {
   constructor(handle: Http2Handler, requestMs: number) {
     this.#requestMs = requestMs
     const receive = (request: Http2ServerRequest, response: Http2ServerResponse) => {
+      // A stream that was reset together with its connection is told of as well, and has nobody to answer to.
+      if ((request.socket as Socket | undefined) === undefined) return
       this.#limitTime(request)
       // Of both sides the gateway uses what the compatibility API of HTTP/2 shares with HTTP/1.1.
       handle(request as unknown as IncomingMessage, response as unknown as GatewayResponse)
@@ -44,17 +57,28 @@ export class Http2Front {
     this.#server.on('session', (session) => this.#follow(session))
   }
 
-  /** Takes over a connection that agreed on HTTP/2. */
-  accept(socket: TLSSocket): void {
+  /** Takes over a connection that agreed on HTTP/2, or began with its preface. */
+  accept(socket: Socket): void {
     // The session is made before `emit` returns, and hides its socket from then on.
     this.#server.once('session', (session: ServerHttp2Session) => socketOf.set(session, socket))
+    this.#sockets.add(socket)
     this.#server.emit('connection', socket)
+  }
+
+  /** Whether a connection was taken over. */
+  has(socket: Socket): boolean {
+    return this.#sockets.has(socket)
   }
 
   /** Tells clients to open no more streams; connections end when those under way have ended. */
   drain(): void {
     this.#isDraining = true
     for (const session of this.#sessions) session.close()
+  }
+
+  /** Cuts off what is still open. */
+  destroy(): void {
+    for (const session of this.#sessions) session.destroy()
   }
 
   #follow(session: ServerHttp2Session): void {
@@ -80,7 +104,7 @@ export class Http2Front {
   }
 }
 
-const socketOf = new WeakMap<object, TLSSocket>()
+const socketOf = new WeakMap<object, Socket>()
 
 class Http2Request extends Http2ServerRequest {
   constructor(...parameters: ConstructorParameters<typeof Http2ServerRequest>) {
@@ -117,15 +141,13 @@ function plainHeaders(stream: ServerHttp2Stream, given: IncomingHttpHeaders): In
   return headers
 }
 
-/** Headers that HTTP/2 has no place for. RFC 9113, 8.2.2. */
-const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
-
 type Http2Headers = OutgoingHttpHeaders | readonly string[]
 
 /** See {@link GatewayResponse}. */
 class Http2Response extends Http2ServerResponse<Http2Request> {
   exchange: Exchange | undefined = undefined
   abandoned = false
+  #isComplete = false
   shouldKeepAlive = true
   /** HTTP/2 has no reason phrase; Node's own property warns whoever sets one. */
   override statusMessage = '' as const
@@ -136,9 +158,29 @@ class Http2Response extends Http2ServerResponse<Http2Request> {
 
   override writeHead(status: number, reason?: string | Http2Headers, headers?: Http2Headers): this {
     if (this.abandoned) return this
-    const given = (typeof reason === 'object' ? reason : headers) as HeadersGiven | undefined
+    this.#complete(status, (typeof reason === 'object' ? reason : headers) as HeadersGiven | undefined)
+    return super.writeHead(status)
+  }
+
+  /** Sends a head that is the whole response, and says so in the same frame: gRPC's clients tell the difference. */
+  endWithHead(status: number, headers: HeadersGiven): void {
+    if (this.abandoned) return
+    this.#complete(status, headers)
+    this.statusCode = status
+    super.end()
+  }
+
+  /** Unlike Node's, which ends the stream as if all had been said, this one says that something went wrong. */
+  override destroy(): this {
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    return this
+  }
+
+  /** Adds the gateway's own headers, once. */
+  #complete(status: number, given: HeadersGiven | undefined): void {
     const { exchange } = this
-    if (exchange === undefined || this.headersSent) return super.writeHead(status)
+    if (exchange === undefined || this.headersSent || this.#isComplete) return
+    this.#isComplete = true
     exchange.beginResponse(status)
     const before = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
     for (const name of this.getHeaderNames()) this.removeHeader(name)
@@ -146,7 +188,6 @@ class Http2Response extends Http2ServerResponse<Http2Request> {
     for (let index = 0; index < merged.length; index += 2) {
       this.setHeader(String(merged[index]), merged[index + 1] as string)
     }
-    return super.writeHead(status)
   }
 
   override write(...parameters: unknown[]): boolean {

@@ -38,6 +38,12 @@ export class GatewayResponse extends ServerResponse {
     return super.writeHead(status)
   }
 
+  /** Sends a head that is the whole response. */
+  endWithHead(status: number, headers: HeadersGiven): void {
+    this.writeHead(status, headers)
+    this.end()
+  }
+
   override write(...parameters: unknown[]): boolean {
     if (this.abandoned) return true
     if (this.#looksAtBody()) return this.#writeFiltered(parameters)
