@@ -18,7 +18,10 @@ import {
   REQUEST_HEAD_BYTES_MAX,
   REQUEST_HEADERS_MAX,
 } from './limits.ts'
-import { type GatewayResponse, type HeadersGiven, mergedHeaders, pairsOf } from './response.ts'
+import type { GatewayResponse } from './response.ts'
+import type { BodyFilter } from './response-head.ts'
+import type { HeadersGiven } from './response-headers.ts'
+import { bufferOf, callbackOf, editHead, filterBody } from './response-phase.ts'
 import { CONNECTION_HEADERS } from './upstream-connections.ts'
 
 /**
@@ -148,6 +151,9 @@ class Http2Response extends Http2ServerResponse<Http2Request> {
   exchange: Exchange | undefined = undefined
   abandoned = false
   #isComplete = false
+  /** As {@link GatewayResponse} has them. */
+  #filters: readonly BodyFilter[] | undefined
+  sentHeaders: readonly OutgoingHttpHeader[] | undefined = undefined
   shouldKeepAlive = true
   /** HTTP/2 has no reason phrase; Node's own property warns whoever sets one. */
   override statusMessage = '' as const
@@ -158,16 +164,17 @@ class Http2Response extends Http2ServerResponse<Http2Request> {
 
   override writeHead(status: number, reason?: string | Http2Headers, headers?: Http2Headers): this {
     if (this.abandoned) return this
-    this.#complete(status, (typeof reason === 'object' ? reason : headers) as HeadersGiven | undefined)
-    return super.writeHead(status)
+    const given = (typeof reason === 'object' ? reason : headers) as HeadersGiven | undefined
+    return super.writeHead(this.#complete(status, given))
   }
 
   /** Sends a head that is the whole response, and says so in the same frame: gRPC's clients tell the difference. */
   endWithHead(status: number, headers: HeadersGiven): void {
     if (this.abandoned) return
-    this.#complete(status, headers)
-    this.statusCode = status
-    super.end()
+    this.statusCode = this.#complete(status, headers)
+    // A plugin that looks at bodies may have one to add.
+    if (this.#filters === undefined) super.end()
+    else this.end()
   }
 
   /** Unlike Node's, which ends the stream as if all had been said, this one says that something went wrong. */
@@ -176,28 +183,52 @@ class Http2Response extends Http2ServerResponse<Http2Request> {
     return this
   }
 
-  /** Adds the gateway's own headers, once. */
-  #complete(status: number, given: HeadersGiven | undefined): void {
+  /** Adds the gateway's own headers and what plugins change, once; answers the status. */
+  #complete(status: number, given: HeadersGiven | undefined): number {
     const { exchange } = this
-    if (exchange === undefined || this.headersSent || this.#isComplete) return
+    if (exchange === undefined || this.headersSent || this.#isComplete) return status
     this.#isComplete = true
     exchange.beginResponse(status)
-    const before = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
+    const own = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
     for (const name of this.getHeaderNames()) this.removeHeader(name)
-    const merged = mergedHeaders([...before, ...pairsOf(given ?? {})], exchange)
-    for (let index = 0; index < merged.length; index += 2) {
-      this.setHeader(String(merged[index]), merged[index + 1] as string)
+    const edited = editHead(exchange, { status, own, given })
+    this.#filters = edited.filters
+    this.sentHeaders = edited.headers
+    for (let index = 0; index < edited.headers.length; index += 2) {
+      this.#addLine(edited.headers[index] ?? '', edited.headers[index + 1] ?? '')
     }
+    return edited.status
+  }
+
+  /** Lines of one name become one, as HTTP lets them, for Node refuses some twice; cookies cannot. RFC 9110, 5.3. */
+  #addLine(name: string, value: string): void {
+    const before = this.getHeader(name)
+    if (before === undefined) this.setHeader(name, value)
+    else if (name.toLowerCase() === 'set-cookie') this.setHeader(name, [before, value].flat().map(String))
+    else this.setHeader(name, `${before}, ${value}`)
   }
 
   override write(...parameters: unknown[]): boolean {
-    if (!this.headersSent && !this.abandoned) this.writeHead(this.statusCode)
-    return this.abandoned || super.write(...(parameters as Parameters<Http2ServerResponse['write']>))
+    if (this.abandoned) return true
+    if (!this.headersSent) this.writeHead(this.statusCode)
+    if (this.#filters === undefined) return super.write(...(parameters as Parameters<Http2ServerResponse['write']>))
+    const chunk = filterBody(this, { filters: this.#filters, given: bufferOf(parameters), isLast: false })
+    const done = callbackOf(parameters)
+    if (chunk !== undefined && chunk.length > 0) return super.write(chunk, 'utf8', done ?? noCallback)
+    if (done !== undefined) process.nextTick(done)
+    return true
   }
 
   override end(...parameters: unknown[]): this {
     if (this.abandoned) return this
-    if (!this.headersSent) this.writeHead(this.statusCode)
-    return super.end(...(parameters as Parameters<Http2ServerResponse['end']>))
+    if (!this.headersSent && !this.#isComplete) this.writeHead(this.statusCode)
+    if (this.#filters === undefined) return super.end(...(parameters as Parameters<Http2ServerResponse['end']>))
+    const chunk = filterBody(this, { filters: this.#filters, given: bufferOf(parameters), isLast: true })
+    this.#filters = undefined
+    const done = callbackOf(parameters) ?? noCallback
+    if (this.stream.closed) return this
+    return chunk === undefined ? super.end(done) : super.end(chunk, done)
   }
 }
+
+function noCallback(): void {}
