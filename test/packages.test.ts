@@ -30,7 +30,7 @@ const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) a
 test('what runs imports only declared dependencies', () => {
   const undeclared = readSources(ROOT).flatMap((source) => {
     // The console's packages are built into static files: nothing of them is installed where it runs.
-    const forTests = isTest(source.path) || /^(?:test|bench|console)\//.test(source.path)
+    const forTests = isTest(source.path) || /^(?:test|bench|console)\/|-fixture\.ts$/.test(source.path)
     const { dependencies, peerDependencies, devDependencies } = manifest
     const declared = { ...dependencies, ...peerDependencies, ...(forTests ? devDependencies : {}) }
     return importsOf(source)

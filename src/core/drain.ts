@@ -36,6 +36,11 @@ export class ConnectionDrain {
     })
   }
 
+  /** For a connection that another protocol has taken over, and ends. */
+  release(socket: Socket): void {
+    this.#silent.delete(socket)
+  }
+
   /** Ends every connection of a server whose listening sockets are closing; `closed` resolves when none is left. */
   async end(closed: Promise<unknown>, options: StopOptions): Promise<void> {
     this.#isDraining = true

@@ -3,6 +3,7 @@ import type { BalancedDestination } from './balancer/destination.ts'
 import { clientIpOf, type Peer } from './client-address.ts'
 import type { ConsumerEntity, PluginEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
 import { acceptOfUpstreamError, exitBody } from './exit.ts'
+import { callStatus, isCall, messageIn } from './grpc.ts'
 import { headerText, removeIdentity } from './identity-headers.ts'
 import type { PathPlan } from './path.ts'
 import type { PluginChain, PluginChains } from './pipeline.ts'
@@ -125,6 +126,8 @@ export class Exchange {
   respondedAtMs: number | undefined = undefined
   /** When a service in this process is no longer waited for. */
   deadlineAtMs: number = Number.POSITIVE_INFINITY
+  /** Since when the client takes none of the answer, although there is more. */
+  blockedAtMs: number = Number.POSITIVE_INFINITY
   /** The client asks to leave HTTP for WebSocket. */
   upgrade: Upgrade | undefined = undefined
   /** What is given up when the client leaves before the response is complete. */
@@ -245,6 +248,28 @@ export class Exchange {
     return this.#exit({ status, message, headers: [], accept })
   }
 
+  /** Ends a call of gRPC in place of the upstream. `status` is HTTP's, for those who count, `trailers` say the rest. */
+  endCall(status: number, trailers: readonly string[]): undefined {
+    this.exited = true
+    this.response.endWithHead(200, ['Content-Type', 'application/grpc', ...trailers])
+    this.status = status
+    return undefined
+  }
+
+  /** Ends an answer that cannot go on, so that nobody takes a part for the whole; answers if it has not begun. */
+  breakOff(status: number, message: string): undefined {
+    const { request, response } = this
+    if (!response.headersSent) return this.exitForUpstream(status, message)
+    if (!isCall(request) || response.writableEnded) return void response.destroy()
+    this.exited = true
+    const trailers = callStatus(status, message)
+    for (let index = 0; index < trailers.length; index += 2) {
+      response.addTrailers({ [trailers[index] ?? '']: trailers[index + 1] ?? '' })
+    }
+    response.end()
+    return undefined
+  }
+
   /** Answers for a service in this process that did not in time, and leaves it to itself. */
   abandon(): void {
     if (this.response.headersSent) return
@@ -253,12 +278,19 @@ export class Exchange {
   }
 
   #exit(exit: { status: number; message: string; headers: readonly string[]; accept: string | undefined }): undefined {
+    if (isCall(this.request)) return this.#end(exit.status, exit.headers, JSON.stringify({ message: exit.message }))
     const { contentType, body } = exitBody(exit.accept, exit.message, this.requestId)
     return this.#end(exit.status, ['Content-Type', contentType, ...exit.headers], body)
   }
 
   #end(status: number, headers: readonly string[], body: string): undefined {
     if (this.exited || this.response.headersSent) return undefined
+    if (isCall(this.request)) {
+      const others = headers.flatMap((name, index) =>
+        index % 2 === 0 && !/^content-/i.test(name) ? [name, headers[index + 1] ?? ''] : [],
+      )
+      return this.endCall(status, [...others, ...callStatus(status, messageIn(body))])
+    }
     this.exited = true
     const length = status === 204 || status === 304 ? [] : ['Content-Length', String(Buffer.byteLength(body))]
     this.response.writeHead(status, [...headers, ...length])

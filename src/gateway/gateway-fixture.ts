@@ -2,8 +2,8 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../core/index.ts'
 import { type Catalog, createCatalog } from './config/catalog.ts'
-import type { ConfigSource, GatewayConfig } from './config/entities.ts'
-import { prepareInsert } from './config/prepare.ts'
+import type { ConfigSource, Entity, GatewayConfig } from './config/entities.ts'
+import { prepareInsert, prepareUpdate } from './config/prepare.ts'
 import { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 import { plugins } from './plugins/index.ts'
 
@@ -22,6 +22,7 @@ const LISTS = {
   plugins: 'plugins',
   certificates: 'certificates',
   snis: 'snis',
+  ca_certificates: 'caCertificates',
   keyauth_credentials: 'keyAuthCredentials',
   jwt_secrets: 'jwtSecrets',
   basicauth_credentials: 'basicAuthCredentials',
@@ -49,6 +50,7 @@ export class ConfigFixture implements ConfigSource {
     targets: [],
     certificates: [],
     snis: [],
+    caCertificates: [],
   }
   readonly #listeners = new Set<(config: GatewayConfig) => void>()
   readonly #catalog: Catalog
@@ -62,6 +64,15 @@ export class ConfigFixture implements ConfigSource {
     const list = this.#config[LISTS[kind]] as readonly unknown[]
     this.replace({ ...this.#config, [LISTS[kind]]: [...list, entity] })
     return entity
+  }
+
+  /** Changes what is there, as a PATCH of these fields would. */
+  change(kind: Kind, id: string, input: Readonly<Record<string, unknown>>): void {
+    const list: readonly Entity[] = this.#config[LISTS[kind]]
+    const changed = list.map((entity) =>
+      entity.id === id ? prepareUpdate(this.#catalog, this.#catalog.kind(kind), { current: entity, input }) : entity,
+    )
+    this.replace({ ...this.#config, [LISTS[kind]]: changed })
   }
 
   remove(kind: Kind, id: string): void {
@@ -90,7 +101,7 @@ export function addRoute(config: ConfigFixture, route: Record<string, unknown>, 
   return { service: added, route: config.add('routes', { ...route, service: { id: added.id } }) }
 }
 
-export type RunningGateway = { readonly gateway: Gateway; readonly port: number }
+export type RunningGateway = { readonly gateway: Gateway; readonly port: number; readonly tlsPort: number }
 
 /** A gateway on loopback that is closed when the test ends. */
 export async function startGateway(
@@ -98,9 +109,9 @@ export async function startGateway(
   options: { readonly config: ConfigSource } & Partial<GatewayOptions>,
 ): Promise<RunningGateway> {
   const gateway = createGateway({ resolve: () => undefined, version: '3.9.1', ...options })
-  const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 })
+  const { port, tlsPort = 0 } = await gateway.listen({ host: '127.0.0.1', port: 0, tlsPort: 0 })
   context.after(() => gateway.close({ deadlineAtMs: Date.now() + 1_000 }))
-  return { gateway, port }
+  return { gateway, port, tlsPort }
 }
 
 /** A clock that stands still until it is moved. */

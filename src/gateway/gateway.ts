@@ -21,12 +21,15 @@ import { Exchange, type GatewayIdentity, type RouteTarget } from './exchange.ts'
 import { continueWhenRead } from './expect-continue.ts'
 import { failExchange } from './failure.ts'
 import { outcomeOf, publishFinished } from './finished.ts'
+import { limitCall, refuseMismatch } from './grpc.ts'
+import { takeFromHttp1 } from './h2c.ts'
 import { Http2Front } from './http2.ts'
 import {
   assertGatewayLimits,
   CLIENT_CHECK_MS,
   CLIENT_CONNECTIONS_MAX,
   CLIENT_IDLE_MS,
+  CLIENT_SEND_TIMEOUT_MS,
   LOCAL_DEADLINE_CHECK_MS,
   REQUEST_HEAD_BYTES_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
@@ -39,7 +42,7 @@ import { runAccess } from './pipeline.ts'
 import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
-import type { RemoteDestination } from './remote-destination.ts'
+import { isGrpc, type RemoteDestination } from './remote-destination.ts'
 import { type HeadFault, headFault, isHttp2 } from './request-head.ts'
 import { readTarget } from './request-target.ts'
 import { GatewayResponse } from './response.ts'
@@ -74,12 +77,18 @@ export type GatewayOptions = {
   readonly clientTimeouts?: Partial<ClientTimeouts>
 }
 
-/** For the head of a request, for all of it, and how often connections are checked. */
-export type ClientTimeouts = { readonly headMs: number; readonly requestMs: number; readonly checkMs: number }
+/** For the head of a request, for all of it, for taking some of the answer, and how often connections are checked. */
+export type ClientTimeouts = {
+  readonly headMs: number
+  readonly requestMs: number
+  readonly sendMs: number
+  readonly checkMs: number
+}
 
 const CLIENT_TIMEOUTS: ClientTimeouts = {
   headMs: REQUEST_HEAD_TIMEOUT_MS,
   requestMs: REQUEST_TIMEOUT_MS,
+  sendMs: CLIENT_SEND_TIMEOUT_MS,
   checkMs: CLIENT_CHECK_MS,
 }
 
@@ -250,9 +259,21 @@ class NodeGateway implements Gateway {
       // Those of the TLS port have been counted before their handshake.
       if (!(socket instanceof TLSSocket) && !this.#admits(socket)) socket.destroy()
     })
-    server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, this.#identity.server))
+    server.on('clientError', (error, socket) => this.#readElse(error, socket as Socket))
     server.on('connect', (_request, socket) => answerMalformed('connect', socket as Socket, this.#identity.server))
     return server
+  }
+
+  /** What is no HTTP/1.1 may be HTTP/2. */
+  #readElse(error: NodeJS.ErrnoException, socket: Socket): void {
+    // The parser that a connection was taken from has still its clock, and tells when it has run out.
+    if (this.#http2.has(socket)) return
+    if (takeFromHttp1(error, socket)) {
+      this.#connections.release(socket)
+      this.#http2.accept(socket)
+    } else {
+      answerMalformed(error, socket, this.#identity.server)
+    }
   }
 
   #admits(socket: Socket): boolean {
@@ -304,8 +325,18 @@ class NodeGateway implements Gateway {
     exchange.target = row.target
     if (row.target.path.strip) exchange.matchedChars = matchedChars(row, exchange.path)
     exchange.chain = exchange.chainsOf(row.target).base
-    if (!row.target.route.protocols.includes('http') && !isSecure(exchange)) return demandHttps(exchange, row.target)
+    if (this.#misses(exchange, row.target)) return undefined
+    limitCall(exchange)
     return runAccess(exchange, this.#forward)
+  }
+
+  /** Answers a request that came by another protocol than its route is for. */
+  #misses(exchange: Exchange, target: RouteTarget): boolean {
+    const { protocols } = target.route
+    if (protocols.some(isGrpc)) return refuseMismatch(exchange, target, isSecure(exchange))
+    if (protocols.includes('http') || isSecure(exchange)) return false
+    demandHttps(exchange, target)
+    return true
   }
 
   readonly #forward = (exchange: Exchange): undefined | Promise<void> => {
@@ -341,8 +372,12 @@ class NodeGateway implements Gateway {
 
   #abandonLate(): void {
     // A service answers its own deadline; only after one more check it counts as hanging.
-    const limitMs = performance.now() - LOCAL_DEADLINE_CHECK_MS
-    for (const exchange of this.#active.all()) if (exchange.deadlineAtMs < limitMs) exchange.abandon()
+    const nowMs = performance.now()
+    const { sendMs } = { ...CLIENT_TIMEOUTS, ...this.#options.clientTimeouts }
+    for (const exchange of this.#active.all()) {
+      if (exchange.deadlineAtMs < nowMs - LOCAL_DEADLINE_CHECK_MS) exchange.abandon()
+      if (exchange.blockedAtMs < nowMs - sendMs) exchange.response.destroy()
+    }
   }
 
   async #drain(options: StopOptions): Promise<void> {
@@ -353,6 +388,7 @@ class NodeGateway implements Gateway {
     const closed = Promise.all([this.#listeners.close(), this.#tls.close()])
     await this.#connections.end(closed, options)
     this.#tls.destroy()
+    this.#http2.destroy()
     for (const exchange of this.#active.all()) exchange.upgrade?.destroy()
     clearInterval(this.#deadlines)
     this.#balancers.stop()
@@ -382,6 +418,7 @@ const NOTHING: GatewayConfig = {
   targets: [],
   certificates: [],
   snis: [],
+  caCertificates: [],
 }
 
 const BAD_TARGET: HeadFault = { status: 400, message: 'Bad request' }

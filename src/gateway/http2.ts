@@ -8,10 +8,21 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Exchange } from './exchange.ts'
-import { CLIENT_IDLE_MS, HTTP2_STREAMS_MAX, REQUEST_HEAD_BYTES_MAX, REQUEST_HEADERS_MAX } from './limits.ts'
-import { type GatewayResponse, type HeadersGiven, mergedHeaders, pairsOf } from './response.ts'
+import {
+  CLIENT_IDLE_MS,
+  HTTP2_RESETS_BURST,
+  HTTP2_RESETS_PER_SECOND,
+  HTTP2_STREAMS_MAX,
+  REQUEST_HEAD_BYTES_MAX,
+  REQUEST_HEADERS_MAX,
+} from './limits.ts'
+import type { GatewayResponse } from './response.ts'
+import type { BodyFilter } from './response-head.ts'
+import type { HeadersGiven } from './response-headers.ts'
+import { bufferOf, callbackOf, editHead, filterBody } from './response-phase.ts'
+import { CONNECTION_HEADERS } from './upstream-connections.ts'
 
 /**
  * HTTP/2 in front, in the shape of HTTP/1.1: the pipeline and services in this process see the requests and responses
@@ -26,8 +37,11 @@ export class Http2Front {
     settings: { maxConcurrentStreams: HTTP2_STREAMS_MAX, maxHeaderListSize: REQUEST_HEAD_BYTES_MAX },
     // One more than is allowed, so that the request is refused rather than its stream reset; and the pseudo-headers.
     maxHeaderListPairs: REQUEST_HEADERS_MAX + 5,
+    streamResetBurst: HTTP2_RESETS_BURST,
+    streamResetRate: HTTP2_RESETS_PER_SECOND,
   })
   readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #sockets = new WeakSet<Socket>()
   readonly #requestMs: number
   #isDraining = false
 
@@ -35,6 +49,8 @@ export class Http2Front {
   constructor(handle: Http2Handler, requestMs: number) {
     this.#requestMs = requestMs
     const receive = (request: Http2ServerRequest, response: Http2ServerResponse) => {
+      // A stream that was reset together with its connection is told of as well, and has nobody to answer to.
+      if ((request.socket as Socket | undefined) === undefined) return
       this.#limitTime(request)
       // Of both sides the gateway uses what the compatibility API of HTTP/2 shares with HTTP/1.1.
       handle(request as unknown as IncomingMessage, response as unknown as GatewayResponse)
@@ -44,17 +60,28 @@ export class Http2Front {
     this.#server.on('session', (session) => this.#follow(session))
   }
 
-  /** Takes over a connection that agreed on HTTP/2. */
-  accept(socket: TLSSocket): void {
+  /** Takes over a connection that agreed on HTTP/2, or began with its preface. */
+  accept(socket: Socket): void {
     // The session is made before `emit` returns, and hides its socket from then on.
     this.#server.once('session', (session: ServerHttp2Session) => socketOf.set(session, socket))
+    this.#sockets.add(socket)
     this.#server.emit('connection', socket)
+  }
+
+  /** Whether a connection was taken over. */
+  has(socket: Socket): boolean {
+    return this.#sockets.has(socket)
   }
 
   /** Tells clients to open no more streams; connections end when those under way have ended. */
   drain(): void {
     this.#isDraining = true
     for (const session of this.#sessions) session.close()
+  }
+
+  /** Cuts off what is still open. */
+  destroy(): void {
+    for (const session of this.#sessions) session.destroy()
   }
 
   #follow(session: ServerHttp2Session): void {
@@ -80,7 +107,7 @@ export class Http2Front {
   }
 }
 
-const socketOf = new WeakMap<object, TLSSocket>()
+const socketOf = new WeakMap<object, Socket>()
 
 class Http2Request extends Http2ServerRequest {
   constructor(...parameters: ConstructorParameters<typeof Http2ServerRequest>) {
@@ -117,15 +144,16 @@ function plainHeaders(stream: ServerHttp2Stream, given: IncomingHttpHeaders): In
   return headers
 }
 
-/** Headers that HTTP/2 has no place for. RFC 9113, 8.2.2. */
-const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
-
 type Http2Headers = OutgoingHttpHeaders | readonly string[]
 
 /** See {@link GatewayResponse}. */
 class Http2Response extends Http2ServerResponse<Http2Request> {
   exchange: Exchange | undefined = undefined
   abandoned = false
+  #isComplete = false
+  /** As {@link GatewayResponse} has them. */
+  #filters: readonly BodyFilter[] | undefined
+  sentHeaders: readonly OutgoingHttpHeader[] | undefined = undefined
   shouldKeepAlive = true
   /** HTTP/2 has no reason phrase; Node's own property warns whoever sets one. */
   override statusMessage = '' as const
@@ -137,26 +165,70 @@ class Http2Response extends Http2ServerResponse<Http2Request> {
   override writeHead(status: number, reason?: string | Http2Headers, headers?: Http2Headers): this {
     if (this.abandoned) return this
     const given = (typeof reason === 'object' ? reason : headers) as HeadersGiven | undefined
+    return super.writeHead(this.#complete(status, given))
+  }
+
+  /** Sends a head that is the whole response, and says so in the same frame: gRPC's clients tell the difference. */
+  endWithHead(status: number, headers: HeadersGiven): void {
+    if (this.abandoned) return
+    this.statusCode = this.#complete(status, headers)
+    // A plugin that looks at bodies may have one to add.
+    if (this.#filters === undefined) super.end()
+    else this.end()
+  }
+
+  /** Unlike Node's, which ends the stream as if all had been said, this one says that something went wrong. */
+  override destroy(): this {
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    return this
+  }
+
+  /** Adds the gateway's own headers and what plugins change, once; answers the status. */
+  #complete(status: number, given: HeadersGiven | undefined): number {
     const { exchange } = this
-    if (exchange === undefined || this.headersSent) return super.writeHead(status)
+    if (exchange === undefined || this.headersSent || this.#isComplete) return status
+    this.#isComplete = true
     exchange.beginResponse(status)
-    const before = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
+    const own = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
     for (const name of this.getHeaderNames()) this.removeHeader(name)
-    const merged = mergedHeaders([...before, ...pairsOf(given ?? {})], exchange)
-    for (let index = 0; index < merged.length; index += 2) {
-      this.setHeader(String(merged[index]), merged[index + 1] as string)
+    const edited = editHead(exchange, { status, own, given })
+    this.#filters = edited.filters
+    this.sentHeaders = edited.headers
+    for (let index = 0; index < edited.headers.length; index += 2) {
+      this.#addLine(edited.headers[index] ?? '', edited.headers[index + 1] ?? '')
     }
-    return super.writeHead(status)
+    return edited.status
+  }
+
+  /** Lines of one name become one, as HTTP lets them, for Node refuses some twice; cookies cannot. RFC 9110, 5.3. */
+  #addLine(name: string, value: string): void {
+    const before = this.getHeader(name)
+    if (before === undefined) this.setHeader(name, value)
+    else if (name.toLowerCase() === 'set-cookie') this.setHeader(name, [before, value].flat().map(String))
+    else this.setHeader(name, `${before}, ${value}`)
   }
 
   override write(...parameters: unknown[]): boolean {
-    if (!this.headersSent && !this.abandoned) this.writeHead(this.statusCode)
-    return this.abandoned || super.write(...(parameters as Parameters<Http2ServerResponse['write']>))
+    if (this.abandoned) return true
+    if (!this.headersSent) this.writeHead(this.statusCode)
+    if (this.#filters === undefined) return super.write(...(parameters as Parameters<Http2ServerResponse['write']>))
+    const chunk = filterBody(this, { filters: this.#filters, given: bufferOf(parameters), isLast: false })
+    const done = callbackOf(parameters)
+    if (chunk !== undefined && chunk.length > 0) return super.write(chunk, 'utf8', done ?? noCallback)
+    if (done !== undefined) process.nextTick(done)
+    return true
   }
 
   override end(...parameters: unknown[]): this {
     if (this.abandoned) return this
-    if (!this.headersSent) this.writeHead(this.statusCode)
-    return super.end(...(parameters as Parameters<Http2ServerResponse['end']>))
+    if (!this.headersSent && !this.#isComplete) this.writeHead(this.statusCode)
+    if (this.#filters === undefined) return super.end(...(parameters as Parameters<Http2ServerResponse['end']>))
+    const chunk = filterBody(this, { filters: this.#filters, given: bufferOf(parameters), isLast: true })
+    this.#filters = undefined
+    const done = callbackOf(parameters) ?? noCallback
+    if (this.stream.closed) return this
+    return chunk === undefined ? super.end(done) : super.end(chunk, done)
   }
 }
+
+function noCallback(): void {}

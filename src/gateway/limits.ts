@@ -21,17 +21,36 @@ export const REQUEST_HEAD_TIMEOUT_MS = 60_000
 /** Time a client may take to send a whole request, large uploads included. */
 export const REQUEST_TIMEOUT_MS = 300_000
 
+/**
+ * Time a client may take none of an answer that is under way, nginx's default: clients that read nothing would hold the
+ * connections to services, of which there are few.
+ */
+export const CLIENT_SEND_TIMEOUT_MS = 60_000
+
 /** Time a client may take for the TLS handshake: a few round trips over the worst network. */
 export const TLS_HANDSHAKE_MS = 10_000
 
 /** Requests that one HTTP/2 connection may have under way: nginx's default, above what RFC 9113 advises at least. */
 export const HTTP2_STREAMS_MAX = 128
 
+/**
+ * Requests that a client may take back on one HTTP/2 connection at once, and a second in the long run; it is closed for
+ * more. What nghttp2 allows: a busy client cancels some, an attacker all (CVE-2023-44487).
+ */
+export const HTTP2_RESETS_BURST = 1_000
+export const HTTP2_RESETS_PER_SECOND = 33
+
 /** How often connections are checked for clients that send too slowly: a tenth of what these have. */
 export const CLIENT_CHECK_MS = 6_000
 
 /** Connections to one upstream; more requests wait. Kong's upstream pool has the same size. */
 export const UPSTREAM_CONNECTIONS_MAX = 512
+
+/** HTTP/2 connections to one upstream: full, they carry three times what {@link UPSTREAM_CONNECTIONS_MAX} can. */
+export const HTTP2_UPSTREAM_SESSIONS_MAX = 16
+
+/** Requests on one of them, if the upstream allows as many: common servers' default. Beyond, another is opened. */
+export const HTTP2_UPSTREAM_STREAMS = 100
 
 /** Time an idle upstream connection is kept, as in Kong; an upstream that announces less gets less. */
 export const UPSTREAM_IDLE_MS = 60_000

@@ -50,11 +50,15 @@ export type PluginEnvironment = {
   readonly states: PluginStates
 }
 
+/** What a request for a plugin came by. */
+export const HTTP_PROTOCOLS = ['http', 'https', 'grpc', 'grpcs'] as const
+export type HttpProtocol = (typeof HTTP_PROTOCOLS)[number]
+
 /** Makes every enabled plugin for `protocol`, and forgets the state of those that are gone. */
 export function compilePlugins(
   config: GatewayConfig,
   environment: PluginEnvironment,
-  protocol: 'http' | 'https' = 'http',
+  protocol: HttpProtocol = 'http',
 ): PluginSet {
   const problems: string[] = []
   const entities = config.plugins.filter((entity) => entity.enabled && entity.protocols.includes(protocol))

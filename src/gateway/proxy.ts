@@ -2,14 +2,16 @@ import type { BalancedDestination } from './balancer/destination.ts'
 import { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { ConnectionPool } from './http1/connection-pool.ts'
+import { Http2Pool } from './http2-pool.ts'
 import { UPSTREAM_SWEEP_MS } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
 import { UpstreamAttempts } from './upstream-attempt.ts'
+import type { UpstreamConnections } from './upstream-connections.ts'
 
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
-  readonly #pools = new Map<string, ConnectionPool>()
+  readonly #pools = new Map<string, UpstreamConnections>()
   #sweeping: NodeJS.Timeout | undefined
 
   /** Sends the rewritten request on and its answer back. `timeoutMs` is what is left for the whole of it. */
@@ -65,10 +67,10 @@ export class RemoteProxy {
     })
   }
 
-  #poolOf(destination: RemoteDestination): ConnectionPool {
+  #poolOf(destination: RemoteDestination): UpstreamConnections {
     const known = this.#pools.get(destination.poolKey)
     if (known !== undefined) return known
-    const pool = new ConnectionPool(destination)
+    const pool = destination.protocol === 'h2' ? new Http2Pool(destination) : new ConnectionPool(destination)
     this.#pools.set(destination.poolKey, pool)
     this.#sweeping ??= setInterval(() => this.#sweep(), UPSTREAM_SWEEP_MS).unref()
     return pool

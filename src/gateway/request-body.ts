@@ -1,8 +1,10 @@
-import { IncomingMessage } from 'node:http'
+import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Exchange } from './exchange.ts'
 import type { RequestBody } from './http1/request-text.ts'
+import { removeIdentity } from './identity-headers.ts'
 import { BUFFERED_BODY_BYTES_MAX } from './limits.ts'
+import { CONNECTION_HEADERS } from './upstream-connections.ts'
 
 /**
  * Reads the body of a request for an upstream. Small ones of known length are handed over whole, when they have
@@ -20,6 +22,32 @@ export function readBody(
   else if (Number(length) <= BUFFERED_BODY_BYTES_MAX) collect(request, ready)
   else ready(new BodyStream(request, writeTimeoutMs))
 }
+
+/**
+ * What a client may say behind its body. Not what frames or routes the message, nor who calls: an upstream that adds
+ * trailers to the headers would believe it. Source: RFC 9110, 6.5.1.
+ */
+export function endToEndTrailers(given: NodeJS.Dict<string>): IncomingHttpHeaders {
+  const trailers: IncomingHttpHeaders = { ...given }
+  removeIdentity(trailers)
+  for (const name in trailers) {
+    if (name.startsWith(':') || NEVER_TRAILERS.has(name) || CONNECTION_HEADERS.has(name)) delete trailers[name]
+  }
+  return trailers
+}
+
+const NEVER_TRAILERS = new Set([
+  'authorization',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'host',
+  'proxy-authorization',
+  'te',
+  'trailer',
+])
 
 /** Whether the head of a request announces a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
@@ -84,23 +112,50 @@ function collect(request: IncomingMessage, ready: (body: Buffer) => void): void 
  * A request's body as a stream that may be destroyed, when it cannot be sent: destroying the request itself would cut
  * the connection on which the client waits for its answer.
  */
-class BodyStream extends Readable {
+export class BodyStream extends Readable {
   readonly #request: IncomingMessage
   readonly #writeTimeoutMs: number
   #timer: NodeJS.Timeout | undefined
+  /** What has come so far, for another attempt; undefined when it has become too much to be kept. */
+  #kept: Buffer[] | undefined
+  #keptBytes = 0
 
-  constructor(request: IncomingMessage, writeTimeoutMs: number) {
+  /** `begun`: what was read of the request before. */
+  constructor(request: IncomingMessage, writeTimeoutMs: number, begun: readonly Buffer[] = []) {
     super()
     this.#request = request
     this.#writeTimeoutMs = writeTimeoutMs
+    this.#kept = []
+    for (const chunk of begun) this.#take(chunk)
     request.on('data', (chunk: Buffer) => {
-      if (!this.destroyed && !this.push(chunk)) this.#wait()
+      if (!this.destroyed) this.#take(chunk)
     })
     request.on('end', () => this.push(null))
     request.on('close', () => {
       if (!request.complete) this.destroy(new Error('the client left before it had sent its request'))
     })
     request.pause()
+    if (request.readableEnded) this.push(null)
+  }
+
+  /** Whether another attempt could send the same. */
+  get isRepeatable(): boolean {
+    return this.#kept !== undefined
+  }
+
+  /** For the next attempt: this one while nothing was read of it, else the same from its beginning. */
+  again(): BodyStream {
+    if (!this.readableDidRead && !this.destroyed) return this
+    const next = new BodyStream(this.#request, this.#writeTimeoutMs, this.#kept)
+    this.#kept = undefined
+    return next
+  }
+
+  #take(chunk: Buffer): void {
+    this.#keptBytes += chunk.length
+    if (this.#keptBytes > BUFFERED_BODY_BYTES_MAX) this.#kept = undefined
+    this.#kept?.push(chunk)
+    if (!this.push(chunk)) this.#wait()
   }
 
   override _read(): void {

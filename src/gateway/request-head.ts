@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Http2ServerRequest } from 'node:http2'
-import { REQUEST_HEADERS_MAX, REQUEST_TARGET_BYTES_MAX } from './limits.ts'
+import { REQUEST_HEAD_BYTES_MAX, REQUEST_HEADERS_MAX, REQUEST_TARGET_BYTES_MAX } from './limits.ts'
 
 /**
  * What Node's parser lets through although RFC 9112 forbids it, or although two servers in a row could read it
@@ -23,6 +23,8 @@ export function headFault(request: IncomingMessage): HeadFault | undefined {
   const { headers, rawHeaders, httpVersionMajor, httpVersionMinor } = request
   if ((request.url ?? '').length > REQUEST_TARGET_BYTES_MAX) return TARGET_TOO_LONG
   if (rawHeaders.length > 2 * REQUEST_HEADERS_MAX) return HEAD_TOO_LARGE
+  // The parser of HTTP/1 has counted; that of HTTP/2 only tells clients what they should keep to.
+  if (isHttp2(request) && listBytes(rawHeaders) > REQUEST_HEAD_BYTES_MAX) return HEAD_TOO_LARGE
   // The parser of HTTP/1 also takes `GET / HTTP/2.0` for a request.
   if (httpVersionMajor !== 1 && !isHttp2(request)) return VERSION_NOT_SUPPORTED
   const isOld = httpVersionMajor === 1 && httpVersionMinor === 0
@@ -35,6 +37,13 @@ export function headFault(request: IncomingMessage): HeadFault | undefined {
   if (namesFault(rawHeaders)) return BAD_REQUEST
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') return EXPECTATION_FAILED
   return undefined
+}
+
+/** The size of a list of headers as HTTP/2 counts it. RFC 9113, 6.5.2. */
+function listBytes(rawHeaders: readonly string[]): number {
+  let bytes = 16 * rawHeaders.length
+  for (const text of rawHeaders) bytes += text.length
+  return bytes
 }
 
 /** The last host that was one: clients ask for few. */

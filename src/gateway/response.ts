@@ -1,9 +1,8 @@
-import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { requestFailed } from './channels.ts'
+import { type OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
-import { type BodyFilter, HeaderList } from './response-head.ts'
-
-export type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
+import type { BodyFilter } from './response-head.ts'
+import { type HeadersGiven, mergedHeaders, pairsOf } from './response-headers.ts'
+import { bufferOf, callbackOf, editHead, filterBody } from './response-phase.ts'
 
 /**
  * The response of a request at the gateway. Whoever writes its head (the gateway, the proxy, or a service in this
@@ -38,6 +37,12 @@ export class GatewayResponse extends ServerResponse {
     return super.writeHead(status)
   }
 
+  /** Sends a head that is the whole response. */
+  endWithHead(status: number, headers: HeadersGiven): void {
+    this.writeHead(status, headers)
+    this.end()
+  }
+
   override write(...parameters: unknown[]): boolean {
     if (this.abandoned) return true
     if (this.#looksAtBody()) return this.#writeFiltered(parameters)
@@ -62,18 +67,10 @@ export class GatewayResponse extends ServerResponse {
     const exchange = this.exchange as Exchange
     const own = this.getHeaderNames().flatMap((name) => [name, this.getHeader(name) ?? ''])
     for (const name of this.getHeaderNames()) this.removeHeader(name)
-    const upstream = new HeaderList(own)
-    const pairs = new HeaderList(given === undefined ? [] : pairsOf(given)).flat()
-    for (const name of pairs.filter((_, index) => index % 2 === 0)) upstream.remove(name)
-    for (let index = 0; index < pairs.length; index += 2) upstream.append(pairs[index] ?? '', pairs[index + 1] ?? '')
-    const headers = new HeaderList(mergedHeaders(upstream.flat(), exchange))
-    const head = { status, headers, upstream }
-    const filters = (exchange.chain?.editors ?? []).flatMap((plugin) => plugin.response?.(exchange, head) ?? [])
-    if (filters.length > 0) this.#filters = filters
-    exchange.status = head.status
-    const sent = headers.flat()
-    this.sentHeaders = sent
-    return super.writeHead(head.status, sent)
+    const edited = editHead(exchange, { status, own, given })
+    this.#filters = edited.filters
+    this.sentHeaders = edited.headers
+    return super.writeHead(edited.status, edited.headers)
   }
 
   #writeFiltered(parameters: unknown[]): boolean {
@@ -92,20 +89,7 @@ export class GatewayResponse extends ServerResponse {
   }
 
   #filtered(given: Buffer | undefined, isLast: boolean): Buffer | undefined {
-    try {
-      let chunk = given
-      for (const filter of this.#filters ?? []) {
-        const parts = [chunk === undefined ? undefined : filter.write(chunk), isLast ? filter.end() : undefined]
-        const passed = parts.filter((part) => part !== undefined)
-        chunk = passed.length === 1 ? passed[0] : passed.length === 0 ? undefined : Buffer.concat(passed)
-      }
-      return chunk
-    } catch (error) {
-      const { requestId = '', traceparent } = this.exchange ?? {}
-      requestFailed.publish({ requestId, traceparent, error })
-      this.destroy()
-      return undefined
-    }
+    return filterBody(this, { filters: this.#filters ?? [], given, isLast })
   }
 
   /** The slow way, for a handler that used `setHeader` before: then Node reads no list of headers. */
@@ -125,48 +109,3 @@ export class GatewayResponse extends ServerResponse {
 }
 
 const textOf = (value: OutgoingHttpHeader) => (typeof value === 'number' ? String(value) : value)
-
-/**
- * Names and values in turn: what the upstream gave, then the gateway's, which replace those of the same name. `Via` is
- * appended to, and an upstream's `Server` stays.
- */
-export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): OutgoingHttpHeader[] {
-  const pairs = given === undefined ? [] : pairsOf(given)
-  const { names, headers } = exchange.reply
-  const merged: OutgoingHttpHeader[] = []
-  let via = exchange.identity.via
-  let server: OutgoingHttpHeader = exchange.identity.server
-  for (let index = 0; index < pairs.length; index += 2) {
-    const name = String(pairs[index])
-    const value = pairs[index + 1]
-    const key = name.toLowerCase()
-    if (value === undefined || names.includes(key)) continue
-    if (key === 'via') via = `${String(value)}, ${via}`
-    else if (key === 'server') server = value
-    else merged.push(name, value)
-  }
-  for (const part of headers) merged.push(part)
-  if (!exchange.exited) merged.push('Via', via)
-  merged.push('Server', server)
-  return merged
-}
-
-export function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {
-  if (Array.isArray(given)) return given
-  const pairs: OutgoingHttpHeader[] = []
-  for (const name in given) {
-    const value = given[name]
-    if (value !== undefined) pairs.push(name, value)
-  }
-  return pairs
-}
-
-/** The chunk among the parameters of `write` and `end`. */
-function bufferOf([chunk, encoding]: readonly unknown[]): Buffer | undefined {
-  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
-  return chunk instanceof Uint8Array ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : undefined
-}
-
-function callbackOf(parameters: readonly unknown[]): (() => void) | undefined {
-  return parameters.find((parameter) => typeof parameter === 'function') as (() => void) | undefined
-}

@@ -106,7 +106,6 @@ const REFUSED: Readonly<Record<string, readonly [status: number, bytes: string]>
   'a method in lower case': [400, 'get / HTTP/1.1\r\nHost: a\r\n\r\n'],
   'HTTP/0.9': [505, 'GET /\r\n\r\n'],
   'HTTP/2 on an HTTP/1 connection': [505, 'GET / HTTP/2.0\r\nHost: a\r\n\r\n'],
-  'the preface of HTTP/2': [400, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
   'HTTP/1.2': [400, 'GET / HTTP/1.2\r\nHost: a\r\n\r\n'],
   'an expectation that is unknown': [417, `${post('Expect: 200-ok', 'Content-Length: 1')}a`],
   'a long target': [414, `GET /${'a'.repeat(10_000)} HTTP/1.1\r\nHost: a\r\n\r\n`],

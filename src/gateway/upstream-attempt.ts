@@ -4,25 +4,27 @@ import { DISCARDED_BYTES_MAX } from './balancer/limits.ts'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { failExchange } from './failure.ts'
-import { CALL_TIMEOUTS, type Call, type CallHandler } from './http1/call.ts'
-import type { ConnectionPool } from './http1/connection-pool.ts'
+import type { CallHandler } from './http1/call.ts'
 import type { RequestBody } from './http1/request-text.ts'
 import type { ResponseHead } from './http1/response-head.ts'
+import { REFUSED } from './http2-pool.ts'
 import { PRECISE_TIMEOUT_MS_MAX, SMALL_RESPONSE_BYTES_MAX } from './limits.ts'
 import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
-import { readBody } from './request-body.ts'
+import { BodyStream, endToEndTrailers, readBody } from './request-body.ts'
 import type { LocalUpstream } from './upstream.ts'
+import { CONNECTION_HEADERS, type UpstreamCall, type UpstreamConnections } from './upstream-connections.ts'
+import { answerTo, codeOf, isTimeout, TIMEOUTS } from './upstream-failure.ts'
 
 export type AttemptOptions = {
-  readonly pool: ConnectionPool
+  readonly pool: UpstreamConnections
   readonly destination: RemoteDestination
   /** What is left for the answer to begin. */
   readonly timeoutMs: number
   /** Where else the request may go; undefined when its service has one place. */
   readonly selection?: Selection
   /** Connections to such a place. */
-  readonly poolOf?: (destination: RemoteDestination) => ConnectionPool
+  readonly poolOf?: (destination: RemoteDestination) => UpstreamConnections
 }
 
 /**
@@ -31,9 +33,6 @@ export type AttemptOptions = {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 const EARLY_HINTS = 103
-
-/** Response headers that are about the upstream's connection. Node frames the message to the client by itself. */
-const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /**
  * One request to a service elsewhere, in as many attempts as it takes.
@@ -47,9 +46,9 @@ export class UpstreamAttempts implements CallHandler {
   readonly #exchange: Exchange
   readonly #options: AttemptOptions
   readonly #deadlineAtMs: number
-  #pool: ConnectionPool
+  #pool: UpstreamConnections
   #body: RequestBody = null
-  #call: Call | undefined
+  #call: UpstreamCall | undefined
   #attemptsLeft: number
   #sent = false
   #flowing = false
@@ -58,6 +57,8 @@ export class UpstreamAttempts implements CallHandler {
   /** Length of a response body that is expected whole, in one piece, and that piece. */
   #smallBytes = -1
   #small: string | undefined
+  /** A head that nothing follows. */
+  #whole: { readonly status: number; readonly headers: string[] } | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(exchange: Exchange, options: AttemptOptions) {
@@ -101,6 +102,11 @@ export class UpstreamAttempts implements CallHandler {
     }
     const { response } = this.#exchange
     if (reason !== '') response.statusMessage = reason
+    if (framing === 0) {
+      // The head is all there is, and goes out as such: gRPC's clients tell the difference.
+      this.#whole = { status, headers: endToEndHeaders(headers) }
+      return
+    }
     response.writeHead(status, endToEndHeaders(headers))
     // An answer of unknown length may be a stream of events: its head must not wait for the first of them.
     if (typeof framing !== 'number') process.nextTick(() => this.#flushHead())
@@ -123,7 +129,11 @@ export class UpstreamAttempts implements CallHandler {
     if (response.write(Buffer.from(data))) return
     const call = this.#call
     call?.pause()
-    response.once('drain', () => call?.resume())
+    this.#exchange.blockedAtMs = performance.now()
+    response.once('drain', () => {
+      this.#exchange.blockedAtMs = Number.POSITIVE_INFINITY
+      call?.resume()
+    })
   }
 
   onEnd(trailers: readonly string[]): void {
@@ -136,10 +146,12 @@ export class UpstreamAttempts implements CallHandler {
     this.#call = undefined
     this.#flowing = true
     this.#dropBody()
-    // One at a time, and as an object: a response over HTTP/2 takes nothing else.
-    for (let index = 0; index < trailers.length; index += 2) {
-      response.addTrailers({ [trailers[index] as string]: trailers[index + 1] as string })
+    if (this.#whole !== undefined) {
+      response.endWithHead(this.#whole.status, this.#whole.headers)
+      return
     }
+    // At once, for Node forgets what an earlier call said, and as an object: a response over HTTP/2 takes nothing else.
+    if (trailers.length > 0) response.addTrailers(fieldsOf(trailers))
     if (this.#small === undefined) response.end()
     else response.end(this.#small, 'latin1')
   }
@@ -164,7 +176,7 @@ export class UpstreamAttempts implements CallHandler {
     if (!this.#isOver()) selection?.failed(TIMEOUTS.has(codeOf(error)) ? 'timeout' : 'tcp-failure')
     selection?.ended()
     if (this.#isOver()) return
-    if (this.#exchange.response.headersSent) this.#exchange.response.destroy()
+    if (this.#exchange.response.headersSent) this.#exchange.breakOff(502, answerTo(error).message)
     else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
   }
 
@@ -230,6 +242,7 @@ export class UpstreamAttempts implements CallHandler {
 
   #dispatch(): void {
     if (this.#isOver()) return
+    if (this.#body instanceof BodyStream) this.#body = this.#body.again()
     const leftMs = this.#deadlineAtMs - performance.now()
     if (leftMs <= 0) {
       this.#timeOut()
@@ -246,6 +259,7 @@ export class UpstreamAttempts implements CallHandler {
         method: request.method ?? 'GET',
         headers: this.#exchange.headers,
         body: this.#body,
+        trailers: () => endToEndTrailers(request.trailers),
         silenceMs: readTimeoutMs,
         upgrades: this.#exchange.upgrade !== undefined,
       },
@@ -257,8 +271,8 @@ export class UpstreamAttempts implements CallHandler {
 
   #mayRetry(error: Error): boolean {
     if (this.#attemptsLeft === 0 || isTimeout(error) || this.#deadlineAtMs <= performance.now()) return false
-    if (this.#body instanceof Readable && (this.#body.readableDidRead || this.#body.destroyed)) return false
-    if (!this.#sent) return true
+    if (this.#body instanceof BodyStream && !this.#body.isRepeatable) return false
+    if (!this.#sent || codeOf(error) === REFUSED) return true
     if (this.#body !== null || !IDEMPOTENT.has(this.#exchange.request.method ?? '')) return false
     return this.#options.selection?.mayRepeat() !== false
   }
@@ -319,24 +333,12 @@ function namedByConnection(headers: readonly string[]): readonly string[] | unde
   return named
 }
 
-const TIMEOUTS: ReadonlySet<string> = new Set([CALL_TIMEOUTS.connect, CALL_TIMEOUTS.silence, 'ETIMEDOUT'])
-const NAME_FAILURES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME'])
-
-function codeOf(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined || !(error instanceof AggregateError)) return code ?? ''
-  return codeOf(error.errors[0] ?? new Error())
-}
-
-/** An upstream that did not answer in time is not asked again: its client has waited long enough. */
-function isTimeout(error: Error): boolean {
-  return codeOf(error) === CALL_TIMEOUTS.silence
-}
-
-/** Kong's answers to what can go wrong with an upstream. */
-function answerTo(error: Error): { readonly status: number; readonly message: string } {
-  const code = codeOf(error)
-  if (TIMEOUTS.has(code)) return { status: 504, message: 'The upstream server is timing out' }
-  if (NAME_FAILURES.has(code)) return { status: 503, message: 'name resolution failed' }
-  return { status: 502, message: 'An invalid response was received from the upstream server' }
+/** One text of each name, from names and values in turn. */
+function fieldsOf(pairs: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (let index = 0; index < pairs.length; index += 2) {
+    const [name, value] = [pairs[index] as string, pairs[index + 1] as string]
+    fields[name] = fields[name] === undefined ? value : `${fields[name]}, ${value}`
+  }
+  return fields
 }

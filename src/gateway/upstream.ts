@@ -13,6 +13,16 @@ export type Upstream = LocalUpstream | { readonly kind: 'remote'; readonly origi
 const DEFAULT_PORTS = new Map([
   ['http', 80],
   ['https', 443],
+  ['grpc', 80],
+  ['grpcs', 443],
+])
+
+/** HTTP, without TLS or with, by which a protocol is spoken. */
+const SCHEMES = new Map([
+  ['http', 'http'],
+  ['https', 'https'],
+  ['grpc', 'http'],
+  ['grpcs', 'https'],
 ])
 
 /** The Host header that a service expects. */
@@ -23,5 +33,11 @@ export function hostHeader(service: ServiceEntity): string {
 /** The origin that a service names by itself; undefined for protocols that are not HTTP. */
 export function originOf(service: ServiceEntity): string | undefined {
   const host = service.host.includes(':') && !service.host.startsWith('[') ? `[${service.host}]` : service.host
-  return DEFAULT_PORTS.has(service.protocol) ? `${service.protocol}://${host}:${service.port}` : undefined
+  const scheme = schemeOf(service)
+  return scheme === undefined ? undefined : `${scheme}://${host}:${service.port}`
+}
+
+/** `http` or `https`; undefined for protocols that are neither. */
+export function schemeOf({ protocol }: Pick<ServiceEntity, 'protocol'>): string | undefined {
+  return SCHEMES.get(protocol)
 }

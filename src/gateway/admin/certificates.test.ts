@@ -147,5 +147,10 @@ test('an authority must be one, and is known by its digest', async () => {
   assert.deepEqual([added.status, String(added.body.cert_digest).length], [201, 64], JSON.stringify(added.body))
   const again = await call('POST', '/ca_certificates', { cert: `\n${AUTHORITY}` })
   assert.equal(again.status, 409)
+  const service = { url: 'https://127.0.0.1', ca_certificates: [added.body.id] }
+  const believing = await call('POST', '/services', service)
+  const inUse = await call('DELETE', `/ca_certificates/${added.body.id}`)
+  assert.deepEqual([inUse.status, inUse.body.code, inUse.body.name], [400, 19, 'referenced by others'])
+  await call('DELETE', `/services/${believing.body.id}`)
   assert.equal((await call('DELETE', `/ca_certificates/${added.body.id}`)).status, 204)
 })

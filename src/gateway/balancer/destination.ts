@@ -1,20 +1,24 @@
 import type { ServiceEntity } from '../config/entities.ts'
 import { bracketed } from '../config/target-name.ts'
 import { type RemoteDestination, remoteDestination } from '../remote-destination.ts'
+import { schemeOf } from '../upstream.ts'
+import type { UpstreamTls } from '../upstream-tls.ts'
 import type { Address } from './address.ts'
 import type { Balancer } from './balancer.ts'
 
-const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
+const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443, grpc: 80, grpcs: 443 }
 
 /** A service whose host names an upstream: each request goes to one of the upstream's addresses. */
 export class BalancedDestination {
   readonly kind = 'balanced'
   readonly balancer: Balancer
   readonly #service: ServiceEntity
+  readonly #tls: UpstreamTls
   readonly #remotes = new WeakMap<Address, RemoteDestination>()
 
-  constructor(service: ServiceEntity, balancer: Balancer) {
+  constructor(service: ServiceEntity, balancer: Balancer, tls: UpstreamTls) {
     this.#service = service
+    this.#tls = tls
     this.balancer = balancer
   }
 
@@ -27,8 +31,11 @@ export class BalancedDestination {
     const known = this.#remotes.get(address)
     if (known !== undefined) return known
     const { host, ip, port, origin } = address.place
-    const at = origin ?? `${this.#service.protocol}://${bracketed(ip)}:${port}`
-    const remote = remoteDestination(this.#service, at, this.balancer.upstream.host_header ?? host)
+    const at = origin ?? `${schemeOf(this.#service)}://${bracketed(ip)}:${port}`
+    const remote = remoteDestination(this.#service, at, {
+      tls: this.#tls,
+      host: this.balancer.upstream.host_header ?? host,
+    })
     this.#remotes.set(address, remote)
     return remote
   }

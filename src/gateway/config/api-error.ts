@@ -40,6 +40,12 @@ export function stillReferenced(parent: string, child: string): ApiError {
   return coded(400, { code: 4, name: 'foreign key violation', message, fields: { '@referenced_by': child } })
 }
 
+/** A certificate that a list names, which is no foreign key. */
+export function authorityInUse(id: string, service: string): ApiError {
+  const message = `ca certificate ${id} is still referenced by services (id = ${service})`
+  return coded(400, { code: 19, name: 'referenced by others', message })
+}
+
 export function foreignKeyUnresolved(field: string, by: { name: string; value: string; parent: string }): ApiError {
   const given = luaText({ [by.name]: by.value })
   const reason = `the foreign key cannot be resolved with '${given}' for an existing '${by.parent}' entity`

@@ -115,6 +115,9 @@ export type CertificateEntity = Common & {
 /** A name that clients ask for, `example.com` or with one wildcard, and its certificate. */
 export type SniEntity = Common & { readonly name: string; readonly certificate: Reference }
 
+/** An authority, as PEM, that a service's certificate may be from. */
+export type CaCertificateEntity = Common & { readonly cert: string; readonly cert_digest: string }
+
 /** One immutable, consistent state of the configuration, which the data plane compiles. Every list is sorted by id. */
 export type GatewayConfig = {
   /** Grows with every write by anyone; 0 before the first. */
@@ -131,6 +134,7 @@ export type GatewayConfig = {
   readonly targets: readonly TargetEntity[]
   readonly certificates: readonly CertificateEntity[]
   readonly snis: readonly SniEntity[]
+  readonly caCertificates: readonly CaCertificateEntity[]
 }
 
 /** What the data plane needs of the store: the current state, and a call with every new one. */

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Queryable, Transaction } from '../../data/index.ts'
-import { foreignKeyMissing, primaryKeyViolation, stillReferenced, uniqueViolation } from './api-error.ts'
+import {
+  authorityInUse,
+  foreignKeyMissing,
+  primaryKeyViolation,
+  stillReferenced,
+  uniqueViolation,
+} from './api-error.ts'
 import { type Catalog, fieldsOf } from './catalog.ts'
 import type { ConfigPage, Entity, EntityLookup, PageOptions } from './entities.ts'
 import { DELETIONS_KEPT } from './limits.ts'
@@ -99,6 +105,7 @@ export async function writeEntity(tx: Transaction, write: RowWrite, replace: boo
  */
 export async function deleteEntity(tx: Transaction, write: Omit<RowWrite, 'entity'>, id: string): Promise<boolean> {
   const { catalog, schema, version } = write
+  if (schema.name === 'ca_certificates') await assertNotBelieved(tx, id)
   for (const child of catalog.childrenOf(schema.name)) {
     const rows = await tx.query<{ id: string }>(
       `SELECT id::text FROM gateway.entity_references
@@ -120,6 +127,15 @@ export async function deleteEntity(tx: Transaction, write: Omit<RowWrite, 'entit
   ])
   await tx.query(`DELETE FROM gateway.deletions WHERE version < $1::bigint`, [version - DELETIONS_KEPT])
   return true
+}
+
+/** Services list the authorities that they believe: one that is gone would leave them without any. */
+async function assertNotBelieved(tx: Transaction, id: string): Promise<void> {
+  const [service] = await tx.query<{ id: string }>(
+    `SELECT id::text FROM gateway.entities WHERE kind = 'services' AND body->'ca_certificates' ? $1::text LIMIT 1`,
+    [id],
+  )
+  if (service !== undefined) throw authorityInUse(id, service.id)
 }
 
 export type ChangeRow = { readonly kind: string; readonly id: string; readonly body: Entity | null }

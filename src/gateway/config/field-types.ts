@@ -36,6 +36,8 @@ export const path: Field = {
 
 const PROTOCOLS = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp']
 
+const PROXIED = ['grpc', 'grpcs', 'http', 'https']
+
 /**
  * Kong's protocols; those that this gateway does not proxy are refused by name instead of being accepted and ignored.
  */
@@ -43,9 +45,7 @@ export const protocol: Field = {
   type: 'string',
   one_of: PROTOCOLS,
   custom_validator: (value: string) =>
-    value === 'http' || value === 'https'
-      ? undefined
-      : `'${value}' is not available yet: only http and https are proxied`,
+    PROXIED.includes(value) ? undefined : `'${value}' is not available yet: only ${PROXIED.join(', ')} are proxied`,
   description: 'A protocol.',
 }
 

@@ -16,7 +16,7 @@ import {
   timestamp,
   uuid,
 } from './field-types.ts'
-import { type EntitySchema, type Field, httpProtocols } from './schema.ts'
+import { type EntityCheckFailure, type EntitySchema, type Field, httpProtocols } from './schema.ts'
 import { caCertificates, certificates, snis } from './tls-kinds.ts'
 import { targets, upstreams } from './upstream-kinds.ts'
 
@@ -25,6 +25,8 @@ import { targets, upstreams } from './upstream-kinds.ts'
 const identity = [{ id: uuid }, { created_at: timestamp }, { updated_at: timestamp }]
 
 const string: Field = { type: 'string' }
+/** What carries calls of gRPC. */
+const CALLS = ['grpc', 'grpcs']
 const switchOn: Field = { type: 'boolean', required: true, default: true }
 const endpoints: Field = {
   type: 'set',
@@ -47,23 +49,26 @@ const services: EntitySchema = {
     { write_timeout: { ...timeout, default: 60_000 } },
     { read_timeout: { ...timeout, default: 60_000 } },
     { tags },
-    { client_certificate: notAvailable({ type: 'foreign', reference: 'certificates' }, 'client certificates are') },
+    { client_certificate: { type: 'foreign', reference: 'certificates' } },
     { tls_verify: { type: 'boolean' } },
     { tls_verify_depth: { type: 'integer', between: [0, 64] } },
-    {
-      ca_certificates: notAvailable({ type: 'array', elements: { type: 'string', uuid: true } }, 'CA certificates are'),
-    },
+    { ca_certificates: { type: 'array', elements: { type: 'string', uuid: true } } },
     { enabled: switchOn },
   ],
   shorthand_fields: [{ url: { type: 'string', expand: partsOfUrl } }],
-  entity_checks: ['tls_verify', 'tls_verify_depth'].map((then_field) => ({
-    conditional: {
-      if_field: 'protocol',
-      if_match: { not_one_of: ['https', 'tls'] },
-      then_field,
-      then_match: { eq: null },
+  entity_checks: [
+    {
+      conditional: { if_field: 'protocol', if_match: { one_of: CALLS }, then_field: 'path', then_match: { eq: null } },
     },
-  })),
+    ...['client_certificate', 'tls_verify', 'tls_verify_depth', 'ca_certificates'].map((then_field) => ({
+      conditional: {
+        if_field: 'protocol',
+        if_match: { not_one_of: ['https', 'tls', 'grpcs'] },
+        then_field,
+        then_match: { eq: null },
+      },
+    })),
+  ],
 }
 
 const routes: EntitySchema = {
@@ -73,7 +78,16 @@ const routes: EntitySchema = {
   fields: [
     ...identity,
     { name },
-    { protocols: { type: 'set', len_min: 1, required: true, elements: protocol, default: ['http', 'https'] } },
+    {
+      protocols: {
+        type: 'set',
+        len_min: 1,
+        required: true,
+        elements: protocol,
+        default: ['http', 'https'],
+        custom_validator: mixedProtocolsError,
+      },
+    },
     {
       https_redirect_status_code: { type: 'integer', one_of: [426, 301, 302, 307, 308], default: 426, required: true },
     },
@@ -114,7 +128,21 @@ const routes: EntitySchema = {
         else_then_err: "must set one of %s when 'protocols' is 'http'",
       },
     },
+    {
+      conditional_at_least_one_of: {
+        if_field: 'protocols',
+        if_match: { contains: 'grpcs' },
+        then_at_least_one_of: ['hosts', 'headers', 'paths', 'snis'],
+        then_err: "must set one of %s when 'protocols' is 'grpcs'",
+        else_match: { contains: 'grpc' },
+        else_then_at_least_one_of: ['hosts', 'headers', 'paths'],
+        else_then_err: "must set one of %s when 'protocols' is 'grpc'",
+      },
+    },
+    { custom_entity_check: { field_sources: ['protocols', 'methods'], fn: methodsError } },
   ],
+  // A call's path is its name: what is stripped of it could not be found.
+  derive: (route) => (isForCalls(route.protocols) ? { strip_path: false } : {}),
 }
 
 const consumers: EntitySchema = {
@@ -182,6 +210,20 @@ export const kinds: readonly EntitySchema[] = [
   targets,
 ]
 
+function isForCalls(protocols: unknown): boolean {
+  return Array.isArray(protocols) && protocols.some((protocol) => CALLS.includes(protocol))
+}
+
+function mixedProtocolsError(protocols: readonly string[]): string | undefined {
+  const isMixed = isForCalls(protocols) && protocols.some((protocol) => !CALLS.includes(protocol))
+  return isMixed ? "these sets are mutually exclusive: ('http', 'https'), ('grpc', 'grpcs')" : undefined
+}
+
+function methodsError({ protocols, methods }: Readonly<Record<string, unknown>>): EntityCheckFailure | undefined {
+  if (!isForCalls(protocols) || methods === null || methods === undefined) return undefined
+  return { methods: "cannot set 'methods' when 'protocols' is 'grpc' or 'grpcs'" }
+}
+
 function onlyForStreams(field: string): Field {
   const refuse = () => `cannot set '${field}' when 'protocols' is 'http' or 'https'`
   return { ...endpoints, custom_validator: refuse }
@@ -198,7 +240,7 @@ function partsOfUrl(value: string): Readonly<Record<string, unknown>> | string {
   return {
     protocol: scheme,
     host: url.hostname,
-    port: url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port),
+    port: url.port === '' ? (scheme === 'https' || scheme === 'grpcs' ? 443 : 80) : Number(url.port),
     path: url.pathname === '/' && !/^[a-z]+:\/\/[^/]+\//i.test(value) ? null : url.pathname,
   }
 }

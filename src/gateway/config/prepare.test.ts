@@ -124,8 +124,6 @@ test('what the gateway does not do is refused by name', () => {
     violation(() => insert('services', { host: 'a', protocol: 'tcp' })).message,
     /'tcp' is not available yet/,
   )
-  const ca = { host: 'a', protocol: 'https', ca_certificates: [SERVICE.id] }
-  assert.match(violation(() => insert('services', ca)).message, /CA certificates are not available yet/)
   const credential = { consumer: SERVICE, ttl: 60 }
   assert.match(
     violation(() => insert('keyauth_credentials', credential)).message,

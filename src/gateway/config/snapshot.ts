@@ -18,6 +18,7 @@ export class ConfigImage {
     targets: [],
     certificates: [],
     snis: [],
+    caCertificates: [],
   }
 
   get config(): GatewayConfig {
@@ -52,6 +53,7 @@ export class ConfigImage {
       targets: list('targets', before.targets),
       certificates: list('certificates', before.certificates),
       snis: list('snis', before.snis),
+      caCertificates: list('ca_certificates', before.caCertificates),
     })
   }
 

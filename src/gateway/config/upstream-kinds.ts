@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { headerName, host, method, notAvailable, path, tags, timestamp, uuid } from './field-types.ts'
+import { headerName, host, method, path, tags, timestamp, uuid } from './field-types.ts'
 import type { EntityCheck, EntitySchema, Field, NamedField } from './schema.ts'
 import { formatTarget, parseTarget } from './target-name.ts'
 
@@ -112,7 +112,7 @@ export const upstreams: EntitySchema = {
     { healthchecks: record({ active: activeChecks }, { passive: passiveChecks }, { threshold: threshold() }) },
     { tags },
     { host_header: host },
-    { client_certificate: notAvailable({ type: 'foreign', reference: 'certificates' }, 'client certificates are') },
+    { client_certificate: { type: 'foreign', reference: 'certificates' } },
     { use_srv_name: { type: 'boolean', default: false, custom_validator: srvNameError } },
     { circuit_breaker: circuitBreaker },
     { retry },

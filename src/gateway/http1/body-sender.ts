@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream'
 export type BodySending = {
   /** Bytes that the head announced; undefined for chunks. */
   readonly length: number | undefined
+  /** What follows the last byte, if it goes in chunks: the last chunk and trailers. */
+  readonly endOfChunks: () => string
   /** Some of it has been handed to the system. */
   readonly onProgress: () => void
   readonly onDone: () => void
@@ -30,7 +32,12 @@ export function sendBody(body: Readable, socket: Socket, sending: BodySending): 
       fail(new Error('the body of the request is shorter than announced'))
       return
     }
-    if (length === undefined) socket.write('0\r\n\r\n', 'latin1')
+    try {
+      if (length === undefined) socket.write(sending.endOfChunks(), 'latin1')
+    } catch (error) {
+      fail(error as Error)
+      return
+    }
     stop()
     onDone()
   }

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { UPSTREAM_PROBE_MS, UPSTREAM_READ_BYTES } from '../limits.ts'
+import { tlsOptionsOf, type UpstreamTls } from '../upstream-tls.ts'
 import { callTimedOut } from './call.ts'
 
 /** Where connections go, and how. */
@@ -8,9 +9,10 @@ export type Endpoint = {
   /** `http://host:port` or `https://host:port`. */
   readonly origin: string
   readonly connectTimeoutMs: number
-  /** Of HTTPS: the name that the certificate must have, and whether it is checked. */
+  /** Of HTTPS: the name that the certificate must have. */
   readonly serverName: string | undefined
-  readonly verify: boolean
+  /** Of HTTPS: whom to believe, and what to show. */
+  readonly tls: UpstreamTls
 }
 
 export type Connecting = {
@@ -70,13 +72,11 @@ function connectPlain(to: TcpNetConnectOpts, { isStream, onBytes }: Connecting):
 }
 
 function tlsOptions(to: TcpNetConnectOpts, endpoint: Endpoint, connecting: Connecting): ConnectionOptions {
-  const { serverName, verify } = endpoint
   const { session } = connecting
   return {
     ...to,
-    rejectUnauthorized: verify,
+    ...tlsOptionsOf(endpoint),
     ALPNProtocols: ['http/1.1'],
-    ...(serverName === undefined ? {} : { servername: serverName }),
     ...(session === undefined ? {} : { session }),
   }
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { UPSTREAM_IDLE_MARGIN_MS, UPSTREAM_IDLE_MS, UPSTREAM_SMALL_BODY_BYTES_MAX } from '../limits.ts'
 import { sendBody } from './body-sender.ts'
 import { type Call, callTimedOut } from './call.ts'
-import { isChunked, requestText } from './request-text.ts'
+import { endOfChunks, isChunked, requestText } from './request-text.ts'
 import type { ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
 
@@ -134,11 +134,12 @@ export class Connection implements ResponseSink {
   }
 
   #writeStream(head: string, call: Call): void {
-    const { body, headers } = call.request
+    const { body, headers, trailers } = call.request
     if (body === null || Buffer.isBuffer(body)) return
     this.#socket.write(head, 'latin1')
     this.#stopSending = sendBody(body, this.#socket, {
       length: isChunked(call.request) ? undefined : Number(headers['content-length']),
+      endOfChunks: () => endOfChunks(trailers?.() ?? {}),
       onProgress: () => call.handler.onProgress(),
       onDone: () => {
         this.#stopSending = undefined

@@ -12,6 +12,8 @@ export type OutgoingRequest = {
   /** Names in lower case. What frames the message or is about the connection is made anew, whatever is here. */
   readonly headers: IncomingHttpHeaders
   readonly body: RequestBody
+  /** What follows a body that is a stream of unknown length, asked for when the last of it has been read. */
+  readonly trailers?: () => IncomingHttpHeaders
   /** The client asks to leave HTTP for WebSocket. */
   readonly upgrades: boolean
 }
@@ -28,14 +30,24 @@ export function isChunked({ headers, body }: OutgoingRequest): boolean {
 export function requestText(request: OutgoingRequest): string {
   const { method, path, headers } = request
   if (!TOKEN.test(method) || !TARGET.test(path)) throw new UnwritableRequest('the request line has other characters')
-  let text = `${method} ${path} HTTP/1.1\r\n`
-  for (const name in headers) {
-    const value = headers[name]
+  const text = `${method} ${path} HTTP/1.1\r\n${linesOf(headers)}`
+  return `${text}${framingLine(request)}${request.upgrades ? UPGRADE_LINES : CONNECTION_LINE}`
+}
+
+/** What ends a body in chunks: the last chunk, trailers, an empty line. Throws as {@link requestText} does. */
+export function endOfChunks(trailers: IncomingHttpHeaders): string {
+  return `0\r\n${linesOf(trailers)}\r\n`
+}
+
+function linesOf(fields: IncomingHttpHeaders): string {
+  let text = ''
+  for (const name in fields) {
+    const value = fields[name]
     if (value === undefined || isOurs(name)) continue
     if (typeof value === 'string') text += line(name, value)
     else for (const one of value) text += line(name, one)
   }
-  return `${text}${framingLine(request)}${request.upgrades ? UPGRADE_LINES : CONNECTION_LINE}`
+  return text
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { ask } from '../gateway-fixture.ts'
@@ -106,4 +108,33 @@ test('a response too large to be changed is cut off rather than shown unchanged'
     handler: (_request, response) => response.writeHead(200, JSON_TYPE).end(`"${'x'.repeat(9_000_000)}"`),
   })
   await assert.rejects(ask(port, '/'), { code: 'ECONNRESET' })
+})
+
+test('a response over HTTP/2 is changed as well, head and body, and keeps each of its cookies', async (context) => {
+  const config = {
+    remove: { headers: ['X-Gone'], json: ['secret'] },
+    add: { headers: ['X-Added:yes'], json: ['more:1'] },
+  }
+  const server = createServer((_request, response) => {
+    response.setHeader('Set-Cookie', ['a=1', 'b=2'])
+    response.writeHead(200, { ...JSON_TYPE, 'X-Gone': '1' })
+    response.write('{"secret":"s",')
+    response.end('"kept":true}')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  context.after(() => server.close())
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = await pluggedIn(context, [{ name: NAME, config }], { resolve: () => ({ kind: 'remote', origin }) })
+  const client = connectHttp2(`http://127.0.0.1:${port}`)
+  context.after(() => client.destroy())
+  const stream = client.request({ ':path': '/' })
+  const [headers] = await once(stream, 'response')
+  let text = ''
+  for await (const chunk of stream) text += chunk
+  assert.deepEqual(
+    [headers[':status'], headers['x-gone'], headers['x-added'], headers['set-cookie']],
+    [200, undefined, 'yes', ['a=1', 'b=2']],
+  )
+  assert.deepEqual(JSON.parse(text), { kept: true, more: '1' })
 })
