@@ -85,7 +85,10 @@ export const BUFFERED_BODY_BYTES_MAX = 65_536
 /** Response bodies up to this size go to the client together with their head, when they arrive in one piece. */
 export const SMALL_RESPONSE_BYTES_MAX = 16_384
 
-/** Deadlines nearer than this get a timer of their own; the silence of the upstream bounds the others. */
+/**
+ * Deadlines nearer than this, those of clients, and those of requests that wait for a connection get a timer of their
+ * own; the silence of the upstream bounds the others.
+ */
 export const PRECISE_TIMEOUT_MS_MAX = 5_000
 
 /**

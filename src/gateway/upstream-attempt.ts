@@ -5,6 +5,7 @@ import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { failExchange } from './failure.ts'
 import type { CallHandler } from './http1/call.ts'
+import { UnwritableRequest } from './http1/malformed.ts'
 import type { RequestBody } from './http1/request-text.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { REFUSED } from './http2-pool.ts'
@@ -52,6 +53,8 @@ export class UpstreamAttempts implements CallHandler {
   #attemptsLeft: number
   #sent = false
   #flowing = false
+  /** The client has to read first. */
+  #isBlocked = false
   /** Bytes of an answer that is to be asked for again; -1 while there is none. */
   #discardedBytes = -1
   /** Length of a response body that is expected whole, in one piece, and that piece. */
@@ -128,11 +131,15 @@ export class UpstreamAttempts implements CallHandler {
     // A copy: the connection reads on into the same buffer.
     if (response.write(Buffer.from(data))) return
     const call = this.#call
-    call?.pause()
+    // What had been read already may still come: one listener is enough for all of it.
+    if (call === undefined || this.#isBlocked) return
+    this.#isBlocked = true
+    call.pause()
     this.#exchange.blockedAtMs = performance.now()
     response.once('drain', () => {
+      this.#isBlocked = false
       this.#exchange.blockedAtMs = Number.POSITIVE_INFINITY
-      call?.resume()
+      call.resume()
     })
   }
 
@@ -150,8 +157,7 @@ export class UpstreamAttempts implements CallHandler {
       response.endWithHead(this.#whole.status, this.#whole.headers)
       return
     }
-    // At once, for Node forgets what an earlier call said, and as an object: a response over HTTP/2 takes nothing else.
-    if (trailers.length > 0) response.addTrailers(fieldsOf(trailers))
+    if (trailers.length > 0) response.addTrailers(trailersOf(trailers))
     if (this.#small === undefined) response.end()
     else response.end(this.#small, 'latin1')
   }
@@ -173,9 +179,15 @@ export class UpstreamAttempts implements CallHandler {
       this.#askAgain()
       return
     }
-    if (!this.#isOver()) selection?.failed(TIMEOUTS.has(codeOf(error)) ? 'timeout' : 'tcp-failure')
+    const isOurs = error instanceof UnwritableRequest
+    if (!this.#isOver() && !isOurs) selection?.failed(TIMEOUTS.has(codeOf(error)) ? 'timeout' : 'tcp-failure')
     selection?.ended()
     if (this.#isOver()) return
+    if (isOurs) {
+      this.#dropBody()
+      failExchange(this.#exchange, error)
+      return
+    }
     if (this.#exchange.response.headersSent) this.#exchange.breakOff(502, answerTo(error).message)
     else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
   }
@@ -251,7 +263,7 @@ export class UpstreamAttempts implements CallHandler {
     const { request } = this.#exchange
     const { readTimeoutMs } = this.#options.destination
     this.#exchange.dispatchedAtMs ??= performance.now()
-    if (leftMs < PRECISE_TIMEOUT_MS_MAX) this.#timer = setTimeout(() => this.#timeOut(), leftMs)
+    clearTimeout(this.#timer)
     this.#sent = false
     const call = this.#pool.send(
       {
@@ -266,7 +278,11 @@ export class UpstreamAttempts implements CallHandler {
       this,
     )
     // It may have failed at once, and the next attempt be under way.
-    if (!call.isOver) this.#call = call
+    if (call.isOver) return
+    this.#call = call
+    // Silence bounds the wait for an answer as well, at less cost, but for no less than the service's own timeout.
+    const isBoundBySilence = this.#sent && this.#options.timeoutMs >= readTimeoutMs && leftMs >= PRECISE_TIMEOUT_MS_MAX
+    if (!isBoundBySilence) this.#timer = setTimeout(() => this.#timeOut(), leftMs)
   }
 
   #mayRetry(error: Error): boolean {
@@ -321,6 +337,9 @@ function endToEndHeaders(headers: readonly string[]): string[] {
   return kept
 }
 
+/** What frames a message or is about its connection has no place in trailers. Source: RFC 9110, 6.5.1. */
+const NOT_IN_TRAILERS = new Set([...CONNECTION_HEADERS, 'content-length', 'host', 'te', 'trailer'])
+
 /** Further headers that `Connection` says are about it; undefined for none, which is usual. */
 function namedByConnection(headers: readonly string[]): readonly string[] | undefined {
   let named: string[] | undefined
@@ -333,11 +352,15 @@ function namedByConnection(headers: readonly string[]): readonly string[] | unde
   return named
 }
 
-/** One text of each name, from names and values in turn. */
-function fieldsOf(pairs: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {}
+/**
+ * One text of each name, from names and values in turn. All in one object: Node forgets what an earlier call said, and
+ * a response over HTTP/2 takes no list.
+ */
+function trailersOf(pairs: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = Object.create(null)
   for (let index = 0; index < pairs.length; index += 2) {
     const [name, value] = [pairs[index] as string, pairs[index + 1] as string]
+    if (NOT_IN_TRAILERS.has(name)) continue
     fields[name] = fields[name] === undefined ? value : `${fields[name]}, ${value}`
   }
   return fields

@@ -14,7 +14,9 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #endpoint: Endpoint
   readonly #free: Connection[] = []
   readonly #connections = new Set<Connection>()
+  /** For whoever waits, and for upgrades, each of which has one of its own. */
   readonly #connecting = new Set<Socket>()
+  readonly #connectingToUpgrade = new Set<Socket>()
   readonly #waiting = new Set<Call>()
   #session: Buffer | undefined
   #isClosing = false
@@ -69,7 +71,7 @@ export class ConnectionPool implements ConnectionOwner {
   destroy(): void {
     this.#isClosing = true
     for (const call of this.#waiting) call.abort(new Error('the gateway is closed'))
-    for (const socket of this.#connecting) socket.destroy()
+    for (const socket of [...this.#connecting, ...this.#connectingToUpgrade]) socket.destroy()
     for (const connection of this.#connections) connection.fail(new Error('the gateway is closed'))
   }
 
@@ -104,6 +106,7 @@ export class ConnectionPool implements ConnectionOwner {
   /** `call`: the one it is for; else it serves whoever waits. */
   #open(call: Call | undefined): void {
     let connection: Connection | undefined
+    const connecting = call === undefined ? this.#connecting : this.#connectingToUpgrade
     const socket = openConnection(this.#endpoint, {
       isStream: call !== undefined,
       session: this.#session,
@@ -115,7 +118,7 @@ export class ConnectionPool implements ConnectionOwner {
         return connection?.isPaused !== true
       },
       onConnect: () => {
-        this.#connecting.delete(socket)
+        connecting.delete(socket)
         connection = new Connection(socket, this)
         this.#connections.add(connection)
         if (call === undefined) this.onFree(connection)
@@ -123,12 +126,12 @@ export class ConnectionPool implements ConnectionOwner {
         else connection.run(call)
       },
       onError: (error) => {
-        this.#connecting.delete(socket)
+        connecting.delete(socket)
         const failed = call ?? this.#nextWaiting()
         failed?.fail(error)
         this.#openForWaiting()
       },
     })
-    this.#connecting.add(socket)
+    connecting.add(socket)
   }
 }

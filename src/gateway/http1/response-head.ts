@@ -51,7 +51,7 @@ export function readResponseHead(text: string, method: string): ResponseHead {
     reason,
     headers,
     framing,
-    keepsAlive: persists && framing !== 'until-close',
+    keepsAlive: persists && framing !== 'until-close' && !isDoubtful(said, minor, status),
     idleSeconds: said.keepAlive === undefined ? undefined : idleSecondsOf(said.keepAlive),
   }
 }
@@ -100,6 +100,15 @@ function framingOf({ length, coding }: Said, hasNone: boolean): Framing {
   if (hasNone) return 0
   if (coding !== undefined) return 'chunked'
   return length === undefined ? 'until-close' : Number(length)
+}
+
+/**
+ * The upstream does not know the rules of what it says, and may send a body that is not expected, even too late to be
+ * noticed: chunks in HTTP/1.0, or a body announced where there is none. Source: RFC 9112, 6.1 and RFC 9110, 8.6.
+ */
+function isDoubtful({ length, coding }: Said, minor: string | undefined, status: number): boolean {
+  if (coding !== undefined && minor === '0') return true
+  return status === 204 && (coding !== undefined || (length !== undefined && length !== '0'))
 }
 
 function hasNoBody(method: string, status: number): boolean {

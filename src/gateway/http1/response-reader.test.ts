@@ -60,6 +60,15 @@ test('a response without a length ends with its connection, which carries no oth
   assert.equal(read(`${OK}Content-Length: 9\r\n\r\nrest`, { ends: true }).isComplete, false)
 })
 
+test('a connection is not kept when its upstream says what cannot be', () => {
+  const chunksIn10 = 'HTTP/1.0 200\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+  const bodyOf204 = 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'
+  for (const text of [chunksIn10, bodyOf204]) {
+    const { isComplete, heads } = read(text)
+    assert.deepEqual([isComplete, heads[0]?.keepsAlive], [true, false], text)
+  }
+})
+
 test('a connection is kept as its version and its headers say', () => {
   const keeps = (head: string) => read(`${head}Content-Length: 0\r\n\r\n`).heads[0]?.keepsAlive
   assert.deepEqual(

@@ -22,7 +22,7 @@ export class ResponseReader {
   readonly #sink: ResponseSink
   #state: 'nothing' | 'head' | 'body' | 'complete' | 'switched' = 'nothing'
   #method = ''
-  #mayswitch = false
+  #maySwitch = false
   /** Of a head of which only a part has come. */
   #pending = ''
   #interimCount = 0
@@ -49,10 +49,10 @@ export class ResponseReader {
   }
 
   /** The next bytes answer a request with this method. */
-  expect(method: string, mayswitch: boolean): void {
+  expect(method: string, maySwitch: boolean): void {
     this.#state = 'head'
     this.#method = method
-    this.#mayswitch = mayswitch
+    this.#maySwitch = maySwitch
     this.#pending = ''
     this.#interimCount = 0
     this.#chunks = undefined
@@ -104,7 +104,7 @@ export class ResponseReader {
 
   #begin(head: ResponseHead): void {
     const { status, framing } = head
-    if (status === SWITCHING_PROTOCOLS && !this.#mayswitch) throw new MalformedResponse('nobody asked to switch')
+    if (status === SWITCHING_PROTOCOLS && !this.#maySwitch) throw new MalformedResponse('nobody asked to switch')
     if (status === SWITCHING_PROTOCOLS) this.#state = 'switched'
     else if (status >= 200) this.#beginBody(framing)
     else this.#countInterim()

@@ -36,12 +36,16 @@ async function startIssuer(context: TestContext) {
 }
 
 /** A gateway that trusts the issuer, whose key `k1` signs, with the consumer `bob`, whom the issuer calls `b-1`. */
-async function trusting(context: TestContext, settings: Record<string, unknown> = {}) {
+async function trusting(
+  context: TestContext,
+  settings: Record<string, unknown> = {},
+  config: Record<string, unknown> = {},
+) {
   const issuer = await startIssuer(context)
   const clock = new StandingClock(START)
   const gateway = await guarded(context, { clock })
   gateway.consumer('bob', { custom_id: 'b-1' })
-  gateway.plug('jwt', { jwks: { issuer: issuer.name, ...settings } })
+  gateway.plug('jwt', { jwks: { issuer: issuer.name, ...settings }, ...config })
   const { publicKey, privateKey } = ec()
   issuer.set = [{ kty: 'unheard-of', kid: 'k0' }, published('k1', publicKey)]
   const claims = { iss: issuer.name, sub: 'b-1', exp: nowS + 86_400 }
@@ -61,6 +65,17 @@ test('a token that is signed with a discovered key lets its consumer in, and key
   for (const answer of answers) assert.equal(seenBy(answer).headers['x-consumer-username'], 'bob')
   assert.equal(issuer.fetches, 1)
   assert.equal(seenBy(await show(made({}, {}))).headers['x-credential-identifier'], 'b-1')
+})
+
+test('what one caller without a consumer was answered is not shown to another from the cache', async (context) => {
+  const { send, made, plug } = await trusting(context, { consumer_optional: true }, { cookie_names: ['token'] })
+  plug('proxy-cache', { strategy: 'memory', content_type: ['application/json', 'application/json; charset=utf-8'] })
+  const statusFor = async (sub: string) => {
+    const { headers } = await send('/', { headers: { cookie: `token=${made({ sub })}` } })
+    return headers['x-cache-status']
+  }
+  assert.deepEqual([await statusFor('ann'), await statusFor('eve')], ['Bypass', 'Bypass'])
+  assert.deepEqual([await statusFor('b-1'), await statusFor('b-1')], ['Miss', 'Hit'])
 })
 
 test('tokens that anybody could have made are refused', async (context) => {

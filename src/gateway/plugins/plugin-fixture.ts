@@ -70,7 +70,7 @@ export function answerWithRequest(request: IncomingMessage, response: ServerResp
   request.on('error', () => response.destroy())
   request.on('end', () => {
     const seen: Seen = { url: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString() }
-    response.end(JSON.stringify(seen))
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(seen))
   })
 }
 

@@ -14,8 +14,8 @@ import { type ProxyCacheConfig, proxyCacheSchema } from './proxy-cache-schema.ts
 /**
  * Answers with what the service answered before. Kong's semantics, which are not those of RFC 9111: a response is
  * fresh for `cache_ttl` unless `cache_control` is on. Safer than Kong where it would show one client what is another's:
- * a request with Authorization whose consumer no plugin knows, a response that sets a cookie, and one that varies by a
- * header which is not among `vary_headers`, all go past the cache. Source: Kong 3.9, `kong/plugins/proxy-cache`.
+ * a request with Authorization, or with a token of an issuer, whose caller is no consumer, a response that sets a
+ * cookie, and one that varies by a header which is not among `vary_headers`, all go past the cache. Source: Kong 3.9, `kong/plugins/proxy-cache`.
  */
 export const proxyCache: PluginDefinition = {
   name: 'proxy-cache',
@@ -92,9 +92,10 @@ function showStatus(exchange: Exchange, config: ProxyCacheConfig, status: Status
   if (config.response_headers['X-Cache-Status']) exchange.setReplyHeader(CACHE_STATUS, status)
 }
 
-function goesPast({ request, headers, consumer }: Exchange, config: ProxyCacheConfig): boolean {
+function goesPast({ request, headers, consumer, credential }: Exchange, config: ProxyCacheConfig): boolean {
   if (!config.request_method.includes(request.method ?? '')) return true
-  if (headers.authorization !== undefined && consumer === undefined) return true
+  const isSomebody = headers.authorization !== undefined || credential !== undefined
+  if (isSomebody && consumer === undefined) return true
   if (!config.cache_control) return false
   const asked = cacheControlOf(headers['cache-control'])
   return asked.has('no-store') || asked.has('no-cache')
