@@ -14,8 +14,9 @@ import { type ProxyCacheConfig, proxyCacheSchema } from './proxy-cache-schema.ts
 /**
  * Answers with what the service answered before. Kong's semantics, which are not those of RFC 9111: a response is
  * fresh for `cache_ttl` unless `cache_control` is on. Safer than Kong where it would show one client what is another's:
- * a request with Authorization, or with a token of an issuer, whose caller is no consumer, a response that sets a
- * cookie, and one that varies by a header which is not among `vary_headers`, all go past the cache. Source: Kong 3.9, `kong/plugins/proxy-cache`.
+ * a request with Authorization or a token of an issuer whose caller is no consumer, a response that sets a cookie, and
+ * one that varies by a header which is not among `vary_headers`, all go past the cache. Source: Kong 3.9,
+ * `kong/plugins/proxy-cache`.
  */
 export const proxyCache: PluginDefinition = {
   name: 'proxy-cache',
