@@ -119,7 +119,7 @@ function print(arms: readonly Measured[], { json, rounds, seconds }: Options): v
   for (const { arm, limit, paced } of results) {
     console.log(
       `${arm.padEnd(20)} ${String(limit.perSecond.median).padStart(7)}/s at its limit (${limit.perSecond.min} to ${limit.perSecond.max});` +
-        ` at the common rate P50 ${paced.p50Ms.median} ms, P99 ${paced.p99Ms.median} ms`,
+        ` at the common rate P50 ${paced.p50Ms.median.toFixed(1)} ms, P99 ${paced.p99Ms.median.toFixed(1)} ms`,
     )
   }
   for (const [name, ratio] of Object.entries(ratios)) console.log(`${name}: ${ratio}`)
