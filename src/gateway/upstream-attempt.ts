@@ -92,7 +92,8 @@ export class UpstreamAttempts implements CallHandler {
     if (this.#options.timeoutMs >= this.#options.destination.readTimeoutMs) this.#timer?.refresh()
   }
 
-  onHead({ status, reason, headers, framing }: ResponseHead): void {
+  onHead(head: ResponseHead): void {
+    const { status, reason, headers, framing } = head
     if (status < 200) {
       this.#passInterim(status, headers)
       return
@@ -107,10 +108,10 @@ export class UpstreamAttempts implements CallHandler {
     if (reason !== '') response.statusMessage = reason
     if (framing === 0) {
       // The head is all there is, and goes out as such: gRPC's clients tell the difference.
-      this.#whole = { status, headers: endToEndHeaders(headers) }
+      this.#whole = { status, headers: endToEndHeaders(head) }
       return
     }
-    response.writeHead(status, endToEndHeaders(headers))
+    response.writeHead(status, endToEndHeaders(head))
     // An answer of unknown length may be a stream of events: its head must not wait for the first of them.
     if (typeof framing !== 'number') process.nextTick(() => this.#flushHead())
     else if (framing <= SMALL_RESPONSE_BYTES_MAX) this.#smallBytes = framing
@@ -162,13 +163,13 @@ export class UpstreamAttempts implements CallHandler {
     else response.end(this.#small, 'latin1')
   }
 
-  onUpgrade({ headers }: ResponseHead, socket: Socket): void {
+  onUpgrade(head: ResponseHead, socket: Socket): void {
     clearTimeout(this.#timer)
     const { upgrade } = this.#exchange
     if (this.#isOver() || upgrade === undefined) socket.destroy()
     else {
       const idleMs = this.#options.destination.readTimeoutMs
-      upgrade.join(this.#exchange, socket, { headers: endToEndHeaders(headers), idleMs })
+      upgrade.join(this.#exchange, socket, { headers: endToEndHeaders(head), idleMs })
     }
   }
 
@@ -327,12 +328,14 @@ export class UpstreamAttempts implements CallHandler {
 }
 
 /** Names, which are in lower case, and values in turn, without those of the connection. */
-function endToEndHeaders(headers: readonly string[]): string[] {
+function endToEndHeaders({ status, headers }: ResponseHead): string[] {
   const named = namedByConnection(headers)
   const kept: string[] = []
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] as string
-    if (!CONNECTION_HEADERS.has(name) && !named?.includes(name)) kept.push(name, headers[index + 1] as string)
+    // An answer that cannot have a body must not announce one. Source: RFC 9110, 8.6.
+    if (CONNECTION_HEADERS.has(name) || (status === 204 && name === 'content-length')) continue
+    if (!named?.includes(name)) kept.push(name, headers[index + 1] as string)
   }
   return kept
 }

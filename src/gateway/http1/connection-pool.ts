@@ -20,6 +20,7 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #waiting = new Set<Call>()
   #session: Buffer | undefined
   #isClosing = false
+  #isDestroyed = false
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint
@@ -28,6 +29,10 @@ export class ConnectionPool implements ConnectionOwner {
   /** Sends a request. The handler is never called before this returns the call, except for its failure. */
   send(request: CallRequest, handler: CallHandler): Call {
     const call = new Call(request, handler, this.#withdraw)
+    if (this.#isDestroyed) {
+      call.fail(new Error('the gateway is closed'))
+      return call
+    }
     if (request.upgrades) {
       this.#open(call)
       return call
@@ -70,6 +75,7 @@ export class ConnectionPool implements ConnectionOwner {
   /** Ends everything; what is under way fails. */
   destroy(): void {
     this.#isClosing = true
+    this.#isDestroyed = true
     for (const call of this.#waiting) call.abort(new Error('the gateway is closed'))
     for (const socket of [...this.#connecting, ...this.#connectingToUpgrade]) socket.destroy()
     for (const connection of this.#connections) connection.fail(new Error('the gateway is closed'))
