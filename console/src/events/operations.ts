@@ -1,6 +1,6 @@
-import { useEffect, useSyncExternalStore } from 'react'
 import type { EventStates, ShownDeadLetter } from '../../../src/console/index.ts'
 import { postJson, readJson } from '../store/api.ts'
+import { sharedState, useSharedState } from '../store/shared-state.ts'
 
 /** The consumer groups and dead letters as the console's server tells them, read again while somebody looks. */
 export type Events =
@@ -10,20 +10,10 @@ export type Events =
 
 const POLL_MS = 3_000
 
-const listeners = new Set<() => void>()
-let events: Events = { kind: 'loading' }
-/** A read that began before an act must not show what was before it. */
-let reads = 0
+const events = sharedState<Events>({ kind: 'loading' }, { read: readEvents, intervalMs: POLL_MS })
 
 export function useEvents(): Events {
-  useEffect(() => {
-    void readAgain()
-    const timer = setInterval(() => {
-      if (!document.hidden) void readAgain()
-    }, POLL_MS)
-    return () => clearInterval(timer)
-  }, [])
-  return useSyncExternalStore(subscribe, () => events)
+  return useSharedState(events)
 }
 
 /** Gives dead letters of a group another series of attempts: all, or one. Resolves with what went wrong, or nothing. */
@@ -52,20 +42,11 @@ function pathOf(group: string): string {
 async function act(perform: () => Promise<string>): Promise<string> {
   try {
     const problem = await perform()
-    await readAgain()
+    await events.readAgain()
     return problem
   } catch (error) {
     return (error as Error).message
   }
-}
-
-async function readAgain(): Promise<void> {
-  reads += 1
-  const read = reads
-  const next = await readEvents()
-  if (read !== reads) return
-  events = next
-  for (const listener of listeners) listener()
 }
 
 async function readEvents(): Promise<Events> {
@@ -78,9 +59,4 @@ async function readEvents(): Promise<Events> {
   } catch (error) {
     return { kind: 'failed', message: (error as Error).message }
   }
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
 }

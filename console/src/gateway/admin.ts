@@ -1,5 +1,6 @@
 import { useEffect, useSyncExternalStore } from 'react'
 import type { GatewayConfiguration, GatewayPlugin } from '../../../src/console/index.ts'
+import { sharedState, useSharedState } from '../store/shared-state.ts'
 import type { PluginSchema } from './schema.ts'
 
 /**
@@ -22,21 +23,11 @@ export type ChangeResult =
 const POLL_MS = 5_000
 const TOKEN = 'groundswell.admin-token'
 
-const listeners = new Set<() => void>()
 const schemas = new Map<string, PluginSchema | 'reading'>()
-let state: GatewayState = { kind: 'loading' }
-/** A read that began before a change must not show what was before it. */
-let reads = 0
+const gateway = sharedState<GatewayState>({ kind: 'loading' }, { read: readState, intervalMs: POLL_MS })
 
 export function useGateway(): GatewayState {
-  useEffect(() => {
-    void readAgain()
-    const timer = setInterval(() => {
-      if (!document.hidden) void readAgain()
-    }, POLL_MS)
-    return () => clearInterval(timer)
-  }, [])
-  return useSyncExternalStore(subscribe, () => state)
+  return useSharedState(gateway)
 }
 
 /** The schema of a kind of plugin; undefined until it has been read. */
@@ -44,7 +35,7 @@ export function useSchema(name: string): PluginSchema | undefined {
   useEffect(() => {
     if (name !== '') void readSchema(name)
   }, [name])
-  return useSyncExternalStore(subscribe, () => knownSchema(name))
+  return useSyncExternalStore(gateway.subscribe, () => knownSchema(name))
 }
 
 /** Of several kinds, for tables: called with what is known so far, again when there is more. */
@@ -53,13 +44,13 @@ export function useSchemas(names: readonly string[]): (name: string) => PluginSc
   useEffect(() => {
     for (const name of key.split(',')) if (name !== '') void readSchema(name)
   }, [key])
-  useSyncExternalStore(subscribe, () => names.filter((name) => knownSchema(name) !== undefined).length)
+  useSyncExternalStore(gateway.subscribe, () => names.filter((name) => knownSchema(name) !== undefined).length)
   return knownSchema
 }
 
 export function unlock(token: string): void {
   sessionStorage.setItem(TOKEN, token)
-  void readAgain()
+  void gateway.readAgain()
 }
 
 export function addPlugin(body: object): Promise<ChangeResult> {
@@ -72,13 +63,6 @@ export function changePlugin(id: string, body: object): Promise<ChangeResult> {
 
 export function deletePlugin(id: string): Promise<ChangeResult> {
   return change('DELETE', `plugins/${encodeURIComponent(id)}`)
-}
-
-async function readAgain(): Promise<void> {
-  reads += 1
-  const read = reads
-  const next = await readState()
-  if (read === reads) set(next)
 }
 
 async function readState(): Promise<GatewayState> {
@@ -99,7 +83,7 @@ async function readSchema(name: string): Promise<void> {
   const reply = await ask('GET', `schemas/${encodeURIComponent(name)}`).catch(() => undefined)
   if (reply?.status === 200) schemas.set(name, reply.body as PluginSchema)
   else schemas.delete(name)
-  announce()
+  gateway.announce()
 }
 
 async function change(method: string, path: string, body?: object): Promise<ChangeResult> {
@@ -108,7 +92,7 @@ async function change(method: string, path: string, body?: object): Promise<Chan
     if (status >= 300) {
       return { ok: false, message: messageOf(answer, status), fields: (answer as { fields?: unknown })?.fields }
     }
-    await readAgain()
+    await gateway.readAgain()
     return { ok: true, plugin: answer as GatewayPlugin | undefined }
   } catch (error) {
     return { ok: false, message: (error as Error).message, fields: undefined }
@@ -138,18 +122,4 @@ function messageOf(body: unknown, status: number): string {
 function knownSchema(name: string): PluginSchema | undefined {
   const schema = schemas.get(name)
   return schema === 'reading' ? undefined : schema
-}
-
-function set(next: GatewayState): void {
-  state = next
-  announce()
-}
-
-function announce(): void {
-  for (const listener of listeners) listener()
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
 }

@@ -203,6 +203,7 @@ test('what is too large, no path, no method or no JSON is refused before the Adm
   assert.equal(await code('POST', '/api/gateway'), '405 CONSOLE_METHOD_NOT_ALLOWED')
   assert.equal(await code('GET', '/api/gateway/consumers'), '404 CONSOLE_PATH_UNKNOWN')
   assert.equal(await code('GET', '/api/gateway/plugins/a/b'), '404 CONSOLE_PATH_UNKNOWN')
+  assert.equal(await code('DELETE', '/api/gateway/plugins/'), '404 CONSOLE_PATH_UNKNOWN')
 })
 
 test('a masked secret that comes back is refused at its field, and the secret stays', async () => {
@@ -223,6 +224,7 @@ test('secrets are known by their names, in headers and in URLs; other words are 
     headers: { Authorization: 'Bearer abc', Accept: 'text/plain' },
     add: { headers: ['X-Api-Key: abc', 'X-Other:plain'] },
     key_names: ['apikey'],
+    jwt_secrets: ['one', 'two'],
     hide_credentials: true,
     redis: { password: null, username: 'app' },
   }
@@ -231,6 +233,7 @@ test('secrets are known by their names, in headers and in URLs; other words are 
     http_endpoint: `https://${MASK}@logs.example/in`,
     headers: { Authorization: MASK, Accept: 'text/plain' },
     add: { headers: [`X-Api-Key: ${MASK}`, 'X-Other:plain'] },
+    jwt_secrets: [MASK, MASK],
   })
   assert.deepEqual(maskErrors({ list: ['fine', MASK] }), {
     list: [null, 'type the secret again: it is not shown here'],

@@ -37,7 +37,7 @@ export async function answerGateway(adminUrl: AdminUrl, exchange: GatewayExchang
 async function replyOf(admin: Admin, { path, request }: GatewayExchange): Promise<AdminReply> {
   const method = request.method === 'HEAD' ? 'GET' : request.method
   const [, , , list, item, ...rest] = path.split('/')
-  if (rest.length > 0) throw unknown(path)
+  if (rest.length > 0 || item === '') throw unknown(path)
   switch (`${method} ${list ?? ''}${item === undefined ? '' : '/'}`) {
     case 'GET ':
       return { status: 200, body: await readConfiguration(admin) }

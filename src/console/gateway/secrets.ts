@@ -9,13 +9,16 @@ export const MASK = '••••••••'
 /** Names of fields, and of headers, whose text is a secret. */
 const SECRET_NAME = /password|passwd|secret|token|authorization|cookie|api[-_]?key|private|^key$/i
 
+/** Of lists that hold names themselves, such as those of cookies to look into. */
+const LIST_OF_NAMES = /names$/i
+
 /** `name:value`, as the transformers hold headers and parameters. */
 const PAIR = /^([\w-]+)(\s*:\s*)(?=\S)/
 
 /** The configuration with every secret masked. */
 export function masked(value: unknown, name = ''): unknown {
   if (typeof value === 'string') return value === '' ? value : maskedText(value, name)
-  if (Array.isArray(value)) return value.map((item) => masked(item, isRecord(item) ? name : ''))
+  if (Array.isArray(value)) return value.map((item) => masked(item, LIST_OF_NAMES.test(name) ? '' : name))
   if (!isRecord(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner, key)]))
 }
