@@ -19,10 +19,16 @@ export type BatchFact = {
   readonly ms: number
 }
 
-/** A statement was answered, within a transaction or by itself. One that failed is in no such fact. */
+/**
+ * A statement was answered, within a transaction or by itself. One that failed is in no such fact. The answers of a
+ * round trip come together: `ms` is then the time of all its statements.
+ */
 export type StatementFact = { readonly shard: number; readonly ms: number }
 
-/** A statement took longer than SLOW_QUERY_MS. Values are never published. */
+/**
+ * A statement took longer than SLOW_QUERY_MS, or shared a round trip with one that did: their `ms` are alike. Values
+ * are never published.
+ */
 export type SlowQueryFact = { readonly shard: number; readonly text: string; readonly ms: number }
 
 /** What runs after a commit threw. The transaction stands. */

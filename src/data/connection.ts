@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { messageOf, STATEMENT_TIMEOUT_MS, systemClock } from '../core/index.ts'
+import { typeParser } from './column-types.ts'
 import { dataError } from './errors.ts'
 import {
   ACQUIRE_TIMEOUT_MS,
@@ -149,24 +150,6 @@ function destroy(client: pg.ClientBase): void {
   streamOf(client).destroy()
 }
 
-const held = new WeakSet<Socket>()
-
-/**
- * Sends what this connection is given in this turn of the event loop as one write. A pipelined transaction is otherwise
- * a write per query, and the system call with the wake-up of the server that it causes costs more than the query's own
- * work.
- */
-export function sendTogether(client: pg.PoolClient): void {
-  const stream = streamOf(client)
-  if (held.has(stream)) return
-  held.add(stream)
-  stream.cork()
-  setImmediate(() => {
-    held.delete(stream)
-    stream.uncork()
-  })
-}
-
 function streamOf(client: pg.ClientBase): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream
 }
@@ -183,27 +166,4 @@ export function statementName(text: string): string | undefined {
   const name = `gs_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`
   statementNames.set(text, name)
   return name
-}
-
-const INT8 = 20
-const INT8_ARRAY = 1016
-const DATE = 1082
-const DATE_ARRAY = 1182
-const TEXT_ARRAY = 1009
-
-/** `int8` as a number, `date` as text (a Date would be midnight of this machine's zone); the rest as pg does it. */
-function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (format === 'binary') return pg.types.getTypeParser(oid, 'binary') as (value: string) => unknown
-  if (oid === INT8) return parseInt8
-  if (oid === DATE) return (value) => value
-  const parseTexts = () => pg.types.getTypeParser(TEXT_ARRAY as number, 'text') as (value: string) => (string | null)[]
-  if (oid === DATE_ARRAY) return parseTexts()
-  if (oid === INT8_ARRAY) return (value) => parseTexts()(value).map((item) => (item === null ? null : parseInt8(item)))
-  return pg.types.getTypeParser(oid, 'text') as (value: string) => unknown
-}
-
-function parseInt8(value: string): number {
-  const number = Number(value)
-  if (Number.isSafeInteger(number)) return number
-  throw new RangeError(`int8 ${value} does not fit a number exactly: select it as text`)
 }

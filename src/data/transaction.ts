@@ -1,10 +1,11 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { encodeParameters } from './array-parameter.ts'
 import { hookFailureFacts, slowQueryFacts, statementFacts, transactionFacts } from './channels.ts'
-import { type Connections, sendTogether, statementName } from './connection.ts'
+import { type Connections, statementName } from './connection.ts'
 import type { Row, Transaction } from './database.ts'
 import { dataError } from './errors.ts'
 import { SLOW_QUERY_MS } from './limits.ts'
+import { type Answer, endRound, send } from './round-trip.ts'
 import {
   breaksConnection,
   type ErrorPlace,
@@ -70,36 +71,17 @@ export async function runStatement(
   { text, values }: { readonly text: string; readonly values: readonly unknown[] | undefined },
 ): Promise<readonly Row[]> {
   const startedAt = performance.now()
-  const name = statementName(text)
-  sendTogether(client)
   const encoded = values === undefined ? undefined : encodeParameters(text, values)
-  const result = await submit(client, { text, name, values: encoded })
+  const { rows } = await send(client, { text, name: statementName(text), values: encoded })
   const ms = performance.now() - startedAt
   if (statementFacts.hasSubscribers) statementFacts.publish({ shard: place.shard, ms })
   if (ms > SLOW_QUERY_MS && slowQueryFacts.hasSubscribers) slowQueryFacts.publish({ shard: place.shard, text, ms })
-  return result.rows
+  return rows
 }
 
-/**
- * `client.query` without what it does for a config object: it copies that by property descriptors, which makes slow
- * objects, and builds a stack trace per query.
- */
-function submit(
-  client: pg.PoolClient,
-  { text, name, values }: { text: string; name: string | undefined; values: readonly unknown[] | undefined },
-): Promise<pg.QueryResult> {
-  const query: NamedQuery = new pg.Query(text, values as unknown[] | undefined)
-  if (name !== undefined) query.name = name
-  return new Promise((resolve, reject) => {
-    query.callback = (error, result) => (error ? reject(error) : resolve(result))
-    client.query(query)
-  })
-}
-
-/** The members of pg's Query that its types leave out. */
-type NamedQuery = pg.Query & {
-  name?: string
-  callback?: (error: Error | null | undefined, result: pg.QueryResult) => void
+/** Begins or ends a transaction: prepared as well, so that the server need not parse it each time. */
+function control(client: pg.PoolClient, text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): Promise<Answer> {
+  return send(client, { text, name: `gs_${text}` })
 }
 
 class TransactionSession implements Transaction {
@@ -155,8 +137,7 @@ class TransactionSession implements Transaction {
 
   async complete<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
     // Not awaited: it travels with the first query. Should it fail, so does the connection, and COMMIT with it.
-    sendTogether(this.#client)
-    this.#client.query('BEGIN').catch((error: unknown) => void this.#fail(error))
+    control(this.#client, 'BEGIN').catch((error: unknown) => void this.#fail(error))
     let result: T
     try {
       result = await run(this)
@@ -186,10 +167,11 @@ class TransactionSession implements Transaction {
   async #commit(): Promise<void> {
     let command: string
     try {
-      sendTogether(this.#client)
-      command = (await this.#client.query('COMMIT')).command
+      command = (await control(this.#client, 'COMMIT')).command
     } catch (error) {
       await this.#lastQuery
+      // The server answers in order: having refused an earlier query, it has passed over COMMIT and not committed.
+      if (this.#failure?.isFromServer) return this.#rollback()
       throw this.#commitError(error)
     }
     this.isReusable = true
@@ -205,8 +187,6 @@ class TransactionSession implements Transaction {
 
   /** The server's own refusal of COMMIT is certain; a connection that breaks after COMMIT was sent says nothing. */
   #commitError(error: unknown): unknown {
-    // The server answers in order: having refused an earlier query, it cannot have committed.
-    if (this.#failure?.isFromServer) return this.#failure.error
     this.isReusable = !breaksConnection(error)
     if (this.isReusable || wasNeverSent(error)) return toDataError(error, this.#place)
     return unknownOutcome(this.#place, error)
@@ -215,7 +195,9 @@ class TransactionSession implements Transaction {
   async #rollback(): Promise<void> {
     if (this.#failure?.isBroken) return
     try {
-      await this.#client.query('ROLLBACK')
+      // Not in the round trip of what may fail: the server passes over the rest of that.
+      endRound(this.#client)
+      await control(this.#client, 'ROLLBACK')
       this.isReusable = true
     } catch {
       // The connection is gone and the transaction with it; the reason for rolling back is the one to report.
