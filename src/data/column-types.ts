@@ -7,8 +7,8 @@ const DATE_ARRAY = 1182
 const TEXT_ARRAY = 1009
 
 /**
- * How a value of a row is read: `int8` as a number, `date` as text (a Date would be midnight of this machine's zone); the
- * rest as pg does it.
+ * How a value of a row is read: `int8` as a number, `date` as text (a Date would be midnight of this machine's zone);
+ * the rest as pg does it.
  */
 export function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
   if (format === 'binary') return pg.types.getTypeParser(oid, 'binary') as (value: string) => unknown
