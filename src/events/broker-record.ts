@@ -4,11 +4,13 @@ import type { LoggedEvent } from './segment.ts'
 
 /**
  * An event as a broker carries it: the payload as value, CloudEvents 1.0 in binary mode as headers, so that other
- * programs can read it, and two extensions of ours:
- *   ce_bucket  of the key, which the key as text no longer tells
- *   ce_place   `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place that
- *              follows the record before it in the same partition, 0 for the first
- * Source: CloudEvents 1.0, and its Kafka protocol binding for the prefix.
+ * programs can read it, and three extensions of ours:
+ *   ce_dataversion  of the event's type, as in the structured form of cloud-event.ts
+ *   ce_bucket       of the key, which the key as text no longer tells
+ *   ce_place        `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place that
+ *                   follows the record before it in the same partition, 0 for the first
+ * The prefix is Kafka's; engines/rabbitmq-message.ts makes AMQP's of it. Source: CloudEvents 1.0.2 and its Kafka
+ * protocol binding, section 3.2.
  */
 export type PlacedEvent = {
   readonly source: number
@@ -39,8 +41,8 @@ export function recordOf(
       ce_source: `/shards/${place.source}`,
       ce_subject: key,
       ce_time: new Date(occurredAtMs).toISOString(),
-      ce_dataschema: `${SCHEMA_PREFIX}${topic}:${version}`,
-      ce_traceparent: traceparent,
+      ce_dataversion: String(version),
+      ...(traceparent === '' ? {} : { ce_traceparent: traceparent }),
       ce_bucket: String(bucket),
       ce_place: `${place.source}:${offset}:${place.after}`,
       'content-type': 'application/json',
@@ -48,7 +50,6 @@ export function recordOf(
   }
 }
 
-const SCHEMA_PREFIX = 'urn:event:'
 const PLACE = /^(\d{1,5}):(\d{1,16}):(\d{1,16})$/
 
 /** Throws EVENTS_RECORD_UNREADABLE for what no forwarder wrote. */
@@ -56,9 +57,15 @@ export function placedEvent(record: BrokerRecord): PlacedEvent {
   const { topic, partition, key, headers } = record
   const place = PLACE.exec(headers.ce_place ?? '')
   const occurredAtMs = Date.parse(headers.ce_time ?? '')
-  const version = Number(headers.ce_dataschema?.slice(headers.ce_dataschema.lastIndexOf(':') + 1))
+  const version = Number(headers.ce_dataversion)
   const { ce_id: id, ce_bucket: bucket } = headers
-  if (place === null || id === undefined || bucket === undefined || Number.isNaN(occurredAtMs) || !(version >= 1)) {
+  if (
+    place === null ||
+    id === undefined ||
+    bucket === undefined ||
+    Number.isNaN(occurredAtMs) ||
+    !(Number.isInteger(version) && version >= 1)
+  ) {
     throw unreadable(record, 'its headers are not those of a forwarder')
   }
   const [, source, offset, after] = place.map(Number) as [number, number, number, number]

@@ -1,3 +1,5 @@
+import type { LogCapabilities } from './capabilities.ts'
+
 /**
  * A broker is where events go when EVENTS_URL names one: Kafka or RabbitMQ. The outbox and its sequencer stay as they
  * are, since only PostgreSQL knows what was committed and in which order; a relay forwards each shard's log to the
@@ -9,7 +11,7 @@
  * past its lease.
  */
 export type Broker = {
-  readonly capabilities: BrokerCapabilities
+  readonly capabilities: LogCapabilities
   /**
    * Makes what is missing: topics with their partitions and retention, and for each group the means to read them.
    * Throws EVENTS_BROKER_MISMATCH when something exists with another number of partitions. Idempotent.
@@ -38,16 +40,6 @@ export type Broker = {
   ping(): Promise<void>
   /** Closes connections; readers and publications are stopped before. Idempotent. */
   close(): Promise<void>
-}
-
-/** What an engine can do, stated by its file; docs/guides/events.md has the table. */
-export type BrokerCapabilities = {
-  readonly name: string
-  /** Groups may begin anew at any time or offset that is kept. */
-  readonly replay: boolean
-  /** Where records are kept after every group has read them. */
-  readonly keepsRead: boolean
-  readonly lagInMessages: boolean
 }
 
 export type BrokerDeclaration = {

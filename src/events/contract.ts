@@ -3,7 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import { z } from 'zod'
 import { delay, event, newContext, systemClock } from '../core/index.ts'
 import type { OpenCluster, Shard, Transaction } from '../data/index.ts'
-import type { Broker, BrokerCapabilities, BrokerDeclaration, BrokerUse } from './broker.ts'
+import type { Broker, BrokerDeclaration, BrokerUse } from './broker.ts'
+import type { LogCapabilities } from './capabilities.ts'
 import { type Delivery, onBatch } from './consumer.ts'
 import { emit } from './emit.ts'
 import { deadLetters, lag, outboxDepth, redrive } from './operations.ts'
@@ -14,7 +15,7 @@ import { type EventsRuntime, startEvents } from './runtime.ts'
  * each effect once, and nobody waits for a stranger's transaction.
  */
 export type EventLogEngine = {
-  readonly capabilities: BrokerCapabilities
+  readonly capabilities: LogCapabilities
   /** Why it cannot run here; false when it can. */
   readonly skip?: string | false
   /**

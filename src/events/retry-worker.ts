@@ -1,18 +1,12 @@
 import { delay, jittered } from '../core/index.ts'
-import type { OpenCluster, Shard } from '../data/index.ts'
 import { workFailed } from './channels.ts'
 import type { GroupStates } from './group-states.ts'
 import { BROKER_PARKED_REFRESH_MS, RETRY_POLL_MS } from './limits.ts'
 import { backoffMs } from './pause.ts'
-import type { Group } from './plan.ts'
 import { Gate } from './signals.ts'
-import { type RetryPolicy, Target } from './target.ts'
+import { Targets, type TargetsOptions } from './targets.ts'
 
-export type RetryWorkerOptions = {
-  readonly cluster: OpenCluster
-  readonly source: Shard
-  readonly group: Group
-  readonly retry: RetryPolicy
+export type RetryWorkerOptions = TargetsOptions & {
   /** What operators want of the group. */
   readonly states: GroupStates
 }
@@ -27,7 +21,7 @@ export class RetryWorker {
   private readonly stopping = new AbortController()
   private readonly cutOff = new AbortController()
   private readonly running: Promise<void>
-  private targets: readonly Target[] | undefined
+  private targets: Targets | undefined
   private failures = 0
   private refreshAtMs = 0
 
@@ -72,24 +66,21 @@ export class RetryWorker {
     }
   }
 
-  private load(): Promise<readonly Target[]> {
-    const { cluster, source, group, retry } = this.options
+  private load(): Promise<Targets> {
     this.refreshAtMs = performance.now() + BROKER_PARKED_REFRESH_MS
-    return Promise.all(
-      cluster.shards.map((shard) => Target.load({ cluster, shard, group, source: source.index, retry })),
-    )
+    return Targets.load(this.options)
   }
 
-  private async round(targets: readonly Target[]): Promise<{ tried: number; parked: boolean }> {
+  private async round(targets: Targets): Promise<{ tried: number; parked: boolean }> {
     const { group, cluster } = this.options
     const call = { group: group.name, cluster, signal: this.cutOff.signal }
     if (performance.now() >= this.refreshAtMs) {
       this.refreshAtMs = performance.now() + BROKER_PARKED_REFRESH_MS
-      await Promise.all(targets.map((target) => target.refreshParked()))
+      await targets.refreshParked()
     }
     if (this.options.states.isPaused(group.name)) return { tried: 0, parked: false }
     let tried = 0
-    const lot = targets.filter((target) => target.parkedKeys.size > 0)
+    const lot = targets.parking
     for (const target of lot) tried += await target.retryDue(call)
     return { tried, parked: lot.length > 0 }
   }

@@ -1,25 +1,19 @@
-import type { OpenCluster, Shard } from '../data/index.ts'
 import type { PlacedEvent } from './broker-record.ts'
 import type { CallOptions } from './calls.ts'
 import { eventsError } from './errors.ts'
 import { BROKER_PARKED_REFRESH_MS, PARKED_KEYS_MAX } from './limits.ts'
-import { endsOf, type Group, planTargets } from './plan.ts'
+import { endsOf } from './plan.ts'
 import type { LoggedEvent } from './segment.ts'
-import { type RetryPolicy, Target } from './target.ts'
+import { Targets, type TargetsOptions } from './targets.ts'
 
-export type SourceDeliveryOptions = {
-  readonly cluster: OpenCluster
-  /** Whose log the events come from. */
-  readonly source: Shard
-  readonly group: Group
-  readonly retry: RetryPolicy
+export type SourceDeliveryOptions = TargetsOptions & {
   readonly call: CallOptions
   /** Events of this source are parked here: there is something to try again. */
   readonly onParked: (source: number) => void
 }
 
 /** What is known of the databases. Thrown away after each error, since what was committed is then unknown. */
-type Knowledge = { readonly targets: readonly Target[]; refreshAtMs: number }
+type Knowledge = { readonly targets: Targets; refreshAtMs: number }
 
 /**
  * Brings events that a broker carried, of one group and one source shard, to their targets. The position of a stream in
@@ -51,24 +45,22 @@ export class SourceDelivery {
       this.knowledge = undefined
       throw error
     }
-    if (countParked(knowledge) > 0) this.options.onParked(this.options.source.index)
+    if (knowledge.targets.parkedCount > 0) this.options.onParked(this.options.source.index)
   }
 
   private async load(): Promise<Knowledge> {
-    const { cluster, source, group, retry } = this.options
-    const targets = await Promise.all(
-      cluster.shards.map((shard) => Target.load({ cluster, shard, group, source: source.index, retry })),
-    )
+    const targets = await Targets.load(this.options)
     return { targets, refreshAtMs: performance.now() + BROKER_PARKED_REFRESH_MS }
   }
 
   /** Parked events are tried again elsewhere: which keys are free again is looked up. */
   private async refresh(knowledge: Knowledge): Promise<void> {
-    const parkedKeys = countParked(knowledge)
+    const { targets } = knowledge
+    const parkedKeys = targets.parkedCount
     if (parkedKeys === 0 || performance.now() < knowledge.refreshAtMs) return
     knowledge.refreshAtMs = performance.now() + BROKER_PARKED_REFRESH_MS
-    await Promise.all(knowledge.targets.map((target) => target.parkedKeys.size > 0 && target.refreshParked()))
-    if (countParked(knowledge) < PARKED_KEYS_MAX) return
+    await targets.refreshParked('parking')
+    if (targets.parkedCount < PARKED_KEYS_MAX) return
     const { group, source } = this.options
     throw eventsError(
       'EVENTS_PARKED_TOO_MANY',
@@ -78,7 +70,7 @@ export class SourceDelivery {
 
   /** What was not delivered before, up to the first gap of each stream. */
   private unseen(knowledge: Knowledge, placed: readonly PlacedEvent[]) {
-    const own = knowledge.targets[this.options.source.index]
+    const { own } = knowledge.targets
     const next = new Map<string, number>()
     const events: LoggedEvent[] = []
     let gap: Error | undefined
@@ -86,7 +78,7 @@ export class SourceDelivery {
     for (const { after, event } of placed) {
       const { topic, stream, offset } = event
       if (broken.has(stream)) continue
-      const reached = next.get(stream) ?? own?.reached(stream, topic) ?? 0
+      const reached = next.get(stream) ?? own.reached(stream, topic)
       if (offset < reached) continue
       // A stream that the group has never read begins with the oldest record that the broker has kept.
       if (after > reached && reached > 0) {
@@ -109,34 +101,10 @@ export class SourceDelivery {
     )
   }
 
-  /**
-   * Other shards first: once their effects are committed, each with its inbox, the group's position may pass the
-   * events. A crash in between repeats the batch, and the inboxes skip what they have.
-   */
   private async toTargets({ targets }: Knowledge, events: readonly LoggedEvent[]): Promise<void> {
-    const { cluster, source, group, call } = this.options
-    const plan = planTargets(events, group, {
-      count: cluster.shards.length,
-      ofBucket: (bucket) => cluster.forBucket(bucket).index,
-    })
-    const remote = [...plan].filter(([index]) => index !== source.index)
-    const outcomes = await Promise.allSettled(
-      remote.map(async ([index, items]) => {
-        const target = targets[index]
-        const fresh = target?.fresh(items) ?? []
-        if (fresh.length > 0) await target?.deliver(fresh, endsOf(fresh.map((item) => item.event)), call)
-      }),
-    )
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-    const own = targets[source.index]
     const ends = endsOf(events)
-    const items = plan.get(source.index)
-    if (items !== undefined) return own?.deliver(items, ends, call)
-    await own?.create([...ends.keys()])
-    await own?.advance(ends)
+    if (await targets.deliver(events, ends, this.options.call)) return
+    await targets.own.create([...ends.keys()])
+    await targets.own.advance(ends)
   }
-}
-
-function countParked({ targets }: Knowledge): number {
-  return targets.reduce((sum, target) => sum + target.parkedKeys.size, 0)
 }

@@ -16,13 +16,14 @@ import {
 import { lingerMsAfter } from './linger.ts'
 import { LogReader } from './log-reader.ts'
 import { backoffMs } from './pause.ts'
-import { endsOf, type Group, planTargets } from './plan.ts'
+import { endsOf, type Group } from './plan.ts'
 import { takeReplays } from './replay.ts'
 import { assertNothingMissed } from './retention.ts'
 import type { LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
 import type { Tail } from './tail.ts'
-import { type RetryPolicy, Target } from './target.ts'
+import type { RetryPolicy } from './target.ts'
+import { Targets } from './targets.ts'
 
 export type WorkerOptions = {
   readonly cluster: OpenCluster
@@ -36,7 +37,7 @@ export type WorkerOptions = {
 
 /** What a worker knows of its databases. Thrown away after each error, since what was committed is then unknown. */
 type Knowledge = {
-  readonly targets: readonly Target[]
+  readonly targets: Targets
   /** Next offset to read, by topic; at or ahead of the source's stored positions. */
   readonly next: Map<string, number>
 }
@@ -134,26 +135,23 @@ export class GroupWorker {
   }
 
   private async load(): Promise<Knowledge> {
-    const { cluster, source, group, retry } = this.options
+    const { cluster, source, group } = this.options
     await takeReplays(cluster, source, group)
     const begins = [...group.consumers].map(([topic, consumer]) => [topic, consumer.from] as const)
     await beginPositions(source, { group: group.name, source: source.index }, new Map(begins))
-    const targets = await Promise.all(
-      cluster.shards.map((shard) => Target.load({ cluster, shard, group, source: source.index, retry })),
-    )
-    const own = targets[source.index]?.positions
+    const targets = await Targets.load(this.options)
     await assertNothingMissed(source, group)
     this.options.states?.settled(group.name)
     this.retryAtMs = 0
     this.refreshAtMs = performance.now() + PARKED_REFRESH_MS
-    return { targets, next: new Map(this.reader.topics.map((topic) => [topic, own?.get(topic) ?? 0])) }
+    return { targets, next: new Map(this.reader.topics.map((topic) => [topic, targets.own.positions.get(topic) ?? 0])) }
   }
 
   /** One batch and what is due of the parked events. False when there was nothing to do. */
   private async round(knowledge: Knowledge): Promise<boolean> {
     const isPaused = this.options.states?.isPaused(this.options.group.name) ?? false
     const retried = !isPaused && (await this.retryParked(knowledge))
-    const events = !isPaused && countParked(knowledge) < PARKED_KEYS_MAX ? await this.read(knowledge) : []
+    const events = !isPaused && knowledge.targets.parkedCount < PARKED_KEYS_MAX ? await this.read(knowledge) : []
     if (events.length > 0) await this.deliver(knowledge, events)
     else if (performance.now() >= this.flushAtMs) await this.flush(knowledge)
     return retried || events.length > 0
@@ -161,7 +159,7 @@ export class GroupWorker {
 
   /** Never rejects: what keeps parked events from being attempted must not keep new ones from being read. */
   private async retryParked(knowledge: Knowledge): Promise<boolean> {
-    if (performance.now() < this.retryAtMs || countParked(knowledge) === 0) return false
+    if (performance.now() < this.retryAtMs || knowledge.targets.parkedCount === 0) return false
     try {
       const count = await this.retryDue(knowledge)
       this.retryFailures = 0
@@ -181,8 +179,7 @@ export class GroupWorker {
     const refresh = performance.now() >= this.refreshAtMs
     if (refresh) this.refreshAtMs = performance.now() + PARKED_REFRESH_MS
     let count = 0
-    for (const target of targets) {
-      if (target.parkedKeys.size === 0) continue
+    for (const target of targets.parking) {
       if (refresh) await target.refreshParked()
       count += await target.retryDue(this.call)
     }
@@ -199,43 +196,23 @@ export class GroupWorker {
     return events
   }
 
-  /**
-   * Other shards first: once their effects are committed, each with its inbox, this shard's position may pass the
-   * events. A crash in between repeats the batch, and the inboxes skip what they have.
-   */
   private async deliver(knowledge: Knowledge, events: readonly LoggedEvent[]): Promise<void> {
-    const { cluster, source, group } = this.options
-    const plan = planTargets(events, group, {
-      count: cluster.shards.length,
-      ofBucket: (bucket) => cluster.forBucket(bucket).index,
-    })
-    const remote = [...plan].filter(([target]) => target !== source.index)
-    const outcomes = await Promise.allSettled(
-      remote.map(async ([index, items]) => {
-        const target = knowledge.targets[index]
-        const fresh = target?.fresh(items) ?? []
-        if (fresh.length > 0) await target?.deliver(fresh, endsOf(fresh.map((item) => item.event)), this.call)
-      }),
-    )
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-    const own = knowledge.targets[source.index]
     const ends = new Map([...knowledge.next, ...endsOf(events)])
-    const items = plan.get(source.index)
-    if (items !== undefined) await own?.deliver(items, ends, this.call)
-    else if (this.flushAtMs === Number.POSITIVE_INFINITY) this.flushAtMs = performance.now() + POSITION_FLUSH_MS
+    const moved = await knowledge.targets.deliver(events, ends, this.call)
+    if (!moved && this.flushAtMs === Number.POSITIVE_INFINITY) this.flushAtMs = performance.now() + POSITION_FLUSH_MS
     for (const [topic, offset] of ends) knowledge.next.set(topic, offset)
     if (performance.now() >= this.flushAtMs) await this.flush(knowledge)
   }
 
   private async flush({ targets, next }: Knowledge): Promise<void> {
     this.flushAtMs = Number.POSITIVE_INFINITY
-    await targets[this.options.source.index]?.advance(next)
+    await targets.own.advance(next)
   }
 
   private waitMs(knowledge: Knowledge): number {
     const pollMs = this.reader.blind ? READ_POLL_MS_REMOTE : READ_POLL_MS_LOCAL
     const untilFlushMs = this.flushAtMs - performance.now()
-    const retryMs = countParked(knowledge) > 0 ? RETRY_POLL_MS : Number.POSITIVE_INFINITY
+    const retryMs = knowledge.targets.parkedCount > 0 ? RETRY_POLL_MS : Number.POSITIVE_INFINITY
     return Math.max(1, Math.min(jittered(pollMs), untilFlushMs, retryMs))
   }
 
@@ -249,8 +226,4 @@ export class GroupWorker {
     const { source, group } = this.options
     workFailed.publish({ shard: source.index, part: `group:${group.name}`, error, retryInMs })
   }
-}
-
-function countParked({ targets }: Knowledge): number {
-  return targets.reduce((sum, target) => sum + target.parkedKeys.size, 0)
 }

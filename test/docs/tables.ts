@@ -4,6 +4,7 @@ import { declaredErrors } from '../../src/core/index.ts'
 import { describeOptions } from '../../src/runtime/index.ts'
 import { describeMetrics } from '../../src/telemetry/index.ts'
 import { LAYERS } from '../tidy/layers.ts'
+import { capabilitiesTable } from './capabilities.ts'
 import { pluginReference } from './plugins.ts'
 
 /**
@@ -20,6 +21,7 @@ export async function generatedTables(root: string): Promise<readonly GeneratedT
     { page: 'docs/architecture.md', name: 'imports', text: importsTable() },
     { page: 'docs/plugins.md', name: 'plugins', text: pluginReference() },
     { page: 'docs/guides/telemetry.md', name: 'metrics', text: metricsTable() },
+    { page: 'docs/guides/events.md', name: 'capabilities', text: await capabilitiesTable(root) },
   ]
 }
 

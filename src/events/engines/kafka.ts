@@ -1,6 +1,7 @@
 import type { Admin, BaseOptions, Producer } from '@platformatic/kafka'
 import { messageOf } from '../../core/index.ts'
-import type { Broker, BrokerCapabilities, BrokerDeclaration, BrokerLag } from '../broker.ts'
+import type { Broker, BrokerDeclaration, BrokerLag } from '../broker.ts'
+import type { LogCapabilities } from '../capabilities.ts'
 import { eventsError } from '../errors.ts'
 import {
   KAFKA_MESSAGE_BYTES_MAX,
@@ -15,7 +16,13 @@ import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaReader } from './kafka-reader.ts'
 import { parseKafkaUrl } from './kafka-url.ts'
 
-export const KAFKA: BrokerCapabilities = { name: 'Kafka', replay: true, keepsRead: true, lagInMessages: true }
+export const KAFKA: LogCapabilities = {
+  name: 'Kafka',
+  sharedBy: 'partition',
+  keepsRead: true,
+  isolatesGroups: true,
+  attributePrefix: 'ce_',
+}
 
 type Driver = typeof import('@platformatic/kafka')
 type Groups = BrokerDeclaration['groups']

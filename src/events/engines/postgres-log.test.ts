@@ -6,11 +6,9 @@ import { startTestCluster, until } from '../../testing/index.ts'
 import { eventLogContract } from '../contract.ts'
 import { eventsMigrations, startEvents } from '../index.ts'
 import { holdLeases } from './postgres-leases.ts'
-import { drainOutbox, insertOutbox, LOG_CHANNEL, OutboxFloor, readLog } from './postgres-log.ts'
+import { drainOutbox, insertOutbox, LOG_CHANNEL, OutboxFloor, POSTGRES, readLog } from './postgres-log.ts'
 
 const start = (shards: number) => startTestCluster({ shards, migrations: [systemMigrations, eventsMigrations] })
-
-const POSTGRES = { name: 'PostgreSQL', replay: true, keepsRead: true, lagInMessages: true }
 
 eventLogContract({ capabilities: POSTGRES, start: () => start(2), until })
 

@@ -1,4 +1,5 @@
 import type { Queryable, Transaction } from '../../data/index.ts'
+import type { LogCapabilities } from '../capabilities.ts'
 import { eventsError } from '../errors.ts'
 import type { Segment } from '../segment.ts'
 import type { Written } from '../written.ts'
@@ -26,6 +27,14 @@ export type Drain = {
   readonly notify: boolean
   /** Segments by id that need not be read back, since this process wrote them. */
   readonly written: ReadonlyMap<string, Written>
+}
+
+export const POSTGRES: LogCapabilities = {
+  name: 'PostgreSQL',
+  sharedBy: 'shard',
+  keepsRead: true,
+  isolatesGroups: true,
+  attributePrefix: undefined,
 }
 
 /** Other processes listen here for "the log of this shard has grown". */

@@ -1,15 +1,9 @@
-import type {
-  Broker,
-  BrokerCapabilities,
-  BrokerDeclaration,
-  BrokerLag,
-  BrokerReader,
-  BrokerRecord,
-  BrokerSubscription,
-} from '../broker.ts'
+import type { Broker, BrokerDeclaration, BrokerLag, BrokerReader, BrokerRecord, BrokerSubscription } from '../broker.ts'
+import type { LogCapabilities } from '../capabilities.ts'
 import { RABBITMQ_CHECK_MS, RABBITMQ_DELIVERIES_MAX, RABBITMQ_QUEUE_RECORDS_MAX } from '../limits.ts'
 import { parseRabbitMqUrl, type RabbitMqAddress } from './rabbitmq-address.ts'
 import { codeOf, importDriver, RabbitMqConnection } from './rabbitmq-connection.ts'
+import { AMQP_PREFIX } from './rabbitmq-message.ts'
 import { RabbitMqPublisher } from './rabbitmq-publisher.ts'
 import { RabbitMqReader } from './rabbitmq-reader.ts'
 import {
@@ -23,11 +17,12 @@ import {
 } from './rabbitmq-topology.ts'
 import { assertVersion } from './rabbitmq-version.ts'
 
-export const RABBITMQ: BrokerCapabilities = {
+export const RABBITMQ: LogCapabilities = {
   name: 'RabbitMQ',
-  replay: false,
+  sharedBy: 'partition',
   keepsRead: false,
-  lagInMessages: true,
+  isolatesGroups: false,
+  attributePrefix: AMQP_PREFIX,
 }
 
 export type RabbitMqOptions = Partial<RabbitMqTopology> & {
