@@ -1,8 +1,10 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { note, positive, runBench, type Started } from './command/command.ts'
+import { machineOf } from './command/machine.ts'
 import { ARM_NAMES, type Arm, type ArmName, type ArmSettings } from './orders/arm.ts'
 import { startBareArm } from './orders/bare-arm.ts'
-import { stopEveryProcess } from './orders/processes.ts'
-import { armResult, type BenchResult, machineOf, ratiosOf, resultLines } from './orders/result.ts'
+import { measureGenerator } from './orders/load-generator.ts'
+import { armResult, type BenchResult, ratiosOf, resultLines } from './orders/result.ts'
 import { describeWindow, findSustainedRate, warmUp } from './orders/search.ts'
 import { startGroundswellArm, startSyncArm } from './orders/shop-arm.ts'
 import { runWindow, type Window } from './orders/window.ts'
@@ -12,34 +14,23 @@ import { runWindow, type Window } from './orders/window.ts'
  * shop done synchronously, and a bare node:http server. First the highest rate is found that each sustains, then
  * windows at that rate take turns between the arms; medians with their spread count. `--help` has the options.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  let options: Options
-  try {
-    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
+export function run(args: readonly string[]): Promise<number> {
+  return runBench<Options>({ command: commandLine(), run: compare }, args)
+}
+
+async function compare(options: Options, started: Started): Promise<number> {
+  if (options.generator) {
+    console.log(JSON.stringify(await measureGenerator({ rate: GENERATOR_RATE, ...options }, started), null, 2))
+    return 0
   }
   const arms: Arm[] = []
-  const stop = stopper(arms)
-  process.once('SIGINT', stop.andExit)
-  process.once('SIGTERM', stop.andExit)
-  const bound = setTimeout(stop.andExit, TOTAL_MS_MAX)
-  try {
-    for (const name of options.arm ?? ARM_NAMES) {
-      note(`${name}: starting`)
-      stop.starting = START[name]({ ...options, log: note })
-      arms.push(await stop.starting)
-    }
-    const result = await measure(arms, options)
-    console.log(options.json ? JSON.stringify(result, null, 2) : resultLines(result).join('\n'))
-    return result.arms.every(({ roundsSustained }) => roundsSustained > 0) ? 0 : 1
-  } finally {
-    clearTimeout(bound)
-    await stop.all()
-    process.off('SIGINT', stop.andExit)
-    process.off('SIGTERM', stop.andExit)
+  for (const name of options.arm ?? ARM_NAMES) {
+    note(`${name}: starting`)
+    arms.push(await started.add(START[name]({ ...options, log: note })))
   }
+  const result = await measure(arms, options)
+  console.log(options.json ? JSON.stringify(result, null, 2) : resultLines(result).join('\n'))
+  return result.arms.every(({ roundsSustained }) => roundsSustained > 0) ? 0 : 1
 }
 
 type Options = {
@@ -51,11 +42,12 @@ type Options = {
   readonly topology: ArmSettings['topology']
   readonly arm?: readonly ArmName[]
   readonly rate?: number
+  readonly generator?: boolean
   readonly json?: boolean
 }
 
-/** However it goes, a run ends by then. */
-const TOTAL_MS_MAX = 40 * 60_000
+/** At which the load generator is measured, unless told otherwise. */
+const GENERATOR_RATE = 5_000
 
 const START: Readonly<Record<ArmName, (settings: ArmSettings) => Promise<Arm>>> = {
   groundswell: startGroundswellArm,
@@ -87,7 +79,7 @@ async function measure(arms: readonly Arm[], options: Options): Promise<BenchRes
   const results = arms.map(({ name }) => armResult(name, rates.get(name) ?? 0, windows.get(name) ?? []))
   const { topology, seconds } = options
   return {
-    machine: machineOf(arms),
+    machine: machineOf(Object.assign({}, ...arms.map(({ facts }) => facts))),
     topology,
     seconds,
     arms: results,
@@ -113,33 +105,7 @@ function commandLine(): Command {
     )
     .addOption(new Option('--users <number>', 'customers who order in turn').default(2_000).argParser(positive))
     .addOption(new Option('--skus <number>', 'products that they order in turn').default(100).argParser(positive))
+    .option('--generator', 'measure the load generator instead, beside undici')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', '\nExample:\n  $ npm run bench -- orders --seconds 10 --rounds 1 --arm groundswell')
-    .exitOverride()
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
-  return value
-}
-
-/** Ends the arms, also one that is still starting: its own failure then removes what it left. */
-function stopper(arms: Arm[]) {
-  const all = async () => {
-    for (const arm of arms.splice(0).reverse()) await arm.stop()
-  }
-  const stop = {
-    starting: undefined as Promise<Arm> | undefined,
-    all,
-    andExit() {
-      note('ending what was started')
-      void Promise.allSettled([all(), stopEveryProcess(), stop.starting]).then(() => process.exit(1))
-    },
-  }
-  return stop
-}
-
-function note(line: string): void {
-  process.stderr.write(`${line}\n`)
 }

@@ -1,9 +1,8 @@
-import { cpus, totalmem } from 'node:os'
-import type { Arm, ArmName, ArmSettings } from './arm.ts'
+import { columns } from '../command/columns.ts'
+import { type Machine, machineLine } from '../command/machine.ts'
+import { type Spread, spreadOf } from '../command/spread.ts'
+import type { ArmName, ArmSettings } from './arm.ts'
 import type { Window } from './window.ts'
-
-/** A median and how far the rounds lie apart. */
-export type Spread = { readonly median: number; readonly min: number; readonly max: number }
 
 export type ArmResult = {
   readonly arm: ArmName
@@ -17,7 +16,7 @@ export type ArmResult = {
 }
 
 export type BenchResult = {
-  readonly machine: Readonly<Record<string, string | number>>
+  readonly machine: Machine
   readonly topology: ArmSettings['topology']
   readonly seconds: number
   readonly arms: readonly ArmResult[]
@@ -38,13 +37,6 @@ export function armResult(arm: ArmName, rate: number, rounds: readonly Window[])
   }
 }
 
-export function spreadOf(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  const median = ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
-  return { median, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 }
-}
-
 export function ratiosOf(arms: readonly ArmResult[]): Record<string, number> {
   const acceptedOf = (name: ArmName) => arms.find(({ arm }) => arm === name)?.acceptedPerSecond.median
   const [groundswell, sync, bare] = [acceptedOf('groundswell'), acceptedOf('sync'), acceptedOf('bare')]
@@ -53,18 +45,6 @@ export function ratiosOf(arms: readonly ArmResult[]): Record<string, number> {
     ...(groundswell && sync ? { 'groundswell / sync': ratio(groundswell, sync) } : {}),
     ...(groundswell && bare ? { 'groundswell / bare': ratio(groundswell, bare) } : {}),
     ...(sync && bare ? { 'sync / bare': ratio(sync, bare) } : {}),
-  }
-}
-
-export function machineOf(arms: readonly Arm[]): Record<string, string | number> {
-  const processors = cpus()
-  return {
-    cpu: processors[0]?.model.trim() ?? 'unknown',
-    cores: processors.length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.versions.node,
-    platform: `${process.platform} ${process.arch}`,
-    ...Object.assign({}, ...arms.map(({ facts }) => facts)),
   }
 }
 
@@ -78,21 +58,12 @@ export function resultLines({ machine, topology, seconds, arms, ratios }: BenchR
     spread(arm.p99Ms, 2),
     `${arm.roundsSustained} of ${arm.rounds.length}`,
   ])
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
   return [
-    line(head),
-    ...rows.map(line),
+    ...columns([head, ...rows]),
     '',
     `median (least to most) of the rounds of ${seconds} s; topology: ${topology}; the generator shares the machine`,
     ...Object.entries(ratios).map(([name, value]) => `${name}: ${value}`),
-    Object.entries(machine)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(' · '),
+    machineLine(machine),
   ]
 }
 

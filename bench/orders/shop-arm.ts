@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type OpenCluster, openCluster } from '../../src/data/index.ts'
-import { type Answer, loadScenario, type ScenarioSetup } from '../../src/testing/index.ts'
+import { type Answer, freePort, loadScenario, type ScenarioSetup } from '../../src/testing/index.ts'
+import { type ArmProcess, startCommand } from '../command/processes.ts'
 import type { Arm, ArmName, ArmSettings, OrderCounts } from './arm.ts'
-import { type ArmProcess, freePort, startCommand } from './processes.ts'
 
 /**
  * The shop, and the synchronous shop: each a PostgreSQL of its own in a temporary folder, started by `groundswell
