@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { systemClock } from '../src/core/index.ts'
 import { startEmbeddedPostgres } from '../src/data/index.ts'
+import type { EventEngine } from './command/broker.ts'
 import { inTurns, note, positive, runBench, type Started } from './command/command.ts'
 import { machineLine, machineOf } from './command/machine.ts'
 import type { ArmPlace, EventsArm } from './events/arm.ts'
@@ -14,8 +15,9 @@ import { Clocks, type EventsWindow, pace, saturate, spreadsOf } from './events/w
 
 /**
  * How many events a second go from a business transaction through to a handler's effect, and how long does each take?
- * The event log, and the job queues that people use for it, do the same work on one PostgreSQL, each in a database of
- * its own; they take turns within each round. First at their limit, then all at one rate: half of what the slowest did.
+ * The event log, in PostgreSQL, on Kafka and on RabbitMQ, and the job queues that people use for it, do the same work on
+ * one PostgreSQL, each in a database of its own; they take turns within each round. First at their limit, then all at
+ * one rate: half of what the slowest did.
  */
 export function run(args: readonly string[]): Promise<number> {
   return runBench<Options>({ command: commandLine(), run: compare }, args)
@@ -49,15 +51,23 @@ async function startServer(databases: number) {
   }
 }
 
+const groundswell = (name: string, events: EventEngine, commits: 'shared' | 'single' = 'shared') => {
+  return (place: ArmPlace) => startGroundswellArm(place, { name, events, commits })
+}
+
 const ARMS = {
-  groundswell: (place: ArmPlace) => startGroundswellArm(place, { name: 'groundswell', commits: 'shared' }),
-  'groundswell-single': (place: ArmPlace) =>
-    startGroundswellArm(place, { name: 'groundswell-single', commits: 'single' }),
+  groundswell: groundswell('groundswell', 'postgres'),
+  'groundswell-single': groundswell('groundswell-single', 'postgres', 'single'),
+  'groundswell-kafka': groundswell('groundswell-kafka', 'kafka'),
+  'groundswell-rabbitmq': groundswell('groundswell-rabbitmq', 'rabbitmq'),
   'pg-boss': startPgBossArm,
   'graphile-worker': startGraphileWorkerArm,
 } as const satisfies Record<string, (place: ArmPlace) => Promise<EventsArm>>
 
 type ArmName = keyof typeof ARMS
+
+/** What the arms of the event log are held against. */
+const BASES: readonly ArmName[] = ['groundswell', 'pg-boss', 'graphile-worker']
 
 type Options = {
   readonly arm: readonly ArmName[]
@@ -98,13 +108,13 @@ function print(arms: readonly Measured[], { json, rounds, seconds }: Options): v
   }))
   const perSecondOf = (name: string) => results.find(({ arm }) => arm === name)?.limit.perSecond.median ?? Number.NaN
   const ratios = Object.fromEntries(
-    results
-      .filter(({ arm }) => !arm.startsWith('groundswell'))
-      .flatMap(({ arm }) =>
-        results
-          .filter((own) => own.arm.startsWith('groundswell'))
-          .map((own) => [`${own.arm} / ${arm}`, Math.round((100 * perSecondOf(own.arm)) / perSecondOf(arm)) / 100]),
+    results.flatMap(({ arm, limit }) =>
+      BASES.filter((base) => base !== arm && perSecondOf(base) > 0).flatMap((base) =>
+        arm.startsWith('groundswell')
+          ? [[`${arm} / ${base}`, Math.round((100 * limit.perSecond.median) / perSecondOf(base)) / 100]]
+          : [],
       ),
+    ),
   )
   const machine = machineOf()
   if (json) {

@@ -20,7 +20,7 @@ export type BenchResult = {
   readonly topology: ArmSettings['topology']
   readonly seconds: number
   readonly arms: readonly ArmResult[]
-  /** Accepted orders per second, each arm by the sync and the bare arm of the same run. */
+  /** Accepted orders per second, of arms of the same run. */
   readonly ratios: Readonly<Record<string, number>>
 }
 
@@ -37,15 +37,22 @@ export function armResult(arm: ArmName, rate: number, rounds: readonly Window[])
   }
 }
 
+const RATIOS: readonly (readonly [of: ArmName, by: ArmName])[] = [
+  ['groundswell', 'sync'],
+  ['groundswell', 'bare'],
+  ['sync', 'bare'],
+  ['groundswell-kafka', 'groundswell'],
+  ['groundswell-rabbitmq', 'groundswell'],
+]
+
 export function ratiosOf(arms: readonly ArmResult[]): Record<string, number> {
   const acceptedOf = (name: ArmName) => arms.find(({ arm }) => arm === name)?.acceptedPerSecond.median
-  const [groundswell, sync, bare] = [acceptedOf('groundswell'), acceptedOf('sync'), acceptedOf('bare')]
-  const ratio = (a: number, b: number) => Math.round((a / b) * 1_000) / 1_000
-  return {
-    ...(groundswell && sync ? { 'groundswell / sync': ratio(groundswell, sync) } : {}),
-    ...(groundswell && bare ? { 'groundswell / bare': ratio(groundswell, bare) } : {}),
-    ...(sync && bare ? { 'sync / bare': ratio(sync, bare) } : {}),
-  }
+  return Object.fromEntries(
+    RATIOS.flatMap(([of, by]) => {
+      const [accepted, base] = [acceptedOf(of), acceptedOf(by)]
+      return accepted && base ? [[`${of} / ${by}`, Math.round((accepted / base) * 1_000) / 1_000]] : []
+    }),
+  )
 }
 
 export function resultLines({ machine, topology, seconds, arms, ratios }: BenchResult): string[] {
