@@ -1,59 +1,73 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { systemClock } from '../src/core/index.ts'
 import { startEmbeddedPostgres } from '../src/data/index.ts'
+import type { EventEngine } from './command/broker.ts'
+import { inTurns, note, positive, runBench, type Started } from './command/command.ts'
+import { machineLine, machineOf } from './command/machine.ts'
 import type { ArmPlace, EventsArm } from './events/arm.ts'
 import { startGraphileWorkerArm } from './events/graphile-worker-arm.ts'
 import { startGroundswellArm } from './events/groundswell-arm.ts'
 import { startPgBossArm } from './events/pg-boss-arm.ts'
 import { Clocks, type EventsWindow, pace, saturate, spreadsOf } from './events/window.ts'
-import { machineOf } from './orders/result.ts'
 
 /**
  * How many events a second go from a business transaction through to a handler's effect, and how long does each take?
- * The event log, and the job queues that people use for it, do the same work on one PostgreSQL, each in a database of
- * its own; they take turns within each round. First at their limit, then all at one rate: half of what the slowest did.
+ * The event log, in PostgreSQL, on Kafka and on RabbitMQ, and the job queues that people use for it, do the same work on
+ * one PostgreSQL, each in a database of its own; they take turns within each round. First at their limit, then all at
+ * one rate: half of what the slowest did.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  let options: Options
-  try {
-    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'groundswell-bench-'))
-  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), shards: options.arm.length })
+export function run(args: readonly string[]): Promise<number> {
+  return runBench<Options>({ command: commandLine(), run: compare }, args)
+}
+
+async function compare(options: Options, started: Started): Promise<number> {
+  const server = await started.add(startServer(options.arm.length))
   const arms: Measured[] = []
-  try {
-    for (const [index, name] of options.arm.entries()) {
-      const url = server.urls[index]
-      if (url === undefined) throw new Error(`there is no database for ${name}`)
-      const clocks = new Clocks()
-      const arm = await ARMS[name]({ url, handled: (id) => clocks.noteHandled(id) })
-      arms.push({ arm, clocks, limit: [], paced: [] })
-    }
-    await measure(arms, options)
-    print(arms, options)
-    return 0
-  } finally {
-    for (const { arm } of arms) await arm.stop()
-    await server.stop({ deadlineAtMs: systemClock.now() + 10_000 })
-    await rm(folder, { recursive: true, force: true })
+  for (const [index, name] of options.arm.entries()) {
+    const url = server.urls[index]
+    if (url === undefined) throw new Error(`there is no database for ${name}`)
+    const clocks = new Clocks()
+    const arm = await started.add(ARMS[name]({ url, handled: (id) => clocks.noteHandled(id) }))
+    arms.push({ arm, clocks, limit: [], paced: [] })
+  }
+  await measure(arms, options)
+  print(arms, options)
+  return 0
+}
+
+/** One PostgreSQL for all arms, with a database for each. */
+async function startServer(databases: number) {
+  const folder = await mkdtemp(join(tmpdir(), 'groundswell-bench-'))
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), shards: databases })
+  return {
+    urls: server.urls,
+    async stop() {
+      await server.stop({ deadlineAtMs: systemClock.now() + 10_000 })
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
 
+const groundswell = (name: string, events: EventEngine, commits: 'shared' | 'single' = 'shared') => {
+  return (place: ArmPlace) => startGroundswellArm(place, { name, events, commits })
+}
+
 const ARMS = {
-  groundswell: (place: ArmPlace) => startGroundswellArm(place, { name: 'groundswell', commits: 'shared' }),
-  'groundswell-single': (place: ArmPlace) =>
-    startGroundswellArm(place, { name: 'groundswell-single', commits: 'single' }),
+  groundswell: groundswell('groundswell', 'postgres'),
+  'groundswell-single': groundswell('groundswell-single', 'postgres', 'single'),
+  'groundswell-kafka': groundswell('groundswell-kafka', 'kafka'),
+  'groundswell-rabbitmq': groundswell('groundswell-rabbitmq', 'rabbitmq'),
   'pg-boss': startPgBossArm,
   'graphile-worker': startGraphileWorkerArm,
 } as const satisfies Record<string, (place: ArmPlace) => Promise<EventsArm>>
 
 type ArmName = keyof typeof ARMS
+
+/** What the arms of the event log are held against. */
+const BASES: readonly ArmName[] = ['groundswell', 'pg-boss', 'graphile-worker']
 
 type Options = {
   readonly arm: readonly ArmName[]
@@ -76,23 +90,14 @@ async function measure(arms: readonly Measured[], { rounds, seconds }: Options):
   for (const { arm, clocks } of arms) await saturate(arm, clocks, WARM_SECONDS)
   await inTurns(arms, rounds, async ({ arm, clocks, limit }) => {
     limit.push(await saturate(arm, clocks, seconds))
-    note(arm, 'at its limit', limit.at(-1))
+    noteWindow(arm, 'at its limit', limit.at(-1))
   })
   const slowest = Math.min(...arms.map(({ limit }) => spreadsOf(limit).perSecond.median))
   const rate = Math.max(1, Math.floor(slowest / 2))
   await inTurns(arms, rounds, async ({ arm, clocks, paced }) => {
     paced.push(await pace(arm, clocks, { rate, seconds }))
-    note(arm, `at ${rate}/s`, paced.at(-1))
+    noteWindow(arm, `at ${rate}/s`, paced.at(-1))
   })
-}
-
-async function inTurns(arms: readonly Measured[], rounds: number, run: (arm: Measured) => Promise<void>) {
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < arms.length; turn++) {
-      const arm = arms[(turn + round) % arms.length]
-      if (arm !== undefined) await run(arm)
-    }
-  }
 }
 
 function print(arms: readonly Measured[], { json, rounds, seconds }: Options): void {
@@ -103,15 +108,15 @@ function print(arms: readonly Measured[], { json, rounds, seconds }: Options): v
   }))
   const perSecondOf = (name: string) => results.find(({ arm }) => arm === name)?.limit.perSecond.median ?? Number.NaN
   const ratios = Object.fromEntries(
-    results
-      .filter(({ arm }) => !arm.startsWith('groundswell'))
-      .flatMap(({ arm }) =>
-        results
-          .filter((own) => own.arm.startsWith('groundswell'))
-          .map((own) => [`${own.arm} / ${arm}`, Math.round((100 * perSecondOf(own.arm)) / perSecondOf(arm)) / 100]),
+    results.flatMap(({ arm, limit }) =>
+      BASES.filter((base) => base !== arm && perSecondOf(base) > 0).flatMap((base) =>
+        arm.startsWith('groundswell')
+          ? [[`${arm} / ${base}`, Math.round((100 * limit.perSecond.median) / perSecondOf(base)) / 100]]
+          : [],
       ),
+    ),
   )
-  const machine = machineOf([])
+  const machine = machineOf()
   if (json) {
     console.log(JSON.stringify({ machine, rounds, seconds, arms: results, ratios }, null, 2))
     return
@@ -123,19 +128,13 @@ function print(arms: readonly Measured[], { json, rounds, seconds }: Options): v
     )
   }
   for (const [name, ratio] of Object.entries(ratios)) console.log(`${name}: ${ratio}`)
-  console.log(
-    Object.entries(machine)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(' · '),
-  )
+  console.log(machineLine(machine))
 }
 
-function note({ name }: EventsArm, what: string, window: EventsWindow | undefined): void {
+function noteWindow({ name }: EventsArm, what: string, window: EventsWindow | undefined): void {
   if (window === undefined) return
   const { perSecond, p50Ms, p99Ms } = window
-  process.stderr.write(
-    `${name}, ${what}: ${perSecond.toFixed(0)} events/s  P50 ${p50Ms.toFixed(1)} ms  P99 ${p99Ms.toFixed(1)} ms\n`,
-  )
+  note(`${name}, ${what}: ${perSecond.toFixed(0)} events/s  P50 ${p50Ms.toFixed(1)} ms  P99 ${p99Ms.toFixed(1)} ms`)
 }
 
 function commandLine(): Command {
@@ -146,11 +145,4 @@ function commandLine(): Command {
     .addOption(new Option('--seconds <number>', 'length of a window').default(10).argParser(positive))
     .option('--json', 'for machines')
     .addHelpText('after', '\nExample:\n  $ npm run bench -- events --arm groundswell pg-boss --rounds 5')
-    .exitOverride()
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
-  return value
 }

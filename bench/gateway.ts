@@ -1,13 +1,14 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { inTurns, note, positive, runBench, type Started } from './command/command.ts'
+import { type Machine, machineLine, machineOf } from './command/machine.ts'
 import { ARM_NAMES, type Arm, type ArmName } from './gateway/arm.ts'
 import { type GatewayArm, startInProcessArm, startProxiedArm } from './gateway/gateway-arms.ts'
 import { type MemoryResult, measureMemory } from './gateway/memory.ts'
 import { startNginxArm } from './gateway/nginx-arm.ts'
-import { armLines, armResult, machine, ratiosOf, text } from './gateway/result.ts'
+import { armLines, armResult, ratiosOf, text } from './gateway/result.ts'
 import { measureLookup } from './gateway/routes.ts'
 import { startBareArm, startFastifyProxyArm, startHttpProxyArm } from './gateway/script-arms.ts'
 import { isInstalled, saturate, type Window } from './gateway/wrk.ts'
-import { stopEveryProcess } from './orders/processes.ts'
 
 /**
  * How many requests per second does the gateway carry, and what does one cost it? The gateway with key-auth,
@@ -15,29 +16,18 @@ import { stopEveryProcess } from './orders/processes.ts'
  * server and other proxies. All take turns within each round, in another order each time, and ratios are taken round by
  * round. `--arm memory` sends a million requests instead, `--arm routes` looks routes up. wrk sends the requests.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  let options: Options
-  try {
-    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
-  }
-  const started: Arm[] = []
-  const stop = stopper(started)
-  process.once('SIGINT', stop.andExit)
-  process.once('SIGTERM', stop.andExit)
-  const bound = setTimeout(stop.andExit, TOTAL_MS_MAX)
-  try {
-    const report = await measure(options, started)
-    console.log(options.json ? JSON.stringify(report, null, 2) : linesOf(report).join('\n'))
-    return 0
-  } finally {
-    clearTimeout(bound)
-    await stop.all()
-    process.off('SIGINT', stop.andExit)
-    process.off('SIGTERM', stop.andExit)
-  }
+export function run(args: readonly string[]): Promise<number> {
+  return runBench<Options>(
+    {
+      command: commandLine(),
+      run: async (options, started) => {
+        const report = await measure(options, started)
+        console.log(options.json ? JSON.stringify(report, null, 2) : linesOf(report).join('\n'))
+        return 0
+      },
+    },
+    args,
+  )
 }
 
 type Question = ArmName | 'memory' | 'routes'
@@ -52,8 +42,6 @@ type Options = {
   readonly json?: boolean
 }
 
-/** However it goes, a run ends by then. */
-const TOTAL_MS_MAX = 40 * 60_000
 /** Until the compiler has seen everything. */
 const WARM_SECONDS = 3
 
@@ -68,7 +56,7 @@ const START: Readonly<Record<ArmName, (upstream: string) => Promise<Arm>>> = {
 }
 
 type Report = {
-  readonly machine: ReturnType<typeof machine>
+  readonly machine: Machine
   readonly connections: number
   readonly seconds: number
   readonly arms: readonly ReturnType<typeof armResult>[]
@@ -77,17 +65,16 @@ type Report = {
   readonly routes?: ReturnType<typeof measureLookup>
 }
 
-async function measure(options: Options, started: Arm[]): Promise<Report> {
+async function measure(options: Options, started: Started): Promise<Report> {
   const { arm, connections, seconds } = options
   const names = await installed(ARM_NAMES.filter((name) => arm.includes(name)))
   const asksMemory = arm.includes('memory') && (await isThere('wrk', 'memory'))
   const needsUpstream = asksMemory || names.some((name) => name !== 'bare' && name !== 'in-process')
-  const upstream = needsUpstream ? await startBareArm() : undefined
-  if (upstream !== undefined) started.push(upstream)
+  const upstream = needsUpstream ? await started.add(startBareArm()) : undefined
   const arms = await measureArms(names, { ...options, upstream: upstream?.url ?? '', started })
   const memory = asksMemory ? await measureGateways({ ...options, upstream: upstream?.url ?? '', started }) : []
   return {
-    machine: machine(),
+    machine: machineOf(),
     connections,
     seconds,
     arms: arms.map(armResult),
@@ -97,40 +84,33 @@ async function measure(options: Options, started: Arm[]): Promise<Report> {
   }
 }
 
-type Parts = Options & { readonly upstream: string; readonly started: Arm[] }
+type Parts = Options & { readonly upstream: string; readonly started: Started }
 
 async function measureArms(names: readonly ArmName[], { upstream, started, ...options }: Parts) {
   const { rounds, seconds, connections } = options
   const measured: { readonly name: ArmName; readonly arm: Arm; readonly windows: Window[] }[] = []
   for (const name of names) {
     note(`${name}: starting`)
-    const arm = await START[name](upstream)
-    started.push(arm)
+    const arm = await started.add(START[name](upstream))
     measured.push({ name, arm, windows: [] })
     await saturate(arm, { seconds: WARM_SECONDS, connections })
   }
-  for (let round = 0; round < rounds; round++) {
-    const turn = measured
-      .map((_, index) => measured[(index + round) % measured.length])
-      .filter((one) => one !== undefined)
-    for (const { name, arm, windows } of turn) {
-      const window = await saturate(arm, { seconds, connections })
-      windows.push(window)
-      const { requestsPerSecond, cpuMicrosPerRequest } = window
-      note(
-        `round ${round + 1} of ${rounds}, ${name}: ${requestsPerSecond.toFixed(0)}/s, ` +
-          `${cpuMicrosPerRequest?.toFixed(1) ?? '?'} µs CPU`,
-      )
-    }
-  }
+  await inTurns(measured, rounds, async ({ name, arm, windows }, round) => {
+    const window = await saturate(arm, { seconds, connections })
+    windows.push(window)
+    const { requestsPerSecond, cpuMicrosPerRequest } = window
+    note(
+      `round ${round + 1} of ${rounds}, ${name}: ${requestsPerSecond.toFixed(0)}/s, ` +
+        `${cpuMicrosPerRequest?.toFixed(1) ?? '?'} µs CPU`,
+    )
+  })
   return measured
 }
 
 async function measureGateways({ upstream, started, requests, connections }: Parts): Promise<MemoryResult[]> {
   const results: MemoryResult[] = []
   for (const start of [startInProcessArm, startProxiedArm]) {
-    const arm: GatewayArm = await start(upstream)
-    started.push(arm)
+    const arm: GatewayArm = await started.add(start(upstream))
     results.push(await measureMemory(arm, { requests, connections, log: note }))
   }
   return results
@@ -161,9 +141,7 @@ function linesOf({ machine, connections, seconds, arms, ratios, memory, routes }
     ...(routes === undefined ? [] : [`${JSON.stringify(routes.nanoseconds)} ns a lookup; ratio ${text(routes.ratio)}`]),
     '',
     `median (least to most) of windows of ${seconds} s, ${connections} connections; the generator shares the machine`,
-    Object.entries(machine)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(' · '),
+    machineLine(machine),
   ]
 }
 
@@ -183,29 +161,4 @@ function commandLine(): Command {
     .addOption(new Option('--requests <number>', 'of the arm memory').default(1_000_000).argParser(positive))
     .option('--json', 'print JSON for machines')
     .addHelpText('after', '\nExample:\n  $ npm run bench -- gateway --arm proxied nginx --rounds 3')
-    .exitOverride()
-}
-
-function positive(input: string): number {
-  const value = Number(input)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
-  return value
-}
-
-/** Ends the arms; what is still starting is ended by its pid. */
-function stopper(started: Arm[]) {
-  const all = async () => {
-    for (const arm of started.splice(0).reverse()) await arm.stop()
-  }
-  return {
-    all,
-    andExit() {
-      note('ending what was started')
-      void Promise.allSettled([all(), stopEveryProcess()]).then(() => process.exit(1))
-    },
-  }
-}
-
-function note(line: string): void {
-  process.stderr.write(`${line}\n`)
 }

@@ -1,45 +1,40 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { ARM_NAMES, type Arm, type ArmName, type ArmSettings } from './orders/arm.ts'
+import { Command, Option } from 'commander'
+import { EVENT_ENGINES, type EventEngine } from './command/broker.ts'
+import { among, inTurns, note, positive, runBench, type Started } from './command/command.ts'
+import { machineOf } from './command/machine.ts'
+import { ARM_KINDS, type Arm, type ArmKind, type ArmName, type ArmSettings } from './orders/arm.ts'
 import { startBareArm } from './orders/bare-arm.ts'
-import { stopEveryProcess } from './orders/processes.ts'
-import { armResult, type BenchResult, machineOf, ratiosOf, resultLines } from './orders/result.ts'
+import { measureGenerator } from './orders/load-generator.ts'
+import { armResult, type BenchResult, ratiosOf, resultLines } from './orders/result.ts'
 import { describeWindow, findSustainedRate, warmUp } from './orders/search.ts'
 import { startGroundswellArm, startSyncArm } from './orders/shop-arm.ts'
 import { runWindow, type Window } from './orders/window.ts'
 
 /**
- * How many durable orders per second, accepted and brought to their end? Three arms in one run: the shop, the same
- * shop done synchronously, and a bare node:http server. First the highest rate is found that each sustains, then
- * windows at that rate take turns between the arms; medians with their spread count. `--help` has the options.
+ * How many durable orders per second, accepted and brought to their end? Arms in one run: the shop, once for each
+ * engine of events that is asked for, the same shop done synchronously, and a bare node:http server. First the highest
+ * rate is found that each sustains, then windows at that rate take turns between the arms; medians with their spread
+ * count. `--help` has the options.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  let options: Options
-  try {
-    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
+export function run(args: readonly string[]): Promise<number> {
+  return runBench<Options>({ command: commandLine(), run: compare }, args)
+}
+
+async function compare(options: Options, started: Started): Promise<number> {
+  if (options.generator) {
+    console.log(JSON.stringify(await measureGenerator({ rate: GENERATOR_RATE, ...options }, started), null, 2))
+    return 0
   }
   const arms: Arm[] = []
-  const stop = stopper(arms)
-  process.once('SIGINT', stop.andExit)
-  process.once('SIGTERM', stop.andExit)
-  const bound = setTimeout(stop.andExit, TOTAL_MS_MAX)
-  try {
-    for (const name of options.arm ?? ARM_NAMES) {
-      note(`${name}: starting`)
-      stop.starting = START[name]({ ...options, log: note })
-      arms.push(await stop.starting)
+  for (const kind of options.arm ?? ARM_KINDS) {
+    for (const events of kind === 'groundswell' ? (options.events ?? EVENTS_DEFAULT) : EVENTS_DEFAULT) {
+      note(`${kind}${kind === 'groundswell' ? `, events on ${events}` : ''}: starting`)
+      arms.push(await started.add(START[kind]({ ...options, events, log: note })))
     }
-    const result = await measure(arms, options)
-    console.log(options.json ? JSON.stringify(result, null, 2) : resultLines(result).join('\n'))
-    return result.arms.every(({ roundsSustained }) => roundsSustained > 0) ? 0 : 1
-  } finally {
-    clearTimeout(bound)
-    await stop.all()
-    process.off('SIGINT', stop.andExit)
-    process.off('SIGTERM', stop.andExit)
   }
+  const result = await measure(arms, options)
+  console.log(options.json ? JSON.stringify(result, null, 2) : resultLines(result).join('\n'))
+  return result.arms.every(({ roundsSustained }) => roundsSustained > 0) ? 0 : 1
 }
 
 type Options = {
@@ -49,21 +44,29 @@ type Options = {
   readonly users: number
   readonly skus: number
   readonly topology: ArmSettings['topology']
-  readonly arm?: readonly ArmName[]
+  readonly arm?: readonly ArmKind[]
+  readonly events?: readonly EventEngine[]
   readonly rate?: number
+  readonly generator?: boolean
   readonly json?: boolean
 }
 
-/** However it goes, a run ends by then. */
-const TOTAL_MS_MAX = 40 * 60_000
+/** At which the load generator is measured, unless told otherwise. */
+const GENERATOR_RATE = 5_000
 
-const START: Readonly<Record<ArmName, (settings: ArmSettings) => Promise<Arm>>> = {
+const EVENTS_DEFAULT: readonly EventEngine[] = ['postgres']
+
+const START: Readonly<Record<ArmKind, (settings: ArmSettings) => Promise<Arm>>> = {
   groundswell: startGroundswellArm,
   sync: startSyncArm,
   bare: startBareArm,
 }
 
-const RATE_START: Readonly<Record<ArmName, number>> = { groundswell: 1_000, sync: 200, bare: 4_000 }
+const RATE_START: Readonly<Record<ArmKind, number>> = { groundswell: 1_000, sync: 200, bare: 4_000 }
+
+function rateStart(name: ArmName): number {
+  return RATE_START[ARM_KINDS.find((kind) => kind === name) ?? 'groundswell']
+}
 
 /** A pause between windows, so that one arm's last writes are not the next one's first. */
 const SETTLE_MS = 2_000
@@ -71,23 +74,21 @@ const SETTLE_MS = 2_000
 async function measure(arms: readonly Arm[], options: Options): Promise<BenchResult> {
   const rates = new Map<ArmName, number>()
   for (const arm of arms) {
-    await warmUp(arm, options.rate ?? 2 * RATE_START[arm.name])
-    const search = { ...options, rateStart: RATE_START[arm.name], log: note }
+    await warmUp(arm, options.rate ?? 2 * rateStart(arm.name))
+    const search = { ...options, rateStart: rateStart(arm.name), log: note }
     rates.set(arm.name, options.rate ?? (await findSustainedRate(arm, search)))
   }
   const windows = new Map<ArmName, Window[]>(arms.map(({ name }) => [name, []]))
-  for (let round = 1; round <= options.rounds; round++) {
-    for (const arm of arms) {
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
-      const window = await runWindow(arm, { rate: rates.get(arm.name) ?? 0, seconds: options.seconds })
-      windows.get(arm.name)?.push(window)
-      note(`round ${round} of ${options.rounds}, ${arm.name}: ${describeWindow(window)}`)
-    }
-  }
+  await inTurns(arms, options.rounds, async (arm, round) => {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+    const window = await runWindow(arm, { rate: rates.get(arm.name) ?? 0, seconds: options.seconds })
+    windows.get(arm.name)?.push(window)
+    note(`round ${round + 1} of ${options.rounds}, ${arm.name}: ${describeWindow(window)}`)
+  })
   const results = arms.map(({ name }) => armResult(name, rates.get(name) ?? 0, windows.get(name) ?? []))
   const { topology, seconds } = options
   return {
-    machine: machineOf(arms),
+    machine: machineOf(Object.assign({}, ...arms.map(({ facts }) => facts))),
     topology,
     seconds,
     arms: results,
@@ -102,7 +103,13 @@ function commandLine(): Command {
     .addOption(new Option('--probe-seconds <number>', 'length of a probe of the search').default(5).argParser(positive))
     .addOption(new Option('--rounds <number>', 'measured windows of each arm').default(3).argParser(positive))
     .addOption(new Option('--rate <number>', 'offer this rate to every arm instead of searching').argParser(positive))
-    .addOption(new Option('--arm <names...>', 'only these arms').choices(ARM_NAMES))
+    .addOption(new Option('--arm <names...>', 'only these arms').choices(ARM_KINDS))
+    .addOption(
+      new Option(
+        '--events <engines>',
+        `what delivers the shop's events, an arm each: ${EVENT_ENGINES.join(', ')}`,
+      ).argParser(among(EVENT_ENGINES)),
+    )
     .addOption(
       new Option(
         '--topology <kind>',
@@ -113,33 +120,10 @@ function commandLine(): Command {
     )
     .addOption(new Option('--users <number>', 'customers who order in turn').default(2_000).argParser(positive))
     .addOption(new Option('--skus <number>', 'products that they order in turn').default(100).argParser(positive))
+    .option('--generator', 'measure the load generator instead, beside undici')
     .option('--json', 'print JSON for machines')
-    .addHelpText('after', '\nExample:\n  $ npm run bench -- orders --seconds 10 --rounds 1 --arm groundswell')
-    .exitOverride()
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
-  return value
-}
-
-/** Ends the arms, also one that is still starting: its own failure then removes what it left. */
-function stopper(arms: Arm[]) {
-  const all = async () => {
-    for (const arm of arms.splice(0).reverse()) await arm.stop()
-  }
-  const stop = {
-    starting: undefined as Promise<Arm> | undefined,
-    all,
-    andExit() {
-      note('ending what was started')
-      void Promise.allSettled([all(), stopEveryProcess(), stop.starting]).then(() => process.exit(1))
-    },
-  }
-  return stop
-}
-
-function note(line: string): void {
-  process.stderr.write(`${line}\n`)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ npm run bench -- orders --seconds 10 --rounds 1 --arm groundswell --events postgres,kafka',
+    )
 }

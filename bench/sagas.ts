@@ -1,5 +1,4 @@
-import { availableParallelism, cpus } from 'node:os'
-import { parseArgs } from 'node:util'
+import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { StockRejected, StockReserved } from '../examples/shop/inventory/contract.ts'
 import { OrderConfirmed, OrderRejected } from '../examples/shop/orders/contract.ts'
@@ -10,38 +9,42 @@ import { type EventEnvelope, newId } from '../src/core/index.ts'
 import { bucketOf, type Cluster, type Shard, systemMigrations, type Transaction } from '../src/data/index.ts'
 import { beginSaga, eventsMigrations, message, saga } from '../src/events/index.ts'
 import { startTestCluster } from '../src/testing/index.ts'
-import { spreadOf } from './orders/result.ts'
+import { inTurns, positive, runBench, type Started } from './command/command.ts'
+import { machineOf } from './command/machine.ts'
+import { spreadOf } from './command/spread.ts'
 
 /**
  * What would the shop's orders cost as a saga? The life of a batch of orders, from the insert over payment and stock to
  * the shipment, four transactions one after the other: once by the shop's own SQL, once as a saga in a table of the
  * same columns but the journal. The arms take turns; time and the CPU of this process are per order.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { orders: { type: 'string', default: '500' }, rounds: { type: 'string', default: '40' } },
-  })
-  const [orders, rounds] = [Number(values.orders), Number(values.rounds)]
+export function run(args: readonly string[]): Promise<number> {
+  return runBench<Options>({ command: commandLine(), run: compare }, args)
+}
+
+type Options = { readonly orders: number; readonly rounds: number }
+
+async function compare({ orders, rounds }: Options, started: Started): Promise<number> {
   const folder = new URL('../examples/shop/orders/migrations/', import.meta.url)
   const own = { owner: 'order-service', folder, placement: 'sharded' } as const
-  const { cluster, stop } = await startTestCluster({ shards: 1, migrations: [systemMigrations, eventsMigrations, own] })
-  try {
-    for (const statement of TABLE) await cluster.home.query(statement)
-    const lives = { sql: new Life(cluster, SQL), saga: new Life(cluster, SAGA) }
-    for (let round = 0; round < rounds; round++) {
-      const turn = round % 2 === 0 ? [lives.sql, lives.saga] : [lives.saga, lives.sql]
-      for (const life of turn) await life.live(orders, round >= WARM_ROUNDS)
-    }
-    const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism(), node: process.version }
-    const ratio = (of: 'timesUs' | 'cpusUs') =>
-      spreadOf(lives.saga[of].map((value, round) => value / (lives.sql[of][round] ?? Number.NaN)))
-    const result = { sql: lives.sql.result(), saga: lives.saga.result(), time: ratio('timesUs'), cpu: ratio('cpusUs') }
-    console.log(JSON.stringify({ machine, orders, rounds, ...result }, null, 2))
-    return 0
-  } finally {
-    await stop()
-  }
+  const migrations = [systemMigrations, eventsMigrations, own]
+  const { cluster } = await started.add(startTestCluster({ shards: 1, migrations }))
+  for (const statement of TABLE) await cluster.home.query(statement)
+  const lives = { sql: new Life(cluster, SQL), saga: new Life(cluster, SAGA) }
+  await inTurns([lives.sql, lives.saga], rounds, (life, round) => life.live(orders, round >= WARM_ROUNDS))
+  const ratio = (of: 'timesUs' | 'cpusUs') =>
+    spreadOf(lives.saga[of].map((value, round) => value / (lives.sql[of][round] ?? Number.NaN)))
+  const result = { sql: lives.sql.result(), saga: lives.saga.result(), time: ratio('timesUs'), cpu: ratio('cpusUs') }
+  console.log(JSON.stringify({ machine: machineOf(), orders, rounds, ...result }, null, 2))
+  return 0
+}
+
+function commandLine(): Command {
+  return new Command('bench sagas')
+    .description('Time and CPU of an order as a saga, and by the SQL of the shop; in one run.')
+    .addOption(new Option('--orders <number>', 'orders of a batch').default(500).argParser(positive))
+    .addOption(new Option('--rounds <number>', 'batches of each').default(40).argParser(positive))
+    .addHelpText('after', '\nExample:\n  $ npm run bench -- sagas --rounds 46')
 }
 
 const WARM_ROUNDS = 6

@@ -1,6 +1,7 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { stopEveryProcess } from './orders/processes.ts'
-import { machineOf, type Spread, spreadOf } from './orders/result.ts'
+import { Command, Option } from 'commander'
+import { inTurns, note, positive, runBench, type Started } from './command/command.ts'
+import { machineOf } from './command/machine.ts'
+import { roundedSpread, type Spread, spreadOf } from './command/spread.ts'
 import { type ShopArm, startGroundswellArm } from './orders/shop-arm.ts'
 import { type Saturated, saturate } from './telemetry/closed-loop.ts'
 import { recordCost } from './telemetry/record-cost.ts'
@@ -11,36 +12,21 @@ import { WORKLOAD_NAMES, WORKLOADS, type WorkloadName } from './telemetry/worklo
  * take turns within each round, in another order each time. Of each round the ratio to `off` is taken, in requests per
  * second and in processor time per request, which a noisy machine disturbs less; medians with their spread.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  let options: Options
-  try {
-    options = commandLine().parse(args, { from: 'user' }).opts<Options>()
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
-  }
-  const bound = setTimeout(() => void stopEveryProcess().then(() => process.exit(1)), TOTAL_MS_MAX)
+export function run(args: readonly string[]): Promise<number> {
+  return runBench<Options>({ command: commandLine(), run: measureSettings }, args)
+}
+
+async function measureSettings(options: Options, started: Started): Promise<number> {
   const arms: Measured[] = []
-  try {
-    for (const setting of new Set<Setting>(['off', ...options.arm])) {
-      note(`${setting}: starting`)
-      const arm = await startGroundswellArm({
-        users: 200,
-        skus: 50,
-        topology: 'one',
-        env: { TELEMETRY: setting },
-        log: note,
-      })
-      arms.push({ setting, arm, windows: [], sent: 0 })
-    }
-    await measure(arms, options)
-    const result = { record: await recordCost(), machine: machineOf(arms.map(({ arm }) => arm)), ...judge(arms) }
-    console.log(JSON.stringify(result, null, 2))
-    return 0
-  } finally {
-    clearTimeout(bound)
-    for (const { arm } of arms.reverse()) await arm.stop()
+  for (const setting of new Set<Setting>(['off', ...options.arm])) {
+    note(`${setting}: starting`)
+    const settings = { users: 200, skus: 50, topology: 'one', env: { TELEMETRY: setting }, log: note } as const
+    arms.push({ setting, arm: await started.add(startGroundswellArm(settings)), windows: [], sent: 0 })
   }
+  await measure(arms, options)
+  const machine = machineOf(Object.assign({}, ...arms.map(({ arm }) => arm.facts)))
+  console.log(JSON.stringify({ record: await recordCost(), machine, ...judge(arms) }, null, 2))
+  return 0
 }
 
 const SETTINGS = ['off', 'metrics', 'traces'] as const
@@ -55,25 +41,20 @@ type Options = {
 
 type Measured = { readonly setting: Setting; readonly arm: ShopArm; readonly windows: Saturated[]; sent: number }
 
-/** However it goes, a run ends by then. */
-const TOTAL_MS_MAX = 40 * 60_000
 /** Until the compiler has seen everything. */
 const WARM_SECONDS = 3
 
 async function measure(arms: readonly Measured[], options: Options): Promise<void> {
   const { rounds } = options
   for (const measured of arms) await runWindow(measured, { ...options, seconds: WARM_SECONDS })
-  for (let round = 0; round < rounds; round++) {
-    const turn = arms.map((_, index) => arms[(index + round) % arms.length]).filter((arm) => arm !== undefined)
-    for (const measured of turn) {
-      const window = await runWindow(measured, options)
-      measured.windows.push(window)
-      const cpu = window.cpuMicrosPerRequest?.toFixed(0) ?? '?'
-      note(
-        `round ${round + 1} of ${rounds}, ${measured.setting}: ${window.requestsPerSecond.toFixed(0)}/s, ${cpu} µs CPU`,
-      )
-    }
-  }
+  await inTurns(arms, rounds, async (measured, round) => {
+    const window = await runWindow(measured, options)
+    measured.windows.push(window)
+    const cpu = window.cpuMicrosPerRequest?.toFixed(0) ?? '?'
+    note(
+      `round ${round + 1} of ${rounds}, ${measured.setting}: ${window.requestsPerSecond.toFixed(0)}/s, ${cpu} µs CPU`,
+    )
+  })
 }
 
 async function runWindow(measured: Measured, { request, seconds }: Options): Promise<Saturated> {
@@ -107,9 +88,7 @@ function judge(arms: readonly Measured[]): Judged {
 }
 
 function rounded(values: readonly number[], digits: number): Spread {
-  const { median, min, max } = spreadOf(values)
-  const round = (value: number) => Number(value.toFixed(digits))
-  return { median: round(median), min: round(min), max: round(max) }
+  return roundedSpread(spreadOf(values), digits)
 }
 
 function commandLine(): Command {
@@ -130,15 +109,4 @@ function commandLine(): Command {
     .addOption(new Option('--rounds <number>', 'windows of each arm').default(7).argParser(positive))
     .addOption(new Option('--seconds <number>', 'length of a window').default(8).argParser(positive))
     .addHelpText('after', '\nExample:\n  $ npm run bench -- telemetry --arm metrics --rounds 5')
-    .exitOverride()
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of 1 or more.')
-  return value
-}
-
-function note(line: string): void {
-  process.stderr.write(`${line}\n`)
 }

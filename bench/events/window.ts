@@ -1,5 +1,5 @@
 import { delay } from '../../src/core/index.ts'
-import { spreadOf } from '../orders/result.ts'
+import { spreadOf } from '../command/spread.ts'
 import type { EventsArm } from './arm.ts'
 
 export type EventsWindow = {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startCommand } from '../orders/processes.ts'
+import { startCommand } from '../command/processes.ts'
 import type { Arm, ArmName } from './arm.ts'
 import { API_KEY, PATH } from './workload.ts'
 

@@ -1,4 +1,4 @@
-import { spreadOf } from '../orders/result.ts'
+import { spreadOf } from '../command/spread.ts'
 import type { GatewayArm } from './gateway-arms.ts'
 import { saturate } from './wrk.ts'
 

@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { until } from '../../src/testing/index.ts'
-import { freePort } from '../orders/processes.ts'
+import { freePort, until } from '../../src/testing/index.ts'
 import type { Arm } from './arm.ts'
 
 /** nginx as a proxy: one worker, connections to the upstream kept, no access log. */

@@ -1,5 +1,5 @@
-import { cpus, totalmem } from 'node:os'
-import { type Spread, spreadOf } from '../orders/result.ts'
+import { columns } from '../command/columns.ts'
+import { roundedSpread, type Spread, spreadOf } from '../command/spread.ts'
 import type { ArmName } from './arm.ts'
 import type { Window } from './wrk.ts'
 
@@ -47,17 +47,6 @@ export function ratiosOf(measured: readonly Measured[]): Ratio[] {
   })
 }
 
-export function machine(): Record<string, string | number> {
-  const processors = cpus()
-  return {
-    cpu: processors[0]?.model.trim() ?? 'unknown',
-    cores: processors.length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.versions.node,
-    platform: `${process.platform} ${process.arch}`,
-  }
-}
-
 export function armLines(arms: readonly ArmResult[], ratios: readonly Ratio[]): string[] {
   const rows = arms.map((arm) => [
     arm.arm,
@@ -80,21 +69,6 @@ export function text({ median, min, max }: Spread): string {
   return `${median} (${min} to ${max})`
 }
 
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-}
-
 function rounded(windows: readonly Window[], read: (window: Window) => number, digits: number): Spread {
   return roundedSpread(spreadOf(windows.map(read)), digits)
-}
-
-function roundedSpread({ median, min, max }: Spread, digits: number): Spread {
-  const round = (value: number) => Number(value.toFixed(digits))
-  return { median: round(median), min: round(min), max: round(max) }
 }

@@ -1,5 +1,5 @@
 import { compileRouter, type RouteEntity } from '../../src/gateway/index.ts'
-import { type Spread, spreadOf } from '../orders/result.ts'
+import { type Spread, spreadOf } from '../command/spread.ts'
 
 export type LookupResult = {
   /** Nanoseconds of one lookup. */

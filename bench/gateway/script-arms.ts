@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { startNode } from '../orders/processes.ts'
+import { startNode } from '../command/processes.ts'
 import type { Arm, ArmName } from './arm.ts'
 
 /** Servers of one file, each in a process of its own. */

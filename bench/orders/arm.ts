@@ -1,4 +1,5 @@
 import type { Answer, LoadRequest } from '../../src/testing/index.ts'
+import type { EventEngine } from '../command/broker.ts'
 
 /** One way to take orders, running. The same requests go to every arm. */
 export type Arm = {
@@ -15,8 +16,14 @@ export type Arm = {
   stop(): Promise<void>
 }
 
-export type ArmName = 'groundswell' | 'sync' | 'bare'
-export const ARM_NAMES: readonly ArmName[] = ['groundswell', 'sync', 'bare']
+/** What is compared: the shop, once for each engine of events, and what it is held against. */
+export const ARM_KINDS = ['groundswell', 'sync', 'bare'] as const
+export type ArmKind = (typeof ARM_KINDS)[number]
+export type ArmName = ArmKind | `groundswell-${Exclude<EventEngine, 'postgres'>}`
+
+export function shopArmName(events: EventEngine): ArmName {
+  return events === 'postgres' ? 'groundswell' : `groundswell-${events}`
+}
 
 export type OrderCounts = { readonly placed: number; readonly final: number }
 
@@ -26,6 +33,8 @@ export type ArmSettings = {
   readonly skus: number
   /** `one`: gateway and services in one process. `split`: gateway and orders in one, the other services in another. */
   readonly topology: 'one' | 'split'
+  /** What delivers the shop's events: the log in PostgreSQL when absent. */
+  readonly events?: EventEngine
   /** For the processes of the shop, besides what connects them. */
   readonly env?: Readonly<Record<string, string>>
   readonly log: (line: string) => void

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import { startNode } from '../command/processes.ts'
 import type { Arm, ArmSettings } from './arm.ts'
-import { startNode } from './processes.ts'
 
 /** A bare node:http server in a process of its own: what this machine's Node can do at all. */
 export async function startBareArm({ users, skus }: ArmSettings): Promise<Arm> {

@@ -1,9 +1,8 @@
-import { cpus, totalmem } from 'node:os'
-import type { Arm, ArmName, ArmSettings } from './arm.ts'
+import { columns } from '../command/columns.ts'
+import { type Machine, machineLine } from '../command/machine.ts'
+import { type Spread, spreadOf } from '../command/spread.ts'
+import type { ArmName, ArmSettings } from './arm.ts'
 import type { Window } from './window.ts'
-
-/** A median and how far the rounds lie apart. */
-export type Spread = { readonly median: number; readonly min: number; readonly max: number }
 
 export type ArmResult = {
   readonly arm: ArmName
@@ -17,11 +16,11 @@ export type ArmResult = {
 }
 
 export type BenchResult = {
-  readonly machine: Readonly<Record<string, string | number>>
+  readonly machine: Machine
   readonly topology: ArmSettings['topology']
   readonly seconds: number
   readonly arms: readonly ArmResult[]
-  /** Accepted orders per second, each arm by the sync and the bare arm of the same run. */
+  /** Accepted orders per second, of arms of the same run. */
   readonly ratios: Readonly<Record<string, number>>
 }
 
@@ -38,34 +37,22 @@ export function armResult(arm: ArmName, rate: number, rounds: readonly Window[])
   }
 }
 
-export function spreadOf(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  const median = ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2
-  return { median, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 }
-}
+const RATIOS: readonly (readonly [of: ArmName, by: ArmName])[] = [
+  ['groundswell', 'sync'],
+  ['groundswell', 'bare'],
+  ['sync', 'bare'],
+  ['groundswell-kafka', 'groundswell'],
+  ['groundswell-rabbitmq', 'groundswell'],
+]
 
 export function ratiosOf(arms: readonly ArmResult[]): Record<string, number> {
   const acceptedOf = (name: ArmName) => arms.find(({ arm }) => arm === name)?.acceptedPerSecond.median
-  const [groundswell, sync, bare] = [acceptedOf('groundswell'), acceptedOf('sync'), acceptedOf('bare')]
-  const ratio = (a: number, b: number) => Math.round((a / b) * 1_000) / 1_000
-  return {
-    ...(groundswell && sync ? { 'groundswell / sync': ratio(groundswell, sync) } : {}),
-    ...(groundswell && bare ? { 'groundswell / bare': ratio(groundswell, bare) } : {}),
-    ...(sync && bare ? { 'sync / bare': ratio(sync, bare) } : {}),
-  }
-}
-
-export function machineOf(arms: readonly Arm[]): Record<string, string | number> {
-  const processors = cpus()
-  return {
-    cpu: processors[0]?.model.trim() ?? 'unknown',
-    cores: processors.length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.versions.node,
-    platform: `${process.platform} ${process.arch}`,
-    ...Object.assign({}, ...arms.map(({ facts }) => facts)),
-  }
+  return Object.fromEntries(
+    RATIOS.flatMap(([of, by]) => {
+      const [accepted, base] = [acceptedOf(of), acceptedOf(by)]
+      return accepted && base ? [[`${of} / ${by}`, Math.round((accepted / base) * 1_000) / 1_000]] : []
+    }),
+  )
 }
 
 export function resultLines({ machine, topology, seconds, arms, ratios }: BenchResult): string[] {
@@ -78,21 +65,12 @@ export function resultLines({ machine, topology, seconds, arms, ratios }: BenchR
     spread(arm.p99Ms, 2),
     `${arm.roundsSustained} of ${arm.rounds.length}`,
   ])
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
   return [
-    line(head),
-    ...rows.map(line),
+    ...columns([head, ...rows]),
     '',
     `median (least to most) of the rounds of ${seconds} s; topology: ${topology}; the generator shares the machine`,
     ...Object.entries(ratios).map(([name, value]) => `${name}: ${value}`),
-    Object.entries(machine)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(' · '),
+    machineLine(machine),
   ]
 }
 

@@ -3,19 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type OpenCluster, openCluster } from '../../src/data/index.ts'
-import { type Answer, loadScenario, type ScenarioSetup } from '../../src/testing/index.ts'
-import type { Arm, ArmName, ArmSettings, OrderCounts } from './arm.ts'
-import { type ArmProcess, freePort, startCommand } from './processes.ts'
+import { type Answer, freePort, loadScenario, type ScenarioSetup } from '../../src/testing/index.ts'
+import { startEventsServer } from '../command/broker.ts'
+import { type ArmProcess, startCommand } from '../command/processes.ts'
+import { type Arm, type ArmSettings, type OrderCounts, shopArmName } from './arm.ts'
 
 /**
  * The shop, and the synchronous shop: each a PostgreSQL of its own in a temporary folder, started by `groundswell
- * database`, and its processes, started by `groundswell start`. Key-auth is on as the applications declare it;
+ * database`, a broker of its own where events go through one, and its processes, started by `groundswell start`. Key-auth is on as the applications declare it;
  * rate-limiting is added with a limit that is never reached, so that its work is done and nothing is refused.
  */
-const APPS: Readonly<Record<'groundswell' | 'sync', string>> = {
+const APPS = {
   groundswell: fileURLToPath(new URL('../../examples/shop/app.ts', import.meta.url)),
   sync: fileURLToPath(new URL('../sync-shop/app.ts', import.meta.url)),
-}
+} as const
+type Shop = keyof typeof APPS
 const SCENARIO = new URL('../../examples/shop/load/orders.ts', import.meta.url)
 const OTHER_SERVICES = [
   'user-service',
@@ -29,7 +31,7 @@ const OTHER_SERVICES = [
 const NEVER_REACHED_PER_MINUTE = 1_000_000_000
 
 /** `pid`: of the process with the gateway. */
-export type ShopArm = Arm & { readonly pid: number }
+export type ShopArm = Arm & { readonly pid: number; readonly cluster: OpenCluster }
 
 export function startGroundswellArm(settings: ArmSettings): Promise<ShopArm> {
   return startShopArm('groundswell', settings)
@@ -39,8 +41,8 @@ export function startSyncArm(settings: ArmSettings): Promise<Arm> {
   return startShopArm('sync', { ...settings, topology: 'one' })
 }
 
-async function startShopArm(name: keyof typeof APPS, settings: ArmSettings): Promise<ShopArm> {
-  const folder = await mkdtemp(join(tmpdir(), `groundswell-bench-${name}-`))
+async function startShopArm(shop: Shop, settings: ArmSettings): Promise<ShopArm> {
+  const folder = await mkdtemp(join(tmpdir(), `groundswell-bench-${shop}-`))
   const started: { stop(): Promise<void> }[] = [{ stop: () => rm(folder, { recursive: true, force: true }) }]
   const stop = async () => {
     for (const part of started.splice(0).reverse()) await part.stop()
@@ -49,14 +51,16 @@ async function startShopArm(name: keyof typeof APPS, settings: ArmSettings): Pro
     const database = await startCommand(['database'], { DATA_DIR: join(folder, 'data'), DATABASE_URLS: '' })
     started.push(database)
     const urls = database.find(/DATABASE_URLS='([^']+)'/)
-    const front = await startProcesses({ name, urls, folder, settings, started })
+    const events = await startEventsServer(settings.events ?? 'postgres')
+    started.push(events)
+    const front = await startProcesses({ shop, urls, eventsUrl: events.url ?? '', folder, settings, started })
     const cluster = await openCluster({
       urls: urls.split(','),
       connectionsMax: 8,
       applicationName: 'groundswell-bench',
     })
     started.push({ stop: () => cluster.close({ deadlineAtMs: Date.now() + 5_000 }) })
-    return { ...(await prepareArm({ name, front, cluster, settings })), pid: front.pid, stop }
+    return { ...(await prepareArm({ shop, front, cluster, settings })), pid: front.pid, cluster, stop }
   } catch (error) {
     await stop()
     throw error
@@ -64,27 +68,30 @@ async function startShopArm(name: keyof typeof APPS, settings: ArmSettings): Pro
 }
 
 type Processes = {
-  readonly name: keyof typeof APPS
+  readonly shop: Shop
   readonly urls: string
+  /** Empty where events stay in PostgreSQL. */
+  readonly eventsUrl: string
   readonly folder: string
   readonly settings: ArmSettings
   readonly started: { stop(): Promise<void> }[]
 }
 
 /** Starts the processes of the topology; gives the one with the gateway. */
-async function startProcesses({ name, urls, folder, settings, started }: Processes): Promise<ArmProcess> {
+async function startProcesses({ shop, urls, eventsUrl, folder, settings, started }: Processes): Promise<ArmProcess> {
   const env = {
     DATABASE_URLS: urls,
     DATA_DIR: join(folder, 'none'),
     // Twelve connections a shard are plenty for batches; a request that holds one while it waits for a lock needs more.
-    CONNECTIONS_MAX: name === 'sync' ? '96' : '48',
+    CONNECTIONS_MAX: shop === 'sync' ? '96' : '48',
     GATEWAY_PORT: '0',
     ADMIN_PORT: '0',
     CONSOLE_PORT: '0',
+    ...(eventsUrl === '' ? {} : { EVENTS_URL: eventsUrl }),
     ...settings.env,
   }
   if (settings.topology === 'one') {
-    const one = await startCommand(['start', APPS[name]], env)
+    const one = await startCommand(['start', APPS[shop]], env)
     started.push(one)
     return one
   }
@@ -93,12 +100,12 @@ async function startProcesses({ name, urls, folder, settings, started }: Process
     OTHER_SERVICES.map((service) => [variableOf(service), `http://127.0.0.1:${othersPort}`]),
   )
   const wiring = { ...env, ...origins, [variableOf('order-service')]: `http://127.0.0.1:${ordersPort}` }
-  const others = await startCommand(['start', APPS[name], '--only', OTHER_SERVICES.join(',')], {
+  const others = await startCommand(['start', APPS[shop], '--only', OTHER_SERVICES.join(',')], {
     ...wiring,
     PORT: String(othersPort),
   })
   started.push(others)
-  const front = await startCommand(['start', APPS[name], '--only', 'gateway,order-service'], {
+  const front = await startCommand(['start', APPS[shop], '--only', 'gateway,order-service'], {
     ...wiring,
     PORT: String(ordersPort),
   })
@@ -111,13 +118,14 @@ function variableOf(service: string): string {
 }
 
 type Prepared = {
-  readonly name: keyof typeof APPS
+  readonly shop: Shop
   readonly front: ArmProcess
   readonly cluster: OpenCluster
   readonly settings: ArmSettings
 }
 
-async function prepareArm({ name, front, cluster, settings }: Prepared): Promise<Omit<Arm, 'stop'>> {
+async function prepareArm({ shop, front, cluster, settings }: Prepared): Promise<Omit<Arm, 'stop'>> {
+  const name = shop === 'sync' ? 'sync' : shopArmName(settings.events ?? 'postgres')
   const url = loopback(front.find(/^gateway +(http\S+)/m))
   const adminUrl = loopback(front.find(/^Admin API +(http\S+)/m))
   await limitRate(adminUrl)
@@ -134,7 +142,7 @@ async function prepareArm({ name, front, cluster, settings }: Prepared): Promise
     name,
     url,
     request: (n) => scenario.request(state, n),
-    verify: VERIFY[name],
+    verify: VERIFY[shop],
     counts: () => countOrders(cluster),
     facts: await factsOf(cluster),
   }
@@ -155,7 +163,7 @@ async function limitRate(adminUrl: string): Promise<void> {
   if (answer.status !== 201) throw new Error(`rate-limiting was refused: ${answer.status} ${await answer.text()}`)
 }
 
-const VERIFY: Readonly<Record<Exclude<ArmName, 'bare'>, (answer: Answer) => string | undefined>> = {
+const VERIFY: Readonly<Record<Shop, (answer: Answer) => string | undefined>> = {
   groundswell: ({ status, body }) => {
     if (status !== 202) return `status ${status}`
     return /^\{"orderId":"[0-9a-f-]{36}","status":"placed"\}$/.test(body) ? undefined : 'an answer without an order id'

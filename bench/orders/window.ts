@@ -1,5 +1,5 @@
 import { delay } from '../../src/core/index.ts'
-import { type Arrivals, type LoadReport, runLoad } from '../../src/testing/index.ts'
+import { type Arrivals, type LoadProgress, type LoadReport, runLoad } from '../../src/testing/index.ts'
 import type { Arm, OrderCounts } from './arm.ts'
 
 /** One stretch of load at a fixed rate, and what became of its orders. */
@@ -30,8 +30,15 @@ const DRAIN_POLL_MS = 250
 const QUIET_POLLS_AFTER_FAILURES = 20
 const CONNECTIONS_MAX = 4_000
 
+export type WindowLoad = {
+  readonly rate: number
+  readonly seconds: number
+  /** Called every second. */
+  readonly onProgress?: (progress: LoadProgress) => void
+}
+
 /** Runs one window. Throws when an accepted order is missing from the databases or does not come to its end. */
-export async function runWindow(arm: Arm, load: { rate: number; seconds: number }): Promise<Window> {
+export async function runWindow(arm: Arm, load: WindowLoad): Promise<Window> {
   const before = await arm.counts?.()
   const arrivals: Arrivals = { kind: 'fixed', rate: load.rate, durationMs: load.seconds * 1_000 }
   const startedAtMs = performance.now()
@@ -41,6 +48,7 @@ export async function runWindow(arm: Arm, load: { rate: number; seconds: number 
     request: arm.request,
     verify: arm.verify,
     connectionsMax: CONNECTIONS_MAX,
+    ...(load.onProgress === undefined ? {} : { onProgress: load.onProgress }),
   })
   const atEnd = await arm.counts?.()
   const elapsedMs = performance.now() - startedAtMs

@@ -1,5 +1,6 @@
 export { startTestCluster, type TestCluster } from './cluster.ts'
 export { type CutOff, startCutOff } from './cut-off.ts'
+export { freePort } from './free-port.ts'
 export { type KafkaServer, kafkaMissing, startKafkaServer } from './kafka-fixture.ts'
 export * from './load/index.ts'
 export { type RabbitMqServer, rabbitMqMissing, startRabbitMqServer } from './rabbitmq-fixture.ts'

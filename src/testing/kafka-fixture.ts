@@ -30,6 +30,8 @@ export type KafkaServerOptions = {
   readonly settings?: Readonly<Record<string, string>>
   /** What clients speak: PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL. */
   readonly protocol?: string
+  /** Users and passwords of SCRAM-SHA-256, which the cluster keeps from its making on. */
+  readonly scram?: Readonly<Record<string, string>>
 }
 
 /** Two JVM starts on a busy machine of two cores. */
@@ -49,7 +51,7 @@ export async function startKafkaServer(options: KafkaServerOptions = {}): Promis
   const port = await freePort()
   const files = { properties: join(folder, 'server.properties'), log: join(folder, 'server.log') }
   await writeFile(files.properties, propertiesOf(folder, port, await freePort(), options))
-  await format(kafka, files.properties)
+  await format(kafka, files.properties, options.scram)
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => undefined)
   const start = async () => {
@@ -122,11 +124,14 @@ function propertiesOf(folder: string, port: number, controllerPort: number, opti
 }
 
 /** Makes the folder one of a new cluster, unless it is one already. */
-async function format(kafka: Installed, properties: string): Promise<void> {
+async function format(kafka: Installed, properties: string, scram: KafkaServerOptions['scram'] = {}): Promise<void> {
   const tool = ['-cp', kafka.classpath, '-XX:TieredStopAtLevel=1', 'kafka.tools.StorageTool']
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
   const once = ['--standalone', '--ignore-formatted']
-  await run(kafka.java, [...tool, 'format', `--cluster-id=${id}`, '--config', properties, ...once], {
+  const users = Object.entries(scram).flatMap(([name, password]) => {
+    return ['--add-scram', `SCRAM-SHA-256=[name=${name},password=${password}]`]
+  })
+  await run(kafka.java, [...tool, 'format', `--cluster-id=${id}`, '--config', properties, ...once, ...users], {
     timeout: START_MS_MAX,
   })
 }

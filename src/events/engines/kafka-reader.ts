@@ -13,6 +13,8 @@ export type KafkaReaderOptions = {
   readonly subscription: BrokerSubscription
   /** A consumer of the group, not connected yet. */
   readonly open: () => TextConsumer
+  /** Whether it comes back under the same name: the group then waits for it, for the time of a session. */
+  readonly isStatic?: boolean
   /** What a person reads about a failure of the client. */
   readonly explain: (error: unknown, doing: string) => Error
 }
@@ -109,6 +111,8 @@ export class KafkaReader implements BrokerReader {
     this.consumer = consumer
     const broken = Promise.withResolvers<never>()
     broken.promise.catch(() => undefined)
+    // Such as a group that it could not join again: an event of the client, of which nothing else tells.
+    consumer.on('error', (error: Error) => broken.reject(error))
     try {
       const stream = await consumer.consume({
         topics: [...this.options.subscription.topics],
@@ -136,6 +140,9 @@ export class KafkaReader implements BrokerReader {
 
   /** A client that cannot leave in order is left behind: the broker takes its partitions from it in time. */
   private async leave(consumer: TextConsumer): Promise<void> {
+    // A static member keeps its partitions while it is away. The client leaves the group whenever it closes: it does so
+    // under a name that nobody has, which the broker refuses and the client bears.
+    if (this.options.isStatic) consumer.memberId = NOBODY
     const closed = consumer.close(true).catch((error: unknown) => {
       if (!this.stopped) this.options.subscription.onFailure(this.options.explain(error, 'leaving the group'), 0)
     })
@@ -238,6 +245,9 @@ export class KafkaReader implements BrokerReader {
     return Math.max(1, Math.min(KAFKA_WAIT_MS, retryAtMs - performance.now()))
   }
 }
+
+/** No member's id: those that a broker gives out are longer. */
+const NOBODY = 'nobody'
 
 function partitionOf({ topic, partition }: BrokerRecord): string {
   return `${topic}/${partition}`

@@ -117,7 +117,7 @@ class Kafka implements Broker {
         rebalanceTimeout: KAFKA_REBALANCE_MS,
       })
     const explain = (error: unknown, doing: string) => this.unavailable(error, doing)
-    const reader = new KafkaReader({ subscription, open, explain })
+    const reader = new KafkaReader({ subscription, open, explain, isStatic: instanceId !== undefined })
     await reader.started()
     return reader
   }

@@ -5,7 +5,7 @@ import { ANSWER_BYTES_MAX, IDLE_MS_MAX, READ_BUFFER_BYTES } from './limits.ts'
 
 /**
  * A minimal HTTP/1.1 client for load: keep-alive connections with one request each on the way, requests that are text
- * already, callbacks instead of promises. It costs a fraction of a general client's CPU (bench/load-generator.ts
+ * already, callbacks instead of promises. It costs a fraction of a general client's CPU (bench/orders/load-generator.ts
  * compares), which matters because it shares the machine with what it measures.
  */
 export type HttpClient = {

@@ -1,47 +1,30 @@
 import { fileURLToPath } from 'node:url'
-import { Command, CommanderError } from 'commander'
 import { Pool } from 'undici'
-import { runLoad } from '../src/testing/index.ts'
-import { startNode } from './orders/processes.ts'
-import { spreadOf } from './orders/result.ts'
+import { runLoad } from '../../src/testing/index.ts'
+import type { Started } from '../command/command.ts'
+import { startNode } from '../command/processes.ts'
+import { type Spread, spreadOf } from '../command/spread.ts'
 
 /**
  * What does a request cost the load generator, compared with undici? Both send the same orders at the same rate to a
  * bare node:http server in another process, taking turns; CPU time of this process per request, kernel included.
  */
-export async function run(args: readonly string[]): Promise<number> {
-  const command = new Command('bench load-generator')
-    .description('CPU time per request of the load generator and of undici.')
-    .option('--rate <number>', 'requests per second', Number, 5_000)
-    .option('--seconds <number>', 'length of a window', Number, 5)
-    .option('--rounds <number>', 'windows of each', Number, 5)
-    .addHelpText('after', '\nExample:\n  $ npm run bench -- load-generator --rate 10000')
-    .exitOverride()
-  try {
-    command.parse(args, { from: 'user' })
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
+export async function measureGenerator(settings: Settings, started: Started): Promise<GeneratorResult> {
+  const server = await started.add(startNode([fileURLToPath(new URL('bare-server.ts', import.meta.url))], {}))
+  const url = server.find(/^ready (http\S+)/m)
+  const ours: number[] = []
+  const theirs: number[] = []
+  for (let round = 0; round < settings.rounds; round++) {
+    ours.push(await cpuOf(settings, () => sendOurs(url, settings)))
+    theirs.push(await cpuOf(settings, () => sendByUndici(url, settings)))
   }
-  const settings = command.opts<Settings>()
-  const server = await startNode([fileURLToPath(new URL('orders/bare-server.ts', import.meta.url))], {})
-  try {
-    const url = server.find(/^ready (http\S+)/m)
-    const ours: number[] = []
-    const theirs: number[] = []
-    for (let round = 0; round < settings.rounds; round++) {
-      ours.push(await cpuOf(settings, () => sendOurs(url, settings)))
-      theirs.push(await cpuOf(settings, () => sendByUndici(url, settings)))
-    }
-    const result = { microsPerRequest: { generator: spreadOf(ours), undici: spreadOf(theirs) }, ...settings }
-    console.log(JSON.stringify(result, null, 2))
-    return 0
-  } finally {
-    await server.stop()
-  }
+  const { rate, seconds, rounds } = settings
+  return { microsPerRequest: { generator: spreadOf(ours), undici: spreadOf(theirs) }, rate, seconds, rounds }
 }
 
 type Settings = { readonly rate: number; readonly seconds: number; readonly rounds: number }
+
+type GeneratorResult = Settings & { readonly microsPerRequest: Readonly<Record<'generator' | 'undici', Spread>> }
 
 const HEADERS = { apikey: 'x'.repeat(32), 'content-type': 'application/json' }
 const ANSWER = /^\{"orderId":"[0-9a-f-]{36}","status":"placed"\}$/
