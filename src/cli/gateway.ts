@@ -1,5 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { exportGateway, importGateway } from '../runtime/index.ts'
+import { open } from 'node:fs/promises'
+import { exportGateway, importGateway, readConfigText } from '../runtime/index.ts'
 import { note, print, printJson } from './output.ts'
 
 export type ExportArguments = {
@@ -14,7 +14,7 @@ export type ImportArguments = { readonly adminUrl?: string; readonly json?: bool
 /** `groundswell gateway export`. The file is for its owner only: it holds keys. */
 export async function exportFile({ format, out, adminUrl, json }: ExportArguments): Promise<number> {
   const { text, omitted } = await exportGateway(format, { env: process.env, adminUrl })
-  if (out !== undefined) await writeFile(out, text, { mode: 0o600 })
+  if (out !== undefined) await writeOwn(out, text)
   noteOmitted(omitted, format)
   if (json) printJson({ format, ...(out === undefined ? { text } : { out }), omitted })
   else if (out === undefined) print(text.trimEnd())
@@ -24,11 +24,18 @@ export async function exportFile({ format, out, adminUrl, json }: ExportArgument
 
 /** `groundswell gateway import`. */
 export async function importFile(file: string, { adminUrl, json }: ImportArguments): Promise<number> {
-  const imported = await importGateway(await readFile(file, 'utf8'), { env: process.env, adminUrl })
+  const imported = await importGateway(await readConfigText(file), { env: process.env, adminUrl })
   noteOmitted(imported.omitted, 'this gateway')
   if (json) printJson(imported)
   else print(`${imported.created} created, ${imported.updated} updated, ${imported.unchanged} unchanged`)
   return 0
+}
+
+/** A file that was there keeps its mode when it is written anew: it is closed to others before anything is in it. */
+export async function writeOwn(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'w', 0o600)
+  if ((await file.stat()).isFile()) await file.chmod(0o600)
+  await file.writeFile(text)
 }
 
 function noteOmitted(omitted: readonly string[], where: string): void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { consoleError } from './errors.ts'
 import { WRITE_BYTES_MAX } from './limits.ts'
 
@@ -8,10 +8,25 @@ import { WRITE_BYTES_MAX } from './limits.ts'
  * CONSOLE_ORIGIN_REFUSED. Source: OWASP, Cross-Site Request Forgery Prevention, on Fetch Metadata.
  */
 export function assertOwnPage({ headers }: IncomingMessage): void {
-  const { origin, host, 'sec-fetch-site': site } = headers
-  const isOwn = (origin === undefined || origin === `http://${host}`) && (site === undefined || site === 'same-origin')
-  if (isOwn) return
+  const { origin, 'sec-fetch-site': site } = headers
+  if ((site === undefined || site === 'same-origin') && isOwnOrigin(headers)) return
   throw consoleError('CONSOLE_ORIGIN_REFUSED', `a change from ${origin ?? `a ${site} page`} is refused`)
+}
+
+/**
+ * `Host` is known to be this machine, so a name that was pointed here (DNS rebinding) is no origin of ours. Behind a
+ * proxy that speaks TLS the page is `https:`, which cannot be told from another server's on the port that is not named
+ * (`https://localhost` beside `http://localhost`): only with the word of the browser that both are one origin. What a
+ * proxy says of it, such as `X-Forwarded-Proto`, is not asked: whoever reaches this port could say it.
+ */
+function isOwnOrigin({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (origin === undefined || origin === originOf('http', host)) return true
+  return site === 'same-origin' && origin === originOf('https', host)
+}
+
+/** As browsers write it, without the port that goes without saying. */
+function originOf(scheme: 'http' | 'https', host: string | undefined): string | undefined {
+  return host === undefined ? undefined : URL.parse(`${scheme}://${host}`)?.origin
 }
 
 /**

@@ -28,12 +28,18 @@ import { tlsOptionsOf } from './upstream-tls.ts'
 export class Http2Pool implements UpstreamConnections {
   readonly #endpoint: Endpoint
   readonly #connections = new Set<Connection>()
+  #isDestroyed = false
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint
   }
 
+  get isEmpty(): boolean {
+    return this.#connections.size === 0
+  }
+
   send(request: CallRequest, handler: CallHandler): UpstreamCall {
+    if (this.#isDestroyed) return refusedCall(handler)
     const scheme = this.#endpoint.origin.split(':')[0] ?? 'http'
     const call = new Http2Call(this.#leastUsed(), { request, handler, scheme })
     call.start()
@@ -50,6 +56,7 @@ export class Http2Pool implements UpstreamConnections {
 
   /** Cuts off what is still open. */
   destroy(): void {
+    this.#isDestroyed = true
     for (const { session } of this.#connections) session.destroy()
   }
 
@@ -65,6 +72,12 @@ export class Http2Pool implements UpstreamConnections {
     this.#connections.add(opened)
     return opened
   }
+}
+
+/** What is tried again when the gateway is closed already must not open a connection that nobody would close. */
+function refusedCall(handler: CallHandler): UpstreamCall {
+  handler.onError(new Error('the gateway is closed'))
+  return { isOver: true, abort() {}, pause() {}, resume() {} }
 }
 
 /** One connection. opening ─connected→ open ─GOAWAY, or idle→ leaving ─last request ends→ closed */

@@ -10,6 +10,7 @@ export type { GatewaySeed, SeedPlugin } from './config/seed.ts'
 export { type ConfigStoreOptions, createConfigStore, type SeedingConfigStore } from './config/store.ts'
 export type * from './config/upstream-entities.ts'
 export { type ConfigFileOptions, followConfigFile } from './declarative/config-file.ts'
+export { readConfigText } from './declarative/config-text.ts'
 export { createDeclarativeStore, type DeclarativeStore } from './declarative/declarative-store.ts'
 export { type HeaderName, headerName } from './exchange.ts'
 export {

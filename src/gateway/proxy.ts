@@ -12,6 +12,8 @@ import type { UpstreamConnections } from './upstream-connections.ts'
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
   readonly #pools = new Map<string, UpstreamConnections>()
+  /** Of destinations that are gone, until the last request there is done. */
+  readonly #leaving = new Set<UpstreamConnections>()
   #sweeping: NodeJS.Timeout | undefined
 
   /** Sends the rewritten request on and its answer back. `timeoutMs` is what is left for the whole of it. */
@@ -31,6 +33,7 @@ export class RemoteProxy {
     for (const [key, pool] of this.#pools) {
       if (wanted.has(key)) continue
       this.#pools.delete(key)
+      this.#leaving.add(pool)
       pool.close()
     }
   }
@@ -39,8 +42,9 @@ export class RemoteProxy {
   destroy(): void {
     clearInterval(this.#sweeping)
     this.#sweeping = undefined
-    for (const pool of this.#pools.values()) pool.destroy()
+    for (const pool of [...this.#pools.values(), ...this.#leaving]) pool.destroy()
     this.#pools.clear()
+    this.#leaving.clear()
   }
 
   #forwardTo(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
@@ -79,5 +83,6 @@ export class RemoteProxy {
   #sweep(): void {
     const nowMs = performance.now()
     for (const pool of this.#pools.values()) pool.sweep(nowMs)
+    for (const pool of this.#leaving) if (pool.isEmpty) this.#leaving.delete(pool)
   }
 }

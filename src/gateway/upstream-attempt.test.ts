@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { until } from '../testing/index.ts'
 import { createCatalog } from './config/catalog.ts'
 import { addRoute, ask, ConfigFixture, startGateway } from './gateway-fixture.ts'
 import { plugins as installed } from './plugins/index.ts'
@@ -50,9 +51,9 @@ async function proxied(
     const { id } = config.add('upstreams', { name: host, ...upstream })
     config.add('targets', { target: `127.0.0.1:${upstreamPort}`, upstream: { id } })
   }
-  addRoute(config, { paths: ['/'] }, { host, port: upstreamPort, ...service })
-  const { port } = await startGateway(context, { config, plugins })
-  return { config, port, sockets }
+  const added = addRoute(config, { paths: ['/'] }, { host, port: upstreamPort, ...service })
+  const { port, gateway } = await startGateway(context, { config, plugins })
+  return { config, port, sockets, gateway, added }
 }
 
 /** Answers every request, which has no body, with these bytes. */
@@ -126,4 +127,33 @@ test('an answer that cannot have a body announces none', async (context) => {
   const { port } = await proxied(context, answering('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nX-A: 1\r\n\r\n'))
   const { status, headers } = await ask(port, '/')
   assert.deepEqual([status, headers['content-length'], headers['x-a']], [204, undefined, '1'])
+})
+
+test('an answer that is to be asked for again, and does not end, is not waited for', async (context) => {
+  let connections = 0
+  const endless = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100\r\n\r\nx'
+  const { port } = await proxied(
+    context,
+    (socket) => {
+      connections += 1
+      answering(connections === 1 ? endless : 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')(socket)
+    },
+    { upstream: { retry: { http_statuses: [503] } } },
+  )
+  const { status, body } = await ask(port, '/')
+  assert.deepEqual([status, body, connections], [200, 'ok', 2])
+})
+
+test('a service that was removed while a connection to it was being made leaves none behind', async (context) => {
+  // As for TLS, nothing is said by this server, and the connection is never ready.
+  const silent = (socket: Socket) => void socket.resume()
+  const { port, sockets, config, added, gateway } = await proxied(context, silent, { service: { protocol: 'https' } })
+  const request = httpRequest({ port, agent: false }).on('error', () => {})
+  request.end()
+  await until(() => [...sockets].some(({ bytesRead }) => bytesRead > 0), { what: 'the connection that is being made' })
+  request.destroy()
+  config.remove('routes', added.route.id)
+  config.remove('services', added.service.id)
+  await gateway.close({ deadlineAtMs: Date.now() })
+  await until(() => [...sockets].every(({ destroyed }) => destroyed), { what: 'the end of the connection' })
 })

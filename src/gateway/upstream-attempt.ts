@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { DISCARDED_BYTES_MAX } from './balancer/limits.ts'
+import { DISCARDED_BYTES_MAX, DISCARDED_MS_MAX } from './balancer/limits.ts'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { failExchange } from './failure.ts'
@@ -102,6 +102,8 @@ export class UpstreamAttempts implements CallHandler {
     this.#options.selection?.answered(status)
     if (this.#isAskedAgain(status)) {
       this.#discardedBytes = 0
+      const leftMs = Math.min(DISCARDED_MS_MAX, this.#deadlineAtMs - performance.now())
+      this.#timer = setTimeout(() => this.#stopDiscarding(), leftMs)
       return
     }
     const { response } = this.#exchange
@@ -195,10 +197,16 @@ export class UpstreamAttempts implements CallHandler {
 
   #discard(data: Buffer): void {
     this.#discardedBytes += data.length
-    if (this.#discardedBytes > DISCARDED_BYTES_MAX) this.#call?.abort(new Error('too long to be read for nothing'))
+    if (this.#discardedBytes > DISCARDED_BYTES_MAX) this.#stopDiscarding()
+  }
+
+  /** What is aborted fails, and so is asked for again. */
+  #stopDiscarding(): void {
+    this.#call?.abort(new Error('too long to be read for nothing'))
   }
 
   #askAgain(): void {
+    clearTimeout(this.#timer)
     this.#discardedBytes = -1
     this.#options.selection?.ended()
     if (this.#isOver() || this.#retry()) return

@@ -4,6 +4,8 @@ import type { CallHandler, CallRequest } from './http1/call.ts'
 export type UpstreamConnections = {
   /** Sends a request. The handler is never called before this returns the call, except for its failure. */
   send(request: CallRequest, handler: CallHandler): UpstreamCall
+  /** There are no connections, and nobody waits for one. */
+  readonly isEmpty: boolean
   /** Ends connections that nobody has needed for a while. */
   sweep(nowMs: number): void
   /** Ends what is free now, and the rest as it becomes so. */

@@ -23,6 +23,7 @@ export {
   topicStates,
   viewSaga,
 } from '../events/index.ts'
+export { readConfigText } from '../gateway/index.ts'
 export { lagAtBroker } from './broker.ts'
 export { openData, startDatabase } from './database.ts'
 export { runtimeError } from './errors.ts'

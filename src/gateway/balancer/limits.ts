@@ -30,3 +30,6 @@ export const RECENT_PARTS = 10
 
 /** An answer that is to be asked for again is read to its end, to keep its connection, if it is no longer than this. */
 export const DISCARDED_BYTES_MAX = 65_536
+
+/** The same in time: for longer, a connection is not worth letting the client wait for the next attempt. */
+export const DISCARDED_MS_MAX = 1_000

@@ -15,6 +15,12 @@ export const CONFIG_BODY_BYTES_MAX = 10_485_760
 /** How often the file of a declarative configuration is read, for file systems that announce no changes. */
 export const CONFIG_FILE_POLL_MS = 1_000
 
+/** Largest such file, in bytes: as large as what `POST /config` reads, for reading it takes as long. */
+export const CONFIG_FILE_BYTES_MAX = CONFIG_BODY_BYTES_MAX
+
+/** Entities of one declarative configuration: aliases can make a small file say any number of them. */
+export const DECLARED_ENTITIES_MAX = 200_000
+
 /** Time that a changed file must stay as it is before it counts: whoever writes it in pieces is done by then. */
 export const CONFIG_FILE_SETTLE_MS = 50
 

@@ -1,10 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { delay, type Lifecycle, messageOf } from '../../core/index.ts'
 import { configFileLoaded, configFileRefused } from '../config/channels.ts'
 import { CONFIG_FILE_POLL_MS, CONFIG_FILE_SETTLE_MS } from '../config/limits.ts'
 import { gatewayError } from '../errors.ts'
+import { readConfigText } from './config-text.ts'
 import { type DeclarativeStore, hashOf } from './declarative-store.ts'
 
 export type ConfigFileOptions = { readonly path: string; readonly store: Pick<DeclarativeStore, 'load'> }
@@ -39,7 +39,7 @@ class FollowedFile implements Lifecycle {
   async start(): Promise<void> {
     if (this.#state === 'running') return
     try {
-      this.#load(await readFile(this.#path, 'utf8'))
+      this.#load(await readConfigText(this.#path))
     } catch (cause) {
       throw gatewayError('GATEWAY_CONFIG_INVALID', `${this.#path} cannot be used: ${messageOf(cause)}`, { cause })
     }
@@ -78,10 +78,10 @@ class FollowedFile implements Lifecycle {
 
   /** The file's text when it is another and stays: one that is being written may be well-formed, and half of it. */
   async #settledText(): Promise<string | undefined> {
-    const text = await readFile(this.#path, 'utf8')
+    const text = await readConfigText(this.#path)
     if (hashOf(text) === this.#seen) return undefined
     await delay(CONFIG_FILE_SETTLE_MS)
-    const again = await readFile(this.#path, 'utf8')
+    const again = await readConfigText(this.#path)
     return again === text ? text : undefined
   }
 

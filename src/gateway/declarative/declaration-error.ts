@@ -69,5 +69,10 @@ export function placeError(root: FieldErrors, path: readonly (string | number)[]
     if (Array.isArray(place)) for (let item = 0; item < place.length; item++) place[item] ??= null
     place = at[step] as Record<string | number, unknown>
   }
-  if (isRecord(place)) Object.assign(place, errors)
+  if (isRecord(place)) for (const [name, reason] of Object.entries(errors)) setOwn(place, name, reason)
+}
+
+/** Whatever the name: assigned, a mistake in a field called `__proto__` would be no field, and be lost. */
+export function setOwn(target: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true })
 }

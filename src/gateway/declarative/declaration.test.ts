@@ -157,6 +157,80 @@ test('what is no document at all is refused as unparsable', () => {
   }
 })
 
+for (const [what, text, reason] of [
+  ['nested for ever', '['.repeat(20_000), /failed parsing/],
+  ['of two documents', '---\n_format_version: "3.0"\n---\n_format_version: "3.0"\n', /multiple documents/],
+  [
+    'that goes round in circles',
+    '_format_version: "3.0"\nservices: &a\n- { name: x, host: y, routes: *a }\n',
+    /unknown field/,
+  ],
+  ['of one list a thousand times', manyAliases(), /there are more than 200000 entities/],
+] as const) {
+  test(`a document ${what} is refused`, () => assert.match(String(refusal(text).body.message), reason))
+}
+
+/** A small file that says half a million entities. */
+function manyAliases(): string {
+  const routes = Array.from({ length: 1_000 }, (_, index) => `{ name: r${index}, paths: [/] }`).join()
+  const rest = Array.from({ length: 500 }, (_, index) => `- { name: s${index}, host: a, routes: *routes }`).join('\n')
+  return `_format_version: "3.0"\nservices:\n- { name: s, host: a, routes: &routes [${routes}] }\n${rest}\n`
+}
+
+test('a mistake in a field with a name that JavaScript has is a mistake as well', () => {
+  const text = '_format_version: "3.0"\n__proto__: []\nservices: [{ name: a, host: b, __proto__: { c: 1 } }]\n'
+  const { fields } = refusal(text).body
+  const found = '{"__proto__":"unknown field","services":[{"__proto__":"unknown field"}]}'
+  assert.equal(JSON.stringify(fields), found)
+})
+
+test('a parent is named by its id or name, whole and alone', () => {
+  for (const reference of ['{}', '{ name: a, host: a }', '"name=a"', '"custom_id=5"', '[a]', '{ name: { name: a } }']) {
+    const { fields } = refusal(`
+_format_version: "3.0"
+services: [{ name: a, host: a }, { name: undefined, host: a }]
+routes: [{ name: r, paths: [/], service: ${reference} }]
+`).body
+    assert.match(JSON.stringify(fields), /"invalid reference 'services: /, reference)
+  }
+})
+
+test('an id that is no text is refused, not replaced', () => {
+  const { fields } = refusal('_format_version: "3.0"\nservices: [{ id: 5, host: a }]\n').body
+  assert.deepEqual(fields, { services: [{ id: 'expected a string' }] })
+})
+
+test('no message has a secret in it', () => {
+  const consumer = (name: string, rest: string) => `- { username: ${name}, ${rest} }\n`
+  for (const text of [
+    consumer('a', 'keyauth_credentials: [{ key: SECRET }]') + consumer('b', 'keyauth_credentials: [{ key: SECRET }]'),
+    consumer('a', 'keyauth_credentials: [{ key: "SECRET }]'),
+    consumer('a', 'keyauth_credentials: [{ key: [SECRET] }]'),
+    consumer('a', 'jwt_secrets: [{ key: k, secret: { SECRET: 1 }, rsa_public_key: SECRET, algorithm: RS256 }]'),
+    consumer('a', 'keyauth_credentials: [{ key: SECRET: b: c }]'),
+  ]) {
+    const { message, fields } = refusal(`_format_version: "3.0"\nconsumers:\n${text}`).body
+    assert.doesNotMatch(JSON.stringify([message, fields]), /SECRET/, text)
+  }
+})
+
+test('keys may be merged in, as in Kong’s own files', () => {
+  const text = '_format_version: "3.0"\nservices:\n- &a { name: a, host: a, retries: 3 }\n- { <<: *a, name: b }\n'
+  assert.deepEqual(
+    withoutTimes(text)
+      .services?.map(({ name, host, retries }) => [name, host, retries])
+      .toSorted(),
+    [
+      ['a', 'a', 3],
+      ['b', 'a', 3],
+    ],
+  )
+})
+
+test('lines may end as on Windows', () => {
+  assert.deepEqual(withoutTimes(FLAT.replaceAll('\n', '\r\n')), withoutTimes(FLAT))
+})
+
 test('paths of files before 3.0 are patterns when they look like one', () => {
   const text = `
 _format_version: "1.1"

@@ -1,11 +1,12 @@
 import { ApiError, type FieldErrors } from '../config/api-error.ts'
 import { type Catalog, fieldsOf } from '../config/catalog.ts'
 import type { Entity } from '../config/entities.ts'
+import { DECLARED_ENTITIES_MAX } from '../config/limits.ts'
 import { prepareInsert } from '../config/prepare.ts'
 import type { EntitySchema } from '../config/schema.ts'
 import { seedId } from '../config/seed.ts'
 import { isRecord } from '../config/values.ts'
-import { flattenedError, invalidDeclaration, placeError, type WrongEntity } from './declaration-error.ts'
+import { flattenedError, invalidDeclaration, placeError, setOwn, type WrongEntity } from './declaration-error.ts'
 import { type ConfigDocument, readDocument } from './document.ts'
 import { migratedRoute } from './migrated-route.ts'
 
@@ -40,9 +41,12 @@ class Reading {
   readonly #document: Omit<ConfigDocument, 'notices'>
   readonly #declared = new Map<string, Declared[]>()
   readonly #ids = new Map<Declared, string>()
-  /** Ids by kind and by id, by name, or by what else is unique. */
-  readonly #taken = new Map<string, Map<string, string>>()
+  /** Ids by kind and by id or name: what others may refer to. */
+  readonly #named = new Map<string, Map<string, string>>()
+  /** What else must not occur twice, by kind, field and value. */
+  readonly #taken = new Set<string>()
   readonly #errors: FieldErrors = {}
+  #count = 0
   readonly #wrong: WrongEntity[] = []
 
   constructor(catalog: Catalog, document: Omit<ConfigDocument, 'notices'>) {
@@ -64,7 +68,7 @@ class Reading {
 
   #collect(name: string, list: unknown): void {
     const schema = this.#catalog.kinds.find((kind) => kind.name === name)
-    if (schema === undefined) this.#errors[name] = 'unknown field'
+    if (schema === undefined) setOwn(this.#errors, name, 'unknown field')
     else this.#collectList(schema, list, { path: [name], parent: undefined })
   }
 
@@ -85,6 +89,10 @@ class Reading {
     const children = this.#catalog.childrenOf(schema.name).filter((child) => isNested(item[child.schema.name]))
     const names = new Set(children.map((child) => child.schema.name))
     const own = Object.fromEntries(Object.entries(item).filter(([name]) => !names.has(name) && name !== '_comment'))
+    this.#count += 1
+    if (this.#count > DECLARED_ENTITIES_MAX) {
+      throw invalidDeclaration({ error: `there are more than ${DECLARED_ENTITIES_MAX} entities` })
+    }
     const isMarked = schema.name !== 'routes' || this.#document.hasMarkedPatterns
     const declared = { values: isMarked ? own : migratedRoute(own), path, parent }
     const siblings = this.#declared.get(schema.name) ?? []
@@ -103,8 +111,12 @@ class Reading {
   #completed(schema: EntitySchema, declared: Declared): readonly Entity[] {
     const errors: FieldErrors = {}
     const values = this.#withParents(schema, declared, errors)
-    const id = typeof values.id === 'string' ? values.id : seedId(schema.name, keyOf(schema, values, declared.path))
-    this.#ids.set(declared, id)
+    // One that is no text is refused when the entity is checked.
+    const id =
+      values.id !== undefined && values.id !== null
+        ? values.id
+        : seedId(schema.name, keyOf(schema, values, declared.path))
+    this.#ids.set(declared, String(id))
     this.#take(schema, { ...values, id }, errors)
     // One that was made up is taken only where the name or scope is, which is said already.
     if (values.id === undefined) delete errors.id
@@ -132,26 +144,36 @@ class Reading {
 
   /** The id of what `service: shop`, `service: { name: shop }` or an id names. */
   #idOf(kind: string, reference: unknown): string | undefined {
-    const key = isRecord(reference) ? Object.values(reference)[0] : reference
-    return this.#taken.get(kind)?.get(String(key))
+    const [key, ...others] = isRecord(reference) ? Object.values(reference) : [reference]
+    // A name that looks like a number is one in YAML.
+    const isName = others.length === 0 && (typeof key === 'string' || typeof key === 'number')
+    return isName ? this.#named.get(kind)?.get(String(key)) : undefined
   }
 
   #take(schema: EntitySchema, entity: Values, errors: FieldErrors): void {
     const id = String(entity.id)
-    const taken = this.#taken.get(schema.name) ?? new Map<string, string>()
-    this.#taken.set(schema.name, taken)
+    const named = this.#named.get(schema.name) ?? new Map<string, string>()
+    this.#named.set(schema.name, named)
     const unique = fieldsOf(schema.fields).filter(([name, field]) => field.unique && typeof entity[name] === 'string')
     for (const name of ['id', ...unique.map(([field]) => field)]) {
-      // Names refer to an entity, other unique fields only must not occur twice.
-      const key = name === 'id' || name === schema.endpoint_key ? String(entity[name]) : `${name}=${entity[name]}`
-      if (taken.has(key)) errors[name] = alreadyDeclared(schema, name, entity[name])
-      else taken.set(key, id)
+      const value = String(entity[name])
+      const isName = name === 'id' || name === schema.endpoint_key
+      if (isName ? named.has(value) : !this.#claim(schema, name, value)) {
+        errors[name] = alreadyDeclared(schema, name, shownValue(schema, name, value))
+      } else if (isName) named.set(value, id)
     }
     if (schema.cache_key === undefined) return
-    const key = `@${scopeOf(schema.cache_key, entity)}`
-    if (taken.has(key))
-      errors['@entity'] = [alreadyDeclared(schema, schema.cache_key.join(','), scopeOf(schema.cache_key, entity))]
-    else taken.set(key, id)
+    const scope = scopeOf(schema.cache_key, entity)
+    if (this.#claim(schema, '@scope', scope)) return
+    errors['@entity'] = [alreadyDeclared(schema, schema.cache_key.join(','), scope)]
+  }
+
+  /** False when it is taken already. */
+  #claim(schema: EntitySchema, name: string, value: string): boolean {
+    const claim = JSON.stringify([schema.name, name, value])
+    if (this.#taken.has(claim)) return false
+    this.#taken.add(claim)
+    return true
   }
 }
 
@@ -192,6 +214,12 @@ function unknownReference(kind: string, reference: unknown): string {
   return `invalid reference '${kind}: ${String(shown)}' (no such entry in '${kind}')`
 }
 
+/** What is made up when it is not given, such as a key, is a secret, and messages are logged. */
+function shownValue(schema: EntitySchema, name: string, value: string): string {
+  const field = fieldsOf(schema.fields).find(([candidate]) => candidate === name)?.[1]
+  return name !== 'id' && field?.auto ? '(hidden)' : value
+}
+
 function alreadyDeclared(schema: EntitySchema, name: string, value: unknown): string {
   return `uniqueness violation: '${schema.name}' entity with ${name} set to '${String(value)}' already declared`
 }
@@ -202,7 +230,9 @@ function attempt(run: () => Entity, errors: FieldErrors): Entity | undefined {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     const found = error.body.fields
-    for (const [name, reason] of Object.entries(isRecord(found) ? (found as FieldErrors) : {})) errors[name] ??= reason
+    for (const [name, reason] of Object.entries(isRecord(found) ? (found as FieldErrors) : {})) {
+      if (!Object.hasOwn(errors, name)) setOwn(errors, name, reason)
+    }
     return undefined
   }
 }

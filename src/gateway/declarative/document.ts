@@ -1,7 +1,7 @@
-import { isAlias, isMap, LineCounter, parseDocument } from 'yaml'
+import { messageOf } from '../../core/index.ts'
 import type { FieldErrors } from '../config/api-error.ts'
-import { isRecord } from '../config/values.ts'
 import { invalidDeclaration } from './declaration-error.ts'
+import { parseYamlMap } from './yaml-text.ts'
 
 /**
  * The text of a declarative configuration, JSON or YAML, as a plain value: what is about the file itself is taken off,
@@ -18,9 +18,6 @@ export type ConfigDocument = {
 
 const VERSIONS = ['1.1', '2.1', '3.0']
 
-/** Aliases that one document may expand: enough to share settings, too few to fill the memory. */
-const ALIASES_MAX = 1_000
-
 const IGNORED = new Map([
   ['_transform', 'values are stored as this gateway stores what its Admin API gets'],
   ['_workspace', 'there is one workspace'],
@@ -32,9 +29,7 @@ const FOR_PEOPLE = ['_comment', '_ignore']
 
 /** Throws an `ApiError` (invalid declarative configuration) for what is no such document. */
 export function readDocument(text: string): ConfigDocument {
-  const value = parseText(text)
-  if (!isRecord(value)) throw unparsable('expected an object')
-  const { _format_version: version, ...rest } = value
+  const { _format_version: version, ...rest } = parseText(text)
   const errors = versionErrors(version)
   if (errors !== undefined) throw invalidDeclaration(errors)
   const notices = [...IGNORED].flatMap(([name, why]) => (name in rest ? [`${name} is ignored: ${why}`] : []))
@@ -42,20 +37,14 @@ export function readDocument(text: string): ConfigDocument {
   return { collections: rest, hasMarkedPatterns: String(version) === '3.0', notices }
 }
 
-function parseText(text: string): unknown {
-  const document = parseDocument(text, { lineCounter: new LineCounter() })
-  const [error] = document.errors
-  if (error !== undefined) throw unparsable(error.message)
-  if (!isMap(document.contents) || isAlias(document.contents)) throw unparsable('expected an object')
+function parseText(text: string): Record<string, unknown> {
   try {
-    return document.toJS({ maxAliasCount: ALIASES_MAX })
+    return parseYamlMap(text)
   } catch (cause) {
-    throw Object.assign(unparsable('it expands too many aliases'), { cause })
+    const error = `failed parsing declarative configuration: ${messageOf(cause)}`
+    throw Object.assign(invalidDeclaration({ error }), { cause })
   }
 }
-
-const unparsable = (reason: string) =>
-  invalidDeclaration({ error: `failed parsing declarative configuration: ${reason.split('\n')[0]}` })
 
 /** YAML reads an unquoted 3.0 as the number 3. */
 function versionErrors(version: unknown): FieldErrors | undefined {

@@ -102,7 +102,9 @@ export class AdminClient {
     const { url, token } = this.#address
     const headers = { ...(body && { 'Content-Type': 'application/json' }), ...(token && { 'Kong-Admin-Token': token }) }
     try {
-      const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+      // The token is for this address: a redirection would take it to another.
+      const options = { method, headers, redirect: 'manual', ...(body && { body: JSON.stringify(body) }) } as const
+      const response = await fetch(url + path, options)
       const text = await response.text()
       const value: unknown = text === '' ? {} : JSON.parse(text)
       return { status: response.status, body: isRecord(value) ? value : {} }
@@ -126,4 +128,12 @@ function idIn(entity: Entity, field: string): string {
 }
 
 const refused = (what: string, { status, body }: Reply) =>
-  gatewayError('GATEWAY_ADMIN_REFUSED', `the Admin API answered ${status} for ${what}: ${String(body.message)}`)
+  gatewayError('GATEWAY_ADMIN_REFUSED', `the Admin API answered ${status} for ${what}: ${reasonOf(body)}`)
+
+/** Of a value that another entity has, which may be a key, only whose it is: what commands print is often kept. */
+function reasonOf({ code, message, fields }: Reply['body']): string {
+  if (code !== UNIQUE_VIOLATION) return String(message)
+  return `another entity has the same ${Object.keys(isRecord(fields) ? fields : {}).join(', ')}`
+}
+
+const UNIQUE_VIOLATION = 5

@@ -1,6 +1,6 @@
-import { parse } from 'yaml'
 import { messageOf } from '../../core/index.ts'
 import { isRecord } from '../config/values.ts'
+import { parseYamlMap } from '../declarative/yaml-text.ts'
 import { gatewayError } from '../errors.ts'
 import { pluginToKong, type Settings } from './apisix-plugins.ts'
 
@@ -35,22 +35,29 @@ const READ: Readonly<Record<string, readonly string[]>> = {
   upstreams: ['id', 'name', 'nodes', 'scheme', 'type', 'retries', 'timeout', 'pass_host', 'desc'],
 }
 
+/** Hashing is another matter: by what, the two say in different words. */
+const ALGORITHMS: Readonly<Record<string, string>> = {
+  roundrobin: 'round-robin',
+  least_conn: 'least-connections',
+  ewma: 'latency',
+}
+
 /**
  * A standalone file of APISIX; undefined when the text is none. Services with several nodes become an upstream with
  * targets. Throws GATEWAY_CONFIG_INVALID for YAML that cannot be read.
  */
 export function readApisixFile(text: string): ApisixImport | undefined {
   const document = parseYaml(text)
-  if (!isRecord(document) || '_format_version' in document) return undefined
+  if ('_format_version' in document) return undefined
   if (!KINDS.some((kind) => Array.isArray(document[kind]))) return undefined
   return new Reading(document).read()
 }
 
-function parseYaml(text: string): unknown {
+function parseYaml(text: string): Readonly<Record<string, unknown>> {
   try {
-    return parse(text)
+    return parseYamlMap(text)
   } catch (cause) {
-    throw gatewayError('GATEWAY_CONFIG_INVALID', `the file is no YAML: ${messageOf(cause)}`, { cause })
+    throw gatewayError('GATEWAY_CONFIG_INVALID', `the file cannot be read: ${messageOf(cause)}`, { cause })
   }
 }
 
@@ -78,8 +85,14 @@ class Reading {
       }
     }
     for (const service of this.#all('services')) this.#service(service, nameOf(service, 'service'))
-    for (const route of this.#all('routes')) this.#route(route)
-    for (const consumer of this.#all('consumers')) this.#consumer(consumer)
+    for (const route of this.#all('routes')) {
+      if (urisOf(route).every((uri) => typeof uri === 'string')) this.#route(route)
+      else this.#omitted.push(`route ${String(route.id ?? route.name)}: itself, for its uri is no text`)
+    }
+    for (const consumer of this.#all('consumers')) {
+      if (typeof consumer.username === 'string') this.#consumer(consumer, consumer.username)
+      else this.#omitted.push('a consumer: itself, for its username is no text')
+    }
     for (const rule of this.#all('global_rules')) this.#plugins(rule, {}, `global rule ${String(rule.id)}`)
     const filled = Object.entries(this.#lists).filter(([, list]) => list.length > 0)
     return { collections: Object.fromEntries(filled), omitted: this.#omitted }
@@ -93,7 +106,7 @@ class Reading {
 
   /** A Kong service for where an APISIX service or route sends its requests. */
   #destination(from: Settings, name: string): boolean {
-    const shared = this.#all('upstreams').find(({ id }) => id !== undefined && id === from.upstream_id)
+    const shared = this.#all('upstreams').find(({ id }) => isSameId(id, from.upstream_id))
     const upstream = isRecord(from.upstream) ? from.upstream : shared
     const nodes = upstream === undefined ? [] : nodesOf(upstream.nodes)
     const [first] = nodes
@@ -104,7 +117,7 @@ class Reading {
     this.#nameUnread('upstreams', upstream, `service ${name}`)
     const { scheme = 'http', retries, timeout } = upstream
     const isPool = nodes.length > 1
-    if (isPool) this.#pool(name, nodes)
+    if (isPool) this.#pool(name, nodes, upstream.type)
     this.#lists.services?.push({
       name,
       protocol: scheme,
@@ -116,9 +129,11 @@ class Reading {
     return true
   }
 
-  #pool(name: string, nodes: readonly Node[]): void {
+  #pool(name: string, nodes: readonly Node[], type: unknown): void {
     const upstream = `${name}.upstream`
-    this.#lists.upstreams?.push({ name: upstream })
+    const algorithm = ALGORITHMS[String(type ?? 'roundrobin')]
+    if (algorithm === undefined) this.#omitted.push(`service ${name}: how it is balanced, ${String(type)}`)
+    this.#lists.upstreams?.push({ name: upstream, ...(algorithm !== undefined && { algorithm }) })
     for (const { host, port, weight } of nodes)
       this.#lists.targets?.push({ upstream, target: `${host}:${port}`, weight })
   }
@@ -144,13 +159,12 @@ class Reading {
   }
 
   #serviceOf(route: Settings, name: string): string | undefined {
-    const declared = this.#all('services').find(({ id }) => id !== undefined && id === route.service_id)
+    const declared = this.#all('services').find(({ id }) => isSameId(id, route.service_id))
     if (declared !== undefined) return nameOf(declared, 'service')
     return this.#destination(route, name) ? name : undefined
   }
 
   #matchersOf(route: Settings, what: string): { paths: readonly string[]; headers: Record<string, unknown> } {
-    const uris = [...(Array.isArray(route.uris) ? route.uris : []), ...(route.uri === undefined ? [] : [route.uri])]
     const headers: Record<string, unknown> = {}
     const patterns: string[] = []
     for (const rule of Array.isArray(route.vars) ? route.vars : []) {
@@ -162,7 +176,7 @@ class Reading {
       else if (header !== undefined && operator === '~*') headers[header] = [`~*${String(value)}`]
       else this.#omitted.push(`${what}: the condition ${JSON.stringify(rule)}`)
     }
-    return { paths: patterns.length > 0 ? patterns : uris.map(pathOf), headers }
+    return { paths: patterns.length > 0 ? patterns : urisOf(route).map(pathOf), headers }
   }
 
   /** Only the rewriting that the export writes for `strip_path` is understood. */
@@ -175,8 +189,7 @@ class Reading {
     return false
   }
 
-  #consumer(consumer: Settings): void {
-    const username = String(consumer.username)
+  #consumer(consumer: Settings, username: string): void {
     this.#nameUnread('consumers', consumer, `consumer ${username}`)
     this.#lists.consumers?.push({ username })
     const plugins = isRecord(consumer.plugins) ? consumer.plugins : {}
@@ -220,6 +233,9 @@ class Reading {
   }
 }
 
+/** APISIX takes `1` and `"1"` for one id. */
+const isSameId = (id: unknown, reference: unknown) => id !== undefined && String(id) === String(reference)
+
 type Node = { readonly host: string; readonly port: number; readonly weight: number }
 
 /** `{ 'host:port': weight }`, or a list of records. */
@@ -249,6 +265,11 @@ function pathOf(uri: unknown): string {
   const text = String(uri)
   return text.endsWith('*') ? text.slice(0, -1) : `~${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`
 }
+
+const urisOf = ({ uri, uris }: Settings): readonly unknown[] => [
+  ...(Array.isArray(uris) ? uris : []),
+  ...(uri === undefined ? [] : [uri]),
+]
 
 const hostsOf = ({ host, hosts }: Settings): readonly unknown[] =>
   Array.isArray(hosts) ? hosts : host === undefined ? [] : [host]

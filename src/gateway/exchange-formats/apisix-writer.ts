@@ -30,6 +30,10 @@ export function writeApisixFile(entities: Entities): ExportedConfig {
 /** A regular expression is searched for among the prefixes only when it comes before them. */
 const PATTERN_PRIORITY = 1_000
 
+/** What APISIX has elsewhere or not at all. */
+const UNSAID_OF_SERVICES = ['client_certificate', 'ca_certificates', 'tls_verify', 'tls_verify_depth'] as const
+const UNSAID_OF_ROUTES = ['snis', 'sources', 'destinations'] as const
+
 const ALGORITHMS: Readonly<Record<string, string>> = {
   'round-robin': 'roundrobin',
   'least-connections': 'least_conn',
@@ -49,6 +53,11 @@ class Writing {
     return this.#all('services').map((service) => {
       const what = describe('service', service)
       if (service.enabled === false) this.#omit(what, 'that it is disabled')
+      for (const name of UNSAID_OF_SERVICES) if (isSet(service[name])) this.#omit(what, `its ${name}`)
+      const upstream = this.#all('upstreams').find(({ name }) => name === service.host)
+      if (isSet(upstream?.host_header)) this.#omit(what, 'the host_header of its upstream')
+      if (upstream?.algorithm === 'consistent-hashing')
+        this.#omit(what, `that it hashes by ${String(upstream.hash_on)}`)
       return {
         id: service.id,
         name: service.name ?? service.id,
@@ -161,7 +170,7 @@ class Writing {
 
   #nameUnsaidOf(route: Entity): void {
     const what = describe('route', route)
-    if (isFilled(route.snis)) this.#omit(what, 'its snis')
+    for (const name of UNSAID_OF_ROUTES) if (isFilled(route[name])) this.#omit(what, `its ${name}`)
     const protocols = Array.isArray(route.protocols) ? route.protocols : []
     if (!protocols.includes('http')) this.#omit(what, `that it is for ${protocols.join(', ')} only`)
     for (const host of Array.isArray(route.hosts) ? route.hosts : []) {
@@ -224,6 +233,8 @@ function withRewrite({ plugins }: { plugins?: Settings }, rewrite: Settings | un
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 const idIn = (reference: unknown) => (isRecord(reference) ? reference.id : undefined)
+
+const isSet = (value: unknown) => value !== undefined && value !== null
 
 const isFilled = (value: unknown) => Array.isArray(value) && value.length > 0
 

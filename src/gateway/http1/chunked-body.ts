@@ -78,4 +78,8 @@ export class ChunkedBody {
 
 const NEWLINE = 0x0a
 
-const SIZE_LINE = /^([\dA-Fa-f]{1,12})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?\r\n$/
+const TOKEN = "[!#$%&'*+\\-.^_`|~\\dA-Za-z]+"
+const QUOTED = String.raw`"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"`
+const EXTENSION = String.raw`[\t ]*;[\t ]*${TOKEN}(?:[\t ]*=[\t ]*(?:${TOKEN}|${QUOTED}))?`
+/** A size, and extensions, which mean nothing to us: `;name`, `;name=token`, `;name="text"`. RFC 9112, 7.1.1. */
+const SIZE_LINE = new RegExp(String.raw`^([\dA-Fa-f]{1,12})(?:${EXTENSION})*\r\n$`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import type { CallHandler, CallRequest } from './call.ts'
 import { ConnectionPool } from './connection-pool.ts'
@@ -71,4 +72,51 @@ test('a pool that is gone opens no connection for what is tried again', async (c
   await assert.rejects(send(pool, REQUEST), /closed/)
   await assert.rejects(send(pool, { ...REQUEST, upgrades: true }), /closed/)
   assert.equal(connections, 0)
+})
+
+/** What comes of an upload whose upstream says this after the first of it, and then resets the connection. */
+async function uploadRefused(context: TestContext, answer: string): Promise<string> {
+  const body = new Readable({ read() {} })
+  const pool = await pooled(context, (socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', () => {
+      socket.write(answer, () => {
+        socket.resetAndDestroy()
+        // Written before anything is read: the gateway learns of the reset first, and of the answer later.
+        body.push('more')
+      })
+    })
+  })
+  const answered = send(pool, { ...REQUEST, method: 'POST', body })
+  body.push('first')
+  return answered
+}
+
+test('an upstream that answers and resets before it has the whole body is heard', async (context) => {
+  const refusal = 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo much'
+  assert.equal(await uploadRefused(context, refusal), 'too much')
+})
+
+for (const [what, answer] of [
+  ['no answer', ''],
+  ['a part of an answer', 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo'],
+  ['an answer that only an orderly end would complete', 'HTTP/1.1 413 Content Too Large\r\n\r\ntoo'],
+] as const) {
+  test(`a reset during an upload after ${what} is a failure`, async (context) => {
+    await assert.rejects(uploadRefused(context, answer), { code: /ECONNRESET|EPIPE/ })
+  })
+}
+
+test('a connection whose upload went well is used again', async (context) => {
+  let connections = 0
+  const pool = await pooled(context, (socket) => {
+    connections += 1
+    socket.on('data', (bytes) => {
+      if (/\r\n\r\n$/.test(String(bytes))) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+  })
+  for (const _upload of [1, 2]) {
+    assert.equal(await send(pool, { ...REQUEST, method: 'POST', body: Readable.from([Buffer.from('x')]) }), 'ok')
+  }
+  assert.equal(connections, 1)
 })

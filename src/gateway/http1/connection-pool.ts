@@ -26,6 +26,11 @@ export class ConnectionPool implements ConnectionOwner {
     this.#endpoint = endpoint
   }
 
+  get isEmpty(): boolean {
+    const connecting = this.#connecting.size + this.#connectingToUpgrade.size
+    return this.#connections.size + connecting + this.#waiting.size === 0
+  }
+
   /** Sends a request. The handler is never called before this returns the call, except for its failure. */
   send(request: CallRequest, handler: CallHandler): Call {
     const call = new Call(request, handler, this.#withdraw)

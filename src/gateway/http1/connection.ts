@@ -5,6 +5,7 @@ import { type Call, callTimedOut } from './call.ts'
 import { endOfChunks, isChunked, requestText } from './request-text.ts'
 import type { ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
+import { holdWriteFailures } from './write-failure.ts'
 
 /** Who lends a connection out. */
 export type ConnectionOwner = {
@@ -29,6 +30,10 @@ export class Connection implements ResponseSink {
   #call: Call | undefined
   #head: ResponseHead | undefined
   #stopSending: (() => void) | undefined
+  /** Of a call with a stream for a body. */
+  #releaseFailures: (() => void) | undefined
+  /** The upstream takes no more, though it may have answered. */
+  #writeFailure: Error | undefined
   #isPaused = false
   #isGone = false
   #silenceMs = 0
@@ -136,6 +141,7 @@ export class Connection implements ResponseSink {
   #writeStream(head: string, call: Call): void {
     const { body, headers, trailers } = call.request
     if (body === null || Buffer.isBuffer(body)) return
+    this.#releaseFailures = holdWriteFailures(this.#socket, this.#onWriteFailure)
     this.#socket.write(head, 'latin1')
     this.#stopSending = sendBody(body, this.#socket, {
       length: isChunked(call.request) ? undefined : Number(headers['content-length']),
@@ -151,8 +157,11 @@ export class Connection implements ResponseSink {
   /** `isClean`: nothing came behind the answer. */
   #finish(call: Call, isClean: boolean): void {
     const { trailers } = this.#reader
-    const isReusable = isClean && this.#head?.keepsAlive === true && this.#stopSending === undefined
+    const isSent = this.#stopSending === undefined && this.#writeFailure === undefined
+    const isReusable = isClean && isSent && this.#head?.keepsAlive === true
     this.#call = undefined
+    this.#releaseFailures?.()
+    this.#releaseFailures = undefined
     this.#reader.stop()
     if (!isReusable) this.destroy()
     call.end(trailers)
@@ -178,8 +187,16 @@ export class Connection implements ResponseSink {
 
   readonly #onEnd = (): void => {
     const call = this.#call
-    if (call !== undefined && this.#reader.end()) this.#finish(call, false)
-    else this.fail(connectionLost())
+    // After a reset, an end says nothing: what only the end would complete may be a part.
+    const mayEnd = this.#writeFailure === undefined
+    if (call !== undefined && mayEnd && this.#reader.end()) this.#finish(call, false)
+    else this.fail(this.#writeFailure ?? connectionLost())
+  }
+
+  readonly #onWriteFailure = (error: Error): void => {
+    this.#writeFailure ??= error
+    this.#stopSending?.()
+    this.#stopSending = undefined
   }
 
   readonly #onClose = (): void => this.fail(connectionLost())

@@ -41,11 +41,13 @@ export function readResponseHead(text: string, method: string): ResponseHead {
   const end = text.indexOf('\r\n')
   const [, minor, digits, reason = ''] = STATUS_LINE.exec(text.slice(0, end)) ?? []
   if (digits === undefined) throw new MalformedResponse('the status line is none')
+  // A reader of that version would take it for the answer, and the answer for its body.
+  if (minor === '0' && digits.startsWith('1')) throw new MalformedResponse('HTTP/1.0 has no interim answers')
   const said: Said = { length: undefined, coding: undefined, connection: undefined, keepAlive: undefined }
   const headers = readFields(text.slice(end + 2), said)
   const status = Number(digits)
   const framing = framingOf(said, hasNoBody(method, status))
-  const persists = minor === '1' ? !hasToken(said.connection, 'close') : hasToken(said.connection, 'keep-alive')
+  const persists = !hasToken(said.connection, 'close') && (minor === '1' || hasToken(said.connection, 'keep-alive'))
   return {
     status,
     reason,

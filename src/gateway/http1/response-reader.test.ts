@@ -72,8 +72,14 @@ test('a connection is not kept when its upstream says what cannot be', () => {
 test('a connection is kept as its version and its headers say', () => {
   const keeps = (head: string) => read(`${head}Content-Length: 0\r\n\r\n`).heads[0]?.keepsAlive
   assert.deepEqual(
-    [OK, `${OK}Connection: x, Close\r\n`, 'HTTP/1.0 200 \r\n', 'HTTP/1.0 200\r\nConnection: keep-alive\r\n'].map(keeps),
-    [true, false, false, true],
+    [
+      OK,
+      `${OK}Connection: x, Close\r\n`,
+      'HTTP/1.0 200 \r\n',
+      'HTTP/1.0 200\r\nConnection: keep-alive\r\n',
+      'HTTP/1.0 200\r\nConnection: keep-alive, close\r\n',
+    ].map(keeps),
+    [true, false, false, true, false],
   )
   const hinted = read(`${OK}Keep-Alive: max=5, timeout=7\r\nContent-Length: 0\r\n\r\n`)
   assert.equal(hinted.heads[0]?.idleSeconds, 7)
@@ -102,6 +108,9 @@ for (const [what, text] of [
   ['a length with a sign', `${OK}Content-Length: +1\r\n\r\n`],
   ['another coding', `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n`],
   ['a chunk whose size is none', `${CHUNKED}0x1\r\nx\r\n`],
+  ['a chunk extension without a name', `${CHUNKED}1;=x\r\nx\r\n`],
+  ['a chunk extension whose text does not end', `${CHUNKED}1;a="b\r\nx\r\n`],
+  ['an interim answer of a version without them', `HTTP/1.0 100 Continue\r\n\r\n${OK}\r\n`],
   ['a negative chunk', `${CHUNKED}-1\r\nx\r\n`],
   ['a chunk that is longer than it says', `${CHUNKED}1\r\nxy\r\n`],
   ['a chunk’s size that ends in a bare LF', `${CHUNKED}1\nx\r\n`],

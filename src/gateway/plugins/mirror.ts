@@ -66,15 +66,18 @@ export class Mirror {
 /** Whether the mirror answered, with whatever status. Never rejects. */
 async function exchangeWith(pool: Pool, request: MirroredRequest, timeoutMs: number): Promise<boolean> {
   const { method, path, headers, body } = request
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
     const answer = await pool.request({
       method: method as Dispatcher.HttpMethod,
       path,
       headers,
       body: body.length === 0 ? null : body,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal,
     })
+    // It does not fail when it is broken off, only ends.
     await answer.body.dump()
+    signal.throwIfAborted()
     return true
   } catch {
     // Refused, too slow, broken off, no HTTP: the copy is lost, which is what the answer says.

@@ -133,6 +133,16 @@ test('a mirror that hangs, is full or is gone costs the requests nothing', async
   assert.deepEqual(await gone.outcomes(1), ['failed'])
 })
 
+test('a mirror whose answer does not end is given up in time', async (context) => {
+  const mirror = await startMirror(
+    context,
+    (response) => void response.writeHead(200, { 'content-length': 9 }).write('x'),
+  )
+  const { port, outcomes } = await mirrored(context, { host: mirror.host, timeout: 300 })
+  assert.equal((await ask(port, '/')).status, 200)
+  assert.deepEqual(await outcomes(1), ['failed'])
+})
+
 test('a body above the limit goes to the service and not to the mirror, whether its length is announced or not', async (context) => {
   const mirror = await startMirror(context)
   const { port, seen, outcomes } = await mirrored(context, { host: mirror.host, body_bytes_max: 10 })
