@@ -7,6 +7,8 @@ import { randomFillSync } from 'node:crypto'
  * the span id that it got. Source: W3C Trace Context, section 3.2.
  */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
+/** What is written as we write it, which is all that the gateway hands to services: nothing of it has to be taken apart. */
+const OWN_FORM = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 /** Where the last digit of the flags stands, and what it is in a trace that is kept. */
 const FLAG_OFFSET = 54
 const SAMPLED_DIGIT = 0x31
@@ -17,6 +19,7 @@ const SAMPLED_DIGIT = 0x31
  */
 export function parseTraceparent(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > TRACEPARENT_CHARS_MAX) return undefined
+  if (OWN_FORM.test(value)) return value
   const match = TRACEPARENT.exec(value)
   if (match === null || (match[1] === '00' && match[4] !== undefined)) return undefined
   return `00-${match[2]}-0${Number.parseInt(match[3] ?? '', 16) & 1}`

@@ -10,9 +10,11 @@ export type Peer = {
   readonly serverName: string | undefined
   /** Of an HTTP/1 connection: a request was refused, and what follows on it may not be what it seems. */
   refused: boolean
+  /** What it had sent when its last request was over: the next one's head is read before it is known. */
+  receivedBytes: number
 }
 
-const UNKNOWN: Peer = { ip: '', trusted: false, serverName: undefined, refused: false }
+const UNKNOWN: Peer = { ip: '', trusted: false, serverName: undefined, refused: false, receivedBytes: 0 }
 const MAPPED_IPV4 = '::ffff:'
 
 /**
@@ -35,7 +37,7 @@ export class Peers {
     const ip = withoutMapping(address)
     const trusted = this.#trusted?.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4') === true
     const serverName = socket instanceof TLSSocket ? nameOf(socket) : undefined
-    const peer = { ip, trusted, serverName, refused: false }
+    const peer = { ip, trusted, serverName, refused: false, receivedBytes: 0 }
     this.#bySocket.set(socket, peer)
     return peer
   }

@@ -85,6 +85,8 @@ export class Exchange {
   readonly requestId: string = newRequestId()
   readonly startedAtMs: number = performance.now()
   readonly peer: Peer
+  /** What the connection had sent before the response. */
+  readonly sentBytesBefore: number
   /** The client's address: the peer's, unless a trusted peer speaks for another. */
   readonly clientIp: string
   /** Headers of the request; what is changed here, the upstream gets. */
@@ -139,6 +141,7 @@ export class Exchange {
     this.headers = request.headers
     this.identity = origin.identity
     this.peer = origin.peer
+    this.sentBytesBefore = request.socket.bytesWritten
     this.clientIp = clientIpOf(origin.peer, request.headers)
   }
 

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { requestFinished } from './channels.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -18,23 +17,19 @@ export type RequestOutcome = {
 /** The client left before it had an answer: nginx's own status. */
 const CLIENT_CLOSED_REQUEST = 499
 
-/** What a connection had received when its last request was over: the next one's head is read before it is known. */
-const receivedBefore = new WeakMap<Socket, number>()
-
-/** `bytesBefore`: what its connection had sent before it. */
-export function outcomeOf(exchange: Exchange, bytesBefore: number): RequestOutcome {
-  const { dispatchedAtMs, respondedAtMs, request, startedAtMs, status } = exchange
+export function outcomeOf(exchange: Exchange): RequestOutcome {
+  const { dispatchedAtMs, peer, respondedAtMs, request, startedAtMs, status } = exchange
   const { socket } = request
   const nowMs = performance.now()
   const received = socket.bytesRead
-  const bytesIn = received - (receivedBefore.get(socket) ?? 0)
-  receivedBefore.set(socket, received)
+  const bytesIn = received - peer.receivedBytes
+  peer.receivedBytes = received
   return {
     status: status === 0 ? CLIENT_CLOSED_REQUEST : status,
     upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
     totalMs: nowMs - startedAtMs,
     bytesIn,
-    bytes: socket.bytesWritten - bytesBefore,
+    bytes: socket.bytesWritten - exchange.sentBytesBefore,
   }
 }
 

@@ -166,20 +166,16 @@ function send(response: FastifyReply, answer: Reply | ProblemReply): void {
     write(response, answer)
   } catch (error) {
     // The handler answered what cannot be sent: a bigint in the body, a snowman in a header.
-    replaceAnswer(response, answer, error)
+    replaceAnswer(response, error)
   }
 }
 
-function replaceAnswer(response: FastifyReply, answer: Reply | ProblemReply, error: unknown): void {
+function replaceAnswer(response: FastifyReply, error: unknown): void {
   try {
     const refusal = reportedProblem(error, response.request)
     if (response.raw.headersSent) {
       response.raw.destroy()
       return
-    }
-    for (const name of [...Object.keys(answer.headers ?? {}), 'content-type', 'content-length']) {
-      response.removeHeader(name)
-      response.raw.removeHeader(name)
     }
     write(response, refusal)
   } catch {
@@ -188,12 +184,29 @@ function replaceAnswer(response: FastifyReply, answer: Reply | ProblemReply, err
   }
 }
 
+/**
+ * Head and body at once, past Fastify's own way of sending, which is made for streams, hooks and serialisers: a quarter
+ * of what a small answer costs a service.
+ */
 function write(response: FastifyReply, answer: Reply | ProblemReply): void {
-  const text = answer.body === null ? undefined : JSON.stringify(answer.body)
-  response.code(answer.status)
-  if (answer.headers !== undefined) response.headers(answer.headers)
-  if (text !== undefined) response.header('content-type', 'problem' in answer ? PROBLEM_TYPE : JSON_TYPE)
-  response.send(text)
+  const { status, body, headers } = answer
+  const text = body === null ? undefined : JSON.stringify(body)
+  const hasBody = text !== undefined && status !== 204
+  const head: string[] = []
+  for (const name in headers) if (!isOurs(name, hasBody)) head.push(name, String(headers[name]))
+  if (hasBody) head.push('content-type', 'problem' in answer ? PROBLEM_TYPE : JSON_TYPE)
+  if (status !== 204 && (hasBody || status !== 304)) {
+    head.push('content-length', String(hasBody ? Buffer.byteLength(text) : 0))
+  }
+  response.hijack()
+  response.raw.writeHead(status, head)
+  response.raw.end(hasBody ? text : undefined)
+}
+
+/** Headers of a handler that the body decides: its length always, its type if there is one. RFC 9110, 8.6. */
+function isOurs(name: string, hasBody: boolean): boolean {
+  const key = name.toLowerCase()
+  return key === 'content-length' || (hasBody && key === 'content-type')
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'

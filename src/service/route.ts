@@ -64,19 +64,22 @@ export function prepareRoute(declaration: RouteDeclaration, parts: RouteParts): 
     return withReadVersion(checked(await handler(call as RouteCall)), context)
   }
 
-  async function run(asked: RawRequest): Promise<Reply | ProblemReply> {
-    const startedAtMs = requestFacts.hasSubscribers ? performance.now() : 0
-    const context = startedAtMs === 0 ? asked.context : childContext(asked.context)
+  function run(asked: RawRequest): Promise<Reply | ProblemReply> {
+    if (!requestFacts.hasSubscribers) {
+      return answer(asked).catch((error: unknown) => refusalOf(endpoint, asked, error))
+    }
+    const startedAtMs = performance.now()
+    const context = childContext(asked.context)
     const request = context === asked.context ? asked : { ...asked, context }
-    const result = await answer(request).catch((error: unknown) => refusalOf(endpoint, request, error))
-    if (startedAtMs !== 0) {
+    const tell = (result: Reply | ProblemReply) => {
       const { service, method, path } = endpoint
       const { traceparent } = context
       const parent = asked.context.traceparent
       const durationMs = performance.now() - startedAtMs
       requestFacts.publish({ endpoint, service, method, path, status: result.status, durationMs, traceparent, parent })
+      return result
     }
-    return result
+    return answer(request).then(tell, (error: unknown) => tell(refusalOf(endpoint, request, error)))
   }
   return { endpoint, run }
 }
