@@ -5,7 +5,7 @@ import { saturate } from './wrk.ts'
 export type MemoryResult = {
   readonly arm: string
   readonly requests: number
-  /** After each batch of requests, as the process itself tells in its metrics. */
+  /** After each tenth of the requests, as the process itself tells in its metrics. */
   readonly residentMiB: readonly number[]
   readonly heapMiB: readonly number[]
   /** How much more of it is resident in the last third, on the median, than in the third before. */
@@ -18,17 +18,18 @@ export type MemoryOptions = {
   readonly log: (line: string) => void
 }
 
-const BATCH_SECONDS = 5
+const WINDOW_SECONDS = 5
+const SAMPLES = 10
 
-/** Sends so many requests, and looks at the memory of the gateway's process in between. */
+/** Sends so many requests, and looks at the memory of the gateway's process after each tenth of them. */
 export async function measureMemory(arm: GatewayArm, options: MemoryOptions): Promise<MemoryResult> {
   const { connections, log } = options
   const residentMiB: number[] = []
   const heapMiB: number[] = []
   let requests = 0
-  while (requests < options.requests) {
-    const window = await saturate(arm, { seconds: BATCH_SECONDS, connections })
-    requests += window.requests
+  for (let sample = 1; sample <= SAMPLES; sample++) {
+    const goal = (options.requests * sample) / SAMPLES
+    while (requests < goal) requests += (await saturate(arm, { seconds: WINDOW_SECONDS, connections })).requests
     const { resident, heap } = await memoryOf(arm)
     residentMiB.push(resident)
     heapMiB.push(heap)
