@@ -149,6 +149,24 @@ test('a value that cannot be sent fails its own statement, and a row that cannot
   )
 })
 
+test('rows of a cursor have the columns of that cursor, whatever the same text fetched before', async () => {
+  const fetchFrom = (select: string) =>
+    runTransaction(connections, place, async (tx) => {
+      void tx.query(`DECLARE found CURSOR FOR ${select}`)
+      return tx.query('FETCH 1 FROM found')
+    })
+  assert.deepEqual(await fetchFrom('SELECT 1 AS one'), [{ one: 1 }])
+  assert.deepEqual(await fetchFrom(`SELECT 'a' AS first, true AS second`), [{ first: 'a', second: true }])
+})
+
+test('a table that changed under a prepared statement is a conflict, not rows of the wrong columns', async () => {
+  await query('CREATE TABLE public.changing (id int)')
+  await query('INSERT INTO public.changing VALUES (1)')
+  assert.deepEqual(await query('SELECT * FROM public.changing'), [{ id: 1 }])
+  await query('ALTER TABLE public.changing RENAME COLUMN id TO number')
+  await assert.rejects(query('SELECT * FROM public.changing'), /cached plan must not change result type/)
+})
+
 test('an empty text answers nothing, and many statements come back each to its own', async () => {
   assert.deepEqual(await query(''), [])
   const numbers = Array.from({ length: 500 }, (_, index) => index)

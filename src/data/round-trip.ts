@@ -107,7 +107,13 @@ function rowOf(columns: readonly Column[], values: readonly (string | null)[]): 
   return row
 }
 
-/** A statement that a connection has prepared; `columns` are those of its rows, unknown until it described them. */
+/**
+ * Statements whose rows have the same columns each time: if those of a prepared one would change, the server refuses it.
+ * What FETCH or EXPLAIN answer is another each time.
+ */
+const HAS_FIXED_COLUMNS = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE|BEGIN|COMMIT|ROLLBACK)\b/i
+
+/** A statement that a connection has prepared; `columns` are those of its rows, if they are known and fixed. */
 type Prepared = { columns: readonly Column[] | undefined; isCertain: boolean }
 
 const preparedOn = new WeakMap<Wire, Map<string, Prepared>>()
@@ -179,7 +185,7 @@ class RoundTrip extends pg.Query {
   handleCommandComplete({ text }: { readonly text: string }): void {
     const { options, columns } = this.current
     const known = options.name === undefined ? undefined : this.prepared.get(options.name)
-    if (known !== undefined) known.columns = columns
+    if (known !== undefined && HAS_FIXED_COLUMNS.test(options.text)) known.columns ??= columns
     this.current.complete(text)
     this.answered += 1
   }
