@@ -74,11 +74,39 @@ export async function startGrpcServer(
 ): Promise<GrpcServer> {
   const server = new Server({ 'grpc.max_receive_message_length': -1 })
   server.addService(DEFINITION, { ...ECHO, ...handlers })
+  return { server, port: await listen(context, server, { port, secure }) }
+}
+
+/** A server that is asked for its health, and says what it is told to. Answers by which names it was asked. */
+export async function startHealthServer(
+  context: TestContext,
+  { secure = ServerCredentials.createInsecure() }: { secure?: ServerCredentials } = {},
+) {
+  const answer = { status: SERVING }
+  const asked = new Set<string>()
+  const server = new Server()
+  const check = { ...method('Check', false, false), path: '/grpc.health.v1.Health/Check' }
+  const handler: handleUnaryCall<Buffer, Buffer> = (call, done) => {
+    const name = call.request.subarray(2).toString()
+    asked.add(`${call.getHost()} ${name} ${String(call.metadata.get('x-check')[0] ?? '')}`)
+    done(null, Buffer.from([0x08, answer.status]))
+  }
+  server.addService({ check }, { check: handler })
+  return { server, answer, asked, port: await listen(context, server, { port: 0, secure }) }
+}
+
+const SERVING = 1
+
+async function listen(
+  context: TestContext,
+  server: Server,
+  { port, secure }: { readonly port: number; readonly secure: ServerCredentials },
+): Promise<number> {
   const bound = await new Promise<number>((resolve, reject) =>
     server.bindAsync(`127.0.0.1:${port}`, secure, (error, taken) => (error ? reject(error) : resolve(taken))),
   )
   context.after(() => server.forceShutdown())
-  return { server, port: bound }
+  return bound
 }
 
 /** A client without retries of its own: what the gateway loses is to be seen. */

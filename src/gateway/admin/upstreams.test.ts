@@ -129,12 +129,12 @@ test('hashing on something asks for consistent hashing, and for the name of the 
   )
 })
 
-test('names that are no host names, and checks that are not there yet, are refused', async () => {
+test('names that are no host names, and checks that there are not, are refused', async () => {
   assert.match(String(await refusal('/upstreams', { name: '10.0.0.1' })), /no ip addresses allowed/)
   assert.match(String(await refusal('/upstreams', { name: 'orders:80' })), /no port allowed/)
   assert.match(String(await refusal('/upstreams', { name: 'a', use_srv_name: true })), /not available yet/)
-  const grpc = { name: 'a', healthchecks: { active: { type: 'grpc' } } }
-  assert.match(String(await refusal('/upstreams', grpc)), /not available yet/)
+  const unknown = { name: 'a', healthchecks: { active: { type: 'udp' } } }
+  assert.match(String(await refusal('/upstreams', unknown)), /expected one of: tcp, http, https, grpc, grpcs/)
 })
 
 test('targets are known by id and by host and port, and are written in one way', async () => {

@@ -13,6 +13,9 @@ export const DNS_RETRY_MS = 1_000
 /** Time that a name may take to resolve; the first requests for a new target wait for it. */
 export const DNS_TIMEOUT_MS = 2_000
 
+/** An answer to a check by gRPC: one byte says whether it serves. */
+export const HEALTH_ANSWER_BYTES_MAX = 1_024
+
 /** Addresses of one name that are used: more than a round of health checks can look after. */
 export const DNS_ADDRESSES_MAX = 64
 

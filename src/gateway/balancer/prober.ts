@@ -1,9 +1,10 @@
 import { type ClientRequest, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { connect, isIP, Socket } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { bracketed } from '../config/target-name.ts'
 import type { ActiveChecks, UpstreamEntity } from '../config/upstream-entities.ts'
 import type { Address } from './address.ts'
+import { checkByGrpc } from './grpc-check.ts'
 import type { AttemptResult, CheckResult } from './health-counters.ts'
 
 /** What a check found: a status, which the upstream's lists judge, or the judgement. */
@@ -13,6 +14,9 @@ export type ProberOptions = {
   readonly addresses: () => readonly Address[]
   readonly found: (address: Address, result: ProbeResult) => void
 }
+
+/** A check under way. Destroyed, it may still find something, which is for nobody. */
+type Probe = { destroy(): void }
 
 /**
  * Active health checks of one upstream: two rounds, one over the healthy addresses and one over the others, each with
@@ -25,7 +29,7 @@ export class Prober {
   #timers: NodeJS.Timeout[] = []
   /** Grows when the rounds begin anew: a round of before ends without a successor. */
   #era = 0
-  readonly #pending = new Set<ClientRequest | Socket>()
+  readonly #pending = new Set<Probe>()
 
   constructor(options: ProberOptions) {
     this.#options = options
@@ -85,30 +89,45 @@ export class Prober {
 
   #probe(address: Address, checks: ActiveChecks): Promise<ProbeResult> {
     return new Promise((resolve) => {
-      const probe = checks.type === 'tcp' ? connect(endpointOf(address)) : this.#request(address, checks)
-      const timer = setTimeout(() => end('timeout'), checks.timeout * 1_000)
-      const end = (result: ProbeResult) => {
+      const found = (result: ProbeResult) => {
         clearTimeout(timer)
         this.#pending.delete(probe)
         probe.destroy()
         resolve(result)
       }
+      const timer = setTimeout(() => found('timeout'), checks.timeout * 1_000)
+      const probe = this.#begin(address, checks, found)
       this.#pending.add(probe)
-      if (probe instanceof Socket) probe.once('connect', () => end('success'))
-      else probe.once('response', (response) => end({ status: response.statusCode ?? 0 }))
-      probe.on('error', () => end('tcp-failure'))
-      probe.once('close', () => end('tcp-failure'))
     })
   }
 
+  /** `found` is called at least once, and never before this returns. */
+  #begin(address: Address, checks: ActiveChecks, found: (result: ProbeResult) => void): Probe {
+    switch (checks.type) {
+      case 'tcp':
+        return connect(endpointOf(address))
+          .once('connect', () => found('success'))
+          .on('error', () => found('tcp-failure'))
+          .once('close', () => found('tcp-failure'))
+      case 'http':
+      case 'https':
+        return this.#request(address, checks)
+          .once('response', (response) => found({ status: response.statusCode ?? 0 }))
+          .on('error', () => found('tcp-failure'))
+          .once('close', () => found('tcp-failure'))
+      case 'grpc':
+      case 'grpcs':
+        return this.#call(address, checks, found)
+    }
+  }
+
   #request(address: Address, checks: ActiveChecks): ClientRequest {
-    const host = this.#upstream?.host_header ?? address.place.host
-    const serverName = checks.https_sni ?? host
+    const { authority, serverName } = this.#identityOf(address, checks)
     const options = {
       ...endpointOf(address),
       path: checks.http_path,
       agent: false,
-      headers: { host: `${bracketed(host)}:${address.place.port}`, ...plainHeaders(checks.headers) },
+      headers: { host: authority, ...plainHeaders(checks.headers) },
     }
     const request =
       checks.type === 'http'
@@ -116,9 +135,33 @@ export class Prober {
         : requestHttps({
             ...options,
             rejectUnauthorized: checks.https_verify_certificate,
-            ...(isIP(serverName) === 0 && { servername: serverName }),
+            ...(serverName !== undefined && { servername: serverName }),
           })
     return request.end()
+  }
+
+  #call(address: Address, checks: ActiveChecks, found: (result: CheckResult) => void): Probe {
+    const { host, port } = endpointOf(address)
+    return checkByGrpc({
+      ...this.#identityOf(address, checks),
+      origin: `${checks.type === 'grpcs' ? 'https' : 'http'}://${bracketed(host)}:${port}`,
+      // There is no field for it in Kong: the path is the nearest.
+      service: checks.http_path.slice(1),
+      metadata: plainHeaders(checks.headers),
+      verify: checks.https_verify_certificate,
+      timeoutMs: checks.timeout * 1_000,
+      found,
+    })
+  }
+
+  /** By what name an address is asked; by TLS only where there is one. */
+  #identityOf({ place }: Address, { https_sni }: ActiveChecks) {
+    const host = this.#upstream?.host_header ?? place.host
+    const serverName = https_sni ?? host
+    return {
+      authority: `${bracketed(host)}:${place.port}`,
+      serverName: isIP(serverName) === 0 ? serverName : undefined,
+    }
   }
 }
 

@@ -23,6 +23,8 @@ export function createCatalog(plugins: readonly PluginDescription[]): Catalog {
   const byName = new Map(kinds.map((schema) => [schema.name, schema]))
   const bySegment = new Map(kinds.filter((schema) => !schema.nested_only).map((schema) => [segmentOf(schema), schema]))
   const installed = new Map(plugins.map((plugin) => [plugin.name, plugin]))
+  const children = new Map(kinds.map(({ name }) => [name, kinds.flatMap((schema) => childrenIn(schema, name))]))
+  const narrowedRules = new Map<string, Rules>()
   return {
     kinds,
     plugins: installed,
@@ -32,10 +34,14 @@ export function createCatalog(plugins: readonly PluginDescription[]): Catalog {
       return schema
     },
     kindAt: (segment) => bySegment.get(segment),
-    childrenOf: (kind) => kinds.flatMap((schema) => childrenIn(schema, kind)),
+    childrenOf: (kind) => children.get(kind) ?? [],
     rulesOf(schema, entity) {
       const plugin = schema.subschema_key && installed.get(String(entity[schema.subschema_key]))
-      return plugin ? narrowed(schema, plugin.schema) : rulesOf(schema.fields, schema)
+      if (!plugin) return rulesOf(schema.fields, schema)
+      const key = `${schema.name} ${plugin.name}`
+      const rules = narrowedRules.get(key) ?? narrowed(schema, plugin.schema)
+      narrowedRules.set(key, rules)
+      return rules
     },
   }
 }
@@ -46,8 +52,17 @@ export const segmentOf = (schema: EntitySchema) => schema.admin_api_name ?? sche
 /** Path segment of a kind below its parent. */
 export const nestedSegmentOf = (schema: EntitySchema) => schema.admin_api_nested_name ?? segmentOf(schema)
 
-export function fieldsOf(fields: readonly NamedField[]): readonly (readonly [string, Field])[] {
-  return fields.flatMap((entry) => Object.entries(entry))
+type FieldPairs = readonly (readonly [string, Field])[]
+
+/** Schemas do not change, and every entity is read by them: one with thousands would make the same lists as often. */
+const PAIRS = new WeakMap<readonly NamedField[], FieldPairs>()
+
+export function fieldsOf(fields: readonly NamedField[]): FieldPairs {
+  const known = PAIRS.get(fields)
+  if (known !== undefined) return known
+  const pairs = fields.flatMap((entry) => Object.entries(entry))
+  PAIRS.set(fields, pairs)
+  return pairs
 }
 
 function childrenIn(schema: EntitySchema, parent: string): Child[] {

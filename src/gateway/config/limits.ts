@@ -16,7 +16,7 @@ export const CONFIG_BODY_BYTES_MAX = 10_485_760
 export const CONFIG_FILE_POLL_MS = 1_000
 
 /** Largest such file, in bytes: as large as what `POST /config` reads, for reading it takes as long. */
-export const CONFIG_FILE_BYTES_MAX = CONFIG_BODY_BYTES_MAX
+export const CONFIG_FILE_BYTES_MAX = 10_485_760
 
 /** Entities of one declarative configuration: aliases can make a small file say any number of them. */
 export const DECLARED_ENTITIES_MAX = 200_000

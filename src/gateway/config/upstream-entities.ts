@@ -38,10 +38,13 @@ export type HealthChecks = {
   readonly threshold: number
 }
 
+export type CheckType = 'tcp' | 'http' | 'https' | 'grpc' | 'grpcs'
+
 export type ActiveChecks = {
-  readonly type: 'http' | 'https' | 'tcp'
+  readonly type: CheckType
   readonly timeout: number
   readonly concurrency: number
+  /** Of checks by gRPC: the service, behind a slash; the whole server by `/`. */
   readonly http_path: string
   readonly https_sni: string | null
   readonly https_verify_certificate: boolean
@@ -51,7 +54,7 @@ export type ActiveChecks = {
 }
 
 export type PassiveChecks = {
-  readonly type: 'http' | 'https' | 'tcp'
+  readonly type: CheckType
   readonly healthy: HealthyRule
   readonly unhealthy: UnhealthyRule
 }

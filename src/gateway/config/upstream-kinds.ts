@@ -18,8 +18,6 @@ const checkType: Field = {
   type: 'string',
   default: 'http',
   one_of: ['tcp', 'http', 'https', 'grpc', 'grpcs'],
-  custom_validator: (value: string) =>
-    value.startsWith('grpc') ? `'${value}' is not available yet: check by http, https or tcp` : undefined,
 }
 
 const statuses = (...values: readonly number[]): Field => ({ type: 'array', elements: status, default: values })
