@@ -1,6 +1,7 @@
 import type { BrokerRecord } from './broker.ts'
 import { eventsError } from './errors.ts'
 import type { LoggedEvent } from './segment.ts'
+import { streamOf } from './stream.ts'
 
 /**
  * An event as a broker carries it: the payload as value, CloudEvents 1.0 in binary mode as headers, so that other
@@ -17,11 +18,6 @@ export type PlacedEvent = {
   /** What the reader must have reached already: the offset after the previous one of the stream. */
   readonly after: number
   readonly event: LoggedEvent
-}
-
-/** The name of a partition among the positions of one source shard. */
-export function streamOf(topic: string, partition: number): string {
-  return `${topic}/${partition}`
 }
 
 export function recordOf(
