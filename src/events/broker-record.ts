@@ -8,8 +8,8 @@ import { streamOf } from './stream.ts'
  * programs can read it, and three extensions of ours:
  *   ce_dataversion  of the event's type, as in the structured form of cloud-event.ts
  *   ce_bucket       of the key, which the key as text no longer tells
- *   ce_place        `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place that
- *                   follows the record before it in the same partition, 0 for the first
+ *   ce_place        `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place
+ *                   that follows the record before it in the same partition, 0 for the first
  * The prefix is Kafka's; engines/rabbitmq-message.ts makes AMQP's of it. Source: CloudEvents 1.0.2 and its Kafka
  * protocol binding, section 3.2.
  */

@@ -36,7 +36,7 @@ export class LogReplay {
     this.held = new Map(targets.own.held)
   }
 
-  /** Delivers the next batch; false when no stream is held. Throws EVENTS_OFFSET_EXPIRED when the log has it no more. */
+  /** Delivers the next batch; false when no stream is held. Throws EVENTS_OFFSET_EXPIRED when the log lacks it. */
   async deliver(call: CallOptions): Promise<boolean> {
     const [stream] = this.held.keys()
     if (stream === undefined) return false
@@ -87,10 +87,10 @@ export class LogReplay {
 
   private expired(topic: string, offset: number): Error {
     const { source, group } = this.options
-    return eventsError(
-      'EVENTS_OFFSET_EXPIRED',
-      `${group.name} was sent back to offset ${offset} of ${topic}, which the log of shard ${source.index} holds no more; to go on without it: groundswell events replay ${group.name} --from earliest`,
-      { details: { shard: source.index, group: group.name, topic, offset } },
-    )
+    const what = `offset ${offset} of ${topic}, which the log of shard ${source.index} holds no more`
+    const remedy = `to go on without it: groundswell events replay ${group.name} --from earliest`
+    return eventsError('EVENTS_OFFSET_EXPIRED', `${group.name} was sent back to ${what}; ${remedy}`, {
+      details: { shard: source.index, group: group.name, topic, offset },
+    })
   }
 }

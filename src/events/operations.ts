@@ -237,9 +237,9 @@ export type Replay = {
 
 /**
  * Asks for a group to go on from elsewhere in the log: back, for a replay, or on, past what was dropped. The group's
- * workers take it within a second, or when there are any again; `replaysPending` tells whether they have. Where a broker
- * carries the events, they come from the log all the same. Throws EVENTS_REPLAY_INVALID when nothing there is of the
- * group, or an offset is not in the log.
+ * workers take it within a second, or when there are any again; `replaysPending` tells whether they have. Where a
+ * broker carries the events, they come from the log all the same. Throws EVENTS_REPLAY_INVALID when nothing there is of
+ * the group, or an offset is not in the log.
  */
 export async function replayGroup(cluster: Cluster, options: ReplayOptions): Promise<readonly Replay[]> {
   const { group, start, topic, shard: only, asNew = false } = options

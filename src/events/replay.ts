@@ -8,8 +8,8 @@ import type { Group } from './plan.ts'
  * Takes the replays that operators asked for of a group on a shard: the worker does it that holds the group's lease,
  * before it reads anything. Positions elsewhere move first, the shard's own last, with the request; a crash in between
  * leaves the request, and the next worker begins again. Until then a worker that knows of no replay can only advance
- * what was not moved yet, which then moves as well. Where a broker carries the events, each partition moves, and the log
- * is where the group has them from until it is where it was: see log-replay.ts.
+ * what was not moved yet, which then moves as well. Where a broker carries the events, each partition moves, and the
+ * log is where the group has them from until it is where it was: see log-replay.ts.
  * docs/decisions/0015-replay-moves-positions.md
  */
 export async function takeReplays(cluster: Cluster, source: Shard, group: Group): Promise<void> {

@@ -21,9 +21,9 @@ export type RetryWorkerOptions = TargetsOptions & {
 type Knowledge = { readonly targets: Targets; readonly replay: LogReplay }
 
 /**
- * What is left to do from the databases, for one group and source shard, where a broker delivers the events: parked ones
- * are tried again, and replays are taken and served from the log. Which process reads a partition changes, whereas one
- * process at a time holds the lease for this.
+ * What is left to do from the databases, for one group and source shard, where a broker delivers the events: parked
+ * ones are tried again, and replays are taken and served from the log. Which process reads a partition changes, whereas
+ * one process at a time holds the lease for this.
  */
 export class RetryWorker {
   private readonly options: RetryWorkerOptions

@@ -114,7 +114,7 @@ export async function replaysAsked(shard: Queryable, group: string): Promise<Rea
 
 // `old` is read before it is changed, since both see the statement's snapshot; the worker is the only one that moves
 // positions to where they were not expected. A partition that a broker carries has come as far as its topic had come
-// before: `base`. Up to where it or the forwarder is, its events will come from the log; what comes above it has not been
+// before: `base`. Up to where it or the forwarder is, its events will come from the log; what comes above has not been
 // acknowledged at the broker yet, and comes from there. The forwarder may be told of a moment late, hence the greatest.
 const MOVE = `
 UPDATE groundswell.consumer_position AS p
@@ -140,9 +140,9 @@ WHERE e.grp = $1 AND e.source = $2 AND e.topic = wanted.topic AND e.off >= wante
   AND (wanted.as_new OR e.topic = ANY ($6::text[]))`
 
 /**
- * Moves a group's positions in one database, those of partitions too, and removes what is parked from there on of topics
- * in `rerun`, whose consumer runs for replays. Returns how far each topic was. Again with the same moves changes nothing
- * more.
+ * Moves a group's positions in one database, those of partitions too, and removes what is parked from there on of
+ * topics in `rerun`, whose consumer runs for replays. Returns how far each topic was. Again with the same moves changes
+ * nothing more.
  */
 export async function movePositions(
   target: Queryable,
