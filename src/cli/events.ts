@@ -154,7 +154,8 @@ function lagByTopic(groups: readonly Lag[]): string {
 function stateOf(shards: readonly Lag[]): string {
   const missed = shards.reduce((sum, one) => sum + one.missed, 0)
   if (missed > 0) return `missed ${missed}`
-  return shards.some((one) => one.isPaused) ? 'paused' : '-'
+  if (shards.some((one) => one.isPaused)) return 'paused'
+  return shards.some((one) => one.isReplaying) ? 'replaying' : '-'
 }
 
 /** By group and topic, at the broker. */

@@ -1,7 +1,7 @@
 export * from './console.ts'
 export type { ShownDeadLetter } from './events/dead-letter.ts'
-export type { EventStates, GroupState, ShardPosition, TopicState } from './events/event-states.ts'
-export type { EventsPort } from './events/events-port.ts'
+export type { EventStates, GroupState, PlacePosition, TopicState } from './events/event-states.ts'
+export type { EventsPort, GroupPosition } from './events/events-port.ts'
 export type {
   GatewayConfiguration,
   GatewayConsumer,

@@ -1,12 +1,12 @@
 import { systemClock } from '../core/index.ts'
 import type { Cluster, Shard } from '../data/index.ts'
 import type { Broker, BrokerDeclaration } from './broker.ts'
-import { streamOf } from './broker-record.ts'
 import { readLog } from './engines/postgres-log.ts'
-import { FORWARDER } from './forwarder.ts'
+import { FORWARDER } from './engines/postgres-positions.ts'
 import { LAG_EVENTS_MAX } from './limits.ts'
 import { partitionOf } from './partition.ts'
 import { decodeSegment, type LoggedEvent } from './segment.ts'
+import { streamOf, topicOf } from './stream.ts'
 
 /** How far a group is behind on one partition of a topic at the broker. */
 export type PartitionLag = {
@@ -19,6 +19,8 @@ export type PartitionLag = {
    * the next LAG_EVENTS_MAX of the topic: where it lies further on, the age of the last of those, which is higher.
    */
   readonly oldestAgeSeconds: number
+  /** An operator paused the group. */
+  readonly isPaused: boolean
 }
 
 /**
@@ -26,28 +28,39 @@ export type PartitionLag = {
  * from the logs. What waits to be forwarded is the group `~broker` of `lag`.
  */
 export async function brokerLag(cluster: Cluster, engine: Pick<Broker, 'lag'>): Promise<readonly PartitionLag[]> {
-  const rows = await engine.lag(await groupsKnown(cluster))
+  const groups = await groupsAtBroker(cluster)
+  const paused = new Set(groups.flatMap(({ name, isPaused }) => (isPaused ? [name] : [])))
+  const rows = await engine.lag(groups)
   const behind = rows.filter(({ messages }) => messages > 0)
   const partitions = Map.groupBy(rows, ({ topic }) => topic)
   const countOf = (topic: string) => 1 + Math.max(...(partitions.get(topic) ?? []).map((row) => row.partition))
   const perShard = await Promise.all(cluster.shards.map((shard) => oldestOf(shard, behind, countOf)))
   const lags = rows.map((row) => {
     const ages = perShard.map((ages) => ages.get(nameOf(row.group, streamOf(row.topic, row.partition))) ?? 0)
-    return { ...row, oldestAgeSeconds: Math.max(0, ...ages) }
+    return { ...row, oldestAgeSeconds: Math.max(0, ...ages), isPaused: paused.has(row.group) }
   })
   return lags.sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.partition - b.partition)
 }
 
 const GROUPS = `
-SELECT DISTINCT grp AS name, split_part(topic, '/', 1) AS topic FROM groundswell.consumer_position
+SELECT DISTINCT grp AS name, split_part(topic, '/', 1) AS topic,
+  EXISTS (SELECT FROM groundswell.paused_group AS g WHERE g.grp = p.grp) AS "isPaused"
+FROM groundswell.consumer_position AS p
 WHERE position('/' IN topic) > 0 AND grp <> $1`
 
-async function groupsKnown(cluster: Cluster): Promise<BrokerDeclaration['groups']> {
+type GroupAtBroker = BrokerDeclaration['groups'][number] & { readonly isPaused: boolean }
+
+/** The groups that have ever read through a broker, as the databases know them: it need not be there. */
+export async function groupsAtBroker(cluster: Cluster): Promise<readonly GroupAtBroker[]> {
   const rows = await Promise.all(
-    cluster.shards.map((shard) => shard.query<{ name: string; topic: string }>(GROUPS, [FORWARDER])),
+    cluster.shards.map((shard) => shard.query<{ name: string; topic: string; isPaused: boolean }>(GROUPS, [FORWARDER])),
   )
   const groups = Map.groupBy(rows.flat(), ({ name }) => name)
-  return [...groups].map(([name, found]) => ({ name, topics: [...new Set(found.map(({ topic }) => topic))] }))
+  return [...groups].map(([name, found]) => ({
+    name,
+    topics: [...new Set(found.map(({ topic }) => topic))],
+    isPaused: found.some(({ isPaused }) => isPaused),
+  }))
 }
 
 const BEHIND = `
@@ -65,7 +78,7 @@ async function oldestOf(
   const ages = new Map<string, number>()
   if (behind.length === 0) return ages
   const rows = await shard.query<{ group: string; stream: string; next: number }>(BEHIND, [shard.index, FORWARDER])
-  const topics = Map.groupBy(rows, ({ stream }) => stream.slice(0, stream.indexOf('/')))
+  const topics = Map.groupBy(rows, ({ stream }) => topicOf(stream))
   for (const [topic, waiting] of topics) {
     const from = Math.min(...waiting.map(({ next }) => next))
     const events = (await readLog(shard, new Map([[topic, from]]), LAG_EVENTS_MAX)).flatMap(decodeSegment)

@@ -13,7 +13,7 @@ export class BrokerLink {
   private readonly stopping = new AbortController()
   private readonly firstTried = Promise.withResolvers<void>()
   readonly broker: BrokerUse
-  private isReady = false
+  private isDeclared = false
 
   constructor(broker: BrokerUse) {
     this.broker = broker
@@ -24,7 +24,12 @@ export class BrokerLink {
   /** Whether the broker has it all, after the first attempt. Throws EVENTS_BROKER_MISMATCH, or what will not pass. */
   async begun(): Promise<boolean> {
     await this.firstTried.promise
-    return this.isReady
+    return this.isDeclared
+  }
+
+  /** Whether the broker is known to have it all. */
+  get isReady(): boolean {
+    return this.isDeclared
   }
 
   stop(): void {
@@ -35,7 +40,7 @@ export class BrokerLink {
     for (let failures = 0; ; failures++) {
       try {
         await this.broker.engine.declare(this.broker.declaration)
-        this.isReady = true
+        this.isDeclared = true
         this.firstTried.resolve()
         return
       } catch (error) {

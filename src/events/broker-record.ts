@@ -1,14 +1,15 @@
 import type { BrokerRecord } from './broker.ts'
 import { eventsError } from './errors.ts'
 import type { LoggedEvent } from './segment.ts'
+import { streamOf } from './stream.ts'
 
 /**
  * An event as a broker carries it: the payload as value, CloudEvents 1.0 in binary mode as headers, so that other
  * programs can read it, and three extensions of ours:
  *   ce_dataversion  of the event's type, as in the structured form of cloud-event.ts
  *   ce_bucket       of the key, which the key as text no longer tells
- *   ce_place        `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place that
- *                   follows the record before it in the same partition, 0 for the first
+ *   ce_place        `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place
+ *                   that follows the record before it in the same partition, 0 for the first
  * The prefix is Kafka's; engines/rabbitmq-message.ts makes AMQP's of it. Source: CloudEvents 1.0.2 and its Kafka
  * protocol binding, section 3.2.
  */
@@ -17,11 +18,6 @@ export type PlacedEvent = {
   /** What the reader must have reached already: the offset after the previous one of the stream. */
   readonly after: number
   readonly event: LoggedEvent
-}
-
-/** The name of a partition among the positions of one source shard. */
-export function streamOf(topic: string, partition: number): string {
-  return `${topic}/${partition}`
 }
 
 export function recordOf(

@@ -2,7 +2,7 @@ import { delay, GroundswellError } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import type { Broker, BrokerReader, BrokerRecord } from './broker.ts'
 import { type PlacedEvent, placedEvent } from './broker-record.ts'
-import { workFailed } from './channels.ts'
+import { readerRestarted, workFailed } from './channels.ts'
 import { eventsError } from './errors.ts'
 import {
   BROKER_RECORDS_MAX,
@@ -26,6 +26,8 @@ export type BrokerWorkerOptions = {
   readonly onParked: (source: number) => void
   /** Whether an operator has paused the group. */
   readonly isPaused: () => boolean
+  /** How often operators have moved it on a source shard. */
+  readonly movesOf: (source: number) => number
   /** Time without progress after which a reader counts as stalled; default BROKER_STALL_MS. */
   readonly stallMs?: number
 }
@@ -55,10 +57,11 @@ export class BrokerWorker {
   private restartedAtMs = performance.now()
 
   constructor(options: BrokerWorkerOptions) {
-    const { cluster, group, retry, onParked } = options
+    const { cluster, group, retry, onParked, movesOf } = options
     const call = { group: group.name, cluster, signal: this.cutOff.signal }
+    const place = { cluster, group, retry, call, onParked, movesOf, stopping: this.stopping.signal }
     this.options = options
-    this.sources = cluster.shards.map((source) => new SourceDelivery({ cluster, source, group, retry, call, onParked }))
+    this.sources = cluster.shards.map((source) => new SourceDelivery({ ...place, source }))
   }
 
   /** Resolves when the broker has accepted the subscription. */
@@ -167,7 +170,7 @@ export class BrokerWorker {
       const nowMs = performance.now()
       const idleMs = nowMs - this.activeAtMs
       try {
-        if (this.hasGap && nowMs - this.restartedAtMs >= stallMs) await this.restart()
+        if (this.hasGap && nowMs - this.restartedAtMs >= stallMs) await this.restart('gap')
         else if (this.inWork === 0 && idleMs >= stallMs && (await this.lags())) await this.restartStalled(idleMs)
       } catch (error) {
         this.report(error, stallMs)
@@ -191,10 +194,11 @@ export class BrokerWorker {
     const { name } = this.options.group
     const what = `${name} has lag and has read nothing for ${Math.round(idleMs / 1000)} s`
     this.report(eventsError('EVENTS_READER_STALLED', what), 0)
-    return this.restart()
+    return this.restart('stalled')
   }
 
-  private async restart(): Promise<void> {
+  private async restart(reason: 'stalled' | 'gap'): Promise<void> {
+    readerRestarted.publish({ group: this.options.group.name, reason })
     const stalled = this.reader
     this.hasGap = false
     this.restartedAtMs = performance.now()

@@ -101,6 +101,12 @@ export const forwarded = facts<{ shard: number; events: number; durationMs: numb
  */
 export const workFailed = facts<{ shard: number; part: string; error: unknown; retryInMs: number }>('events.failed')
 
+/**
+ * A group's reader of its broker was given up for another one: it was silent although there was lag, or the broker went
+ * on behind a gap.
+ */
+export const readerRestarted = facts<{ group: string; reason: 'stalled' | 'gap' }>('events.reader-restarted')
+
 /** A broker asked its publishers to wait, for want of memory or disk, or lets them go on. */
 export const brokerBlocked = facts<{ broker: string; blocked: boolean; reason: string }>('events.broker-blocked')
 

@@ -3,7 +3,7 @@ import type { EventEnvelope } from '../core/index.ts'
 /**
  * An event in the structured JSON form of CloudEvents: `JSON.stringify` of it is the body of a message with the media
  * type {@link CLOUD_EVENT_MEDIA_TYPE}. Source: CloudEvents 1.0.2, its JSON event format, and the extension for
- * distributed tracing. `dataversion` is an extension of ours, in every form the same: broker-record.ts has it as a header.
+ * distributed tracing. `dataversion` is an extension of ours; broker-record.ts has the same as a header.
  */
 export type CloudEvent<Payload = unknown> = {
   readonly specversion: '1.0'

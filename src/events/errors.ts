@@ -41,7 +41,7 @@ export const eventsError = defineErrors({
   EVENTS_GROUP_PAUSED: {
     status: 503,
     retryable: true,
-    remedy: 'An operator has paused the group, and its process stops. What it holds comes again.',
+    remedy: 'An operator has paused the group, or sent it back, and its process stops. What it holds comes again.',
   },
   EVENTS_REPLAY_INVALID: {
     status: 400,

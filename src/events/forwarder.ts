@@ -1,9 +1,15 @@
 import { delay, jittered } from '../core/index.ts'
 import type { Shard } from '../data/index.ts'
 import type { Broker, BrokerRecord } from './broker.ts'
-import { recordOf, streamOf } from './broker-record.ts'
+import { recordOf } from './broker-record.ts'
 import { forwarded, workFailed } from './channels.ts'
-import { advancePositions, createPositions, loadPositions } from './engines/postgres-positions.ts'
+import {
+  advancePositions,
+  createPositions,
+  FORWARDER,
+  loadPositions,
+  type Moves,
+} from './engines/postgres-positions.ts'
 import { eventsError } from './errors.ts'
 import { FORWARD_EVENTS_MAX, READ_POLL_MS_LOCAL, READ_POLL_MS_REMOTE } from './limits.ts'
 import { LogReader } from './log-reader.ts'
@@ -11,13 +17,11 @@ import { partitionOf } from './partition.ts'
 import { backoffMs } from './pause.ts'
 import type { LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
+import { streamOf } from './stream.ts'
 import type { Tail } from './tail.ts'
 
-/** Whose positions are the forwarder's, among those of groups: no service can have this name. */
-export const FORWARDER = '~broker'
-
-/** Nothing is replayed to a broker. */
-const NONE: ReadonlyMap<string, number> = new Map()
+/** Nobody moves the forwarder. */
+const NONE: Moves = new Map()
 
 export type ForwarderOptions = {
   readonly source: Shard
@@ -108,7 +112,7 @@ export class Forwarder {
       await createPositions(source, this.scope, streams)
       for (const stream of streams) positions.set(stream, 0)
     }
-    const advanced = await advancePositions(source, this.scope, { expected: positions, next: ends, replays: NONE })
+    const advanced = await advancePositions(source, this.scope, { expected: positions, next: ends, moves: NONE })
     if (!advanced) throw eventsError('EVENTS_POSITION_TAKEN', `another process forwards shard ${source.index}`)
     for (const [stream, offset] of ends) positions.set(stream, offset)
     forwarded.publish({ shard: source.index, events: events.length, durationMs: performance.now() - startedAtMs })

@@ -45,6 +45,22 @@ export class GroupStates {
     return this.states.get(group)?.isPaused ?? false
   }
 
+  /** How often operators have moved it: whoever knows of another number knows its positions no more. */
+  movesOf(group: string): number {
+    return this.states.get(group)?.moves ?? 0
+  }
+
+  /** Whether an operator asked for a replay that no worker has taken yet. */
+  isReplayAsked(group: string): boolean {
+    return this.states.get(group)?.isReplayAsked ?? false
+  }
+
+  /** A worker has taken all replays. */
+  replaysTaken(group: string): void {
+    const state = this.states.get(group)
+    if (state !== undefined) this.states.set(group, { ...state, isReplayAsked: false })
+  }
+
   /** Whether a worker must load what it knows of its group again before it goes on. */
   isDisturbed(group: string): boolean {
     const state = this.states.get(group)

@@ -1,7 +1,7 @@
 import type { MigrationSet } from '../data/index.ts'
 
 export type { Broker, BrokerDeclaration, BrokerUse } from './broker.ts'
-export { brokerLag, type PartitionLag } from './broker-lag.ts'
+export { brokerLag, groupsAtBroker, type PartitionLag } from './broker-lag.ts'
 export type { LogCapabilities } from './capabilities.ts'
 export * from './channels.ts'
 export { CLOUD_EVENT_MEDIA_TYPE, type CloudEvent, toCloudEvent } from './cloud-event.ts'

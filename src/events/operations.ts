@@ -1,8 +1,7 @@
 import type { Cluster, Shard } from '../data/index.ts'
 import { askForReplay, planReplay, type ReplayStart, replaysAsked, setPaused } from './engines/postgres-groups.ts'
-import { setPosition } from './engines/postgres-positions.ts'
+import { FORWARDER, setPosition } from './engines/postgres-positions.ts'
 import { eventsError } from './errors.ts'
-import { FORWARDER } from './forwarder.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
 
 /** How far a group is behind on one topic of one shard. */
@@ -26,28 +25,38 @@ export type Lag = {
 }
 
 const LAG = `
-SELECT p.grp AS group, p.topic, p.next_offset AS committed, coalesce(h.next_offset, 0) AS end,
-  coalesce(h.next_offset, 0) - p.next_offset AS lag,
+WITH reader AS (
+  SELECT grp, topic, next_offset, replay_until, NULL::bigint AS log_until FROM groundswell.consumer_position
+  WHERE source = $1 AND position('/' IN topic) = 0 AND (grp = $2 OR NOT EXISTS (
+    SELECT FROM groundswell.consumer_position AS f WHERE f.grp = $2 AND f.source = $1
+  ))
+  UNION ALL
+  SELECT grp, split_part(topic, '/', 1), min(next_offset), max(log_until), max(log_until)
+  FROM groundswell.consumer_position
+  WHERE source = $1 AND position('/' IN topic) > 0 AND next_offset < log_until
+  GROUP BY 1, 2
+)
+SELECT p.grp AS group, p.topic, p.next_offset AS committed, coalesce(p.log_until, h.next_offset, 0) AS end,
+  coalesce(p.log_until, h.next_offset, 0) - p.next_offset AS lag,
   greatest(0, coalesce(h.first_offset, 0) - p.next_offset) AS missed,
   coalesce(extract(epoch FROM clock_timestamp() - s.written_at), 0)::float8 AS "oldestAgeSeconds",
   EXISTS (SELECT FROM groundswell.paused_group AS g WHERE g.grp = p.grp) AS "isPaused",
   p.next_offset < p.replay_until OR EXISTS (
     SELECT FROM groundswell.replay_request AS r WHERE r.grp = p.grp AND r.topic = p.topic
   ) AS "isReplaying"
-FROM groundswell.consumer_position AS p
+FROM reader AS p
 LEFT JOIN groundswell.log_head AS h ON h.topic = p.topic
 LEFT JOIN LATERAL (
   SELECT written_at FROM groundswell.log_segment AS l
   WHERE l.topic = p.topic AND l.last_offset >= p.next_offset ORDER BY l.last_offset LIMIT 1
 ) AS s ON true
-WHERE p.source = $1 AND position('/' IN p.topic) = 0 AND (p.grp = $2 OR NOT EXISTS (
-  SELECT FROM groundswell.consumer_position AS f WHERE f.grp = $2 AND f.source = $1
-))
 ORDER BY p.grp, p.topic`
 
 /**
  * The lag of every group that ever ran, by group, topic, shard. Ages are by each database's clock. Where a broker
- * carries the log, only its forwarder reads here: the group `~broker`. How far groups are then is for `brokerLag`.
+ * carries the log, only its forwarder reads here, the group `~broker`, and a group that was sent back, for as long as
+ * that takes: from where its slowest partition is to where it will read from the broker again. How far groups are
+ * otherwise is for `brokerLag`.
  */
 export async function lag(cluster: Cluster): Promise<readonly Lag[]> {
   const perShard = await onEveryShard(cluster, async (shard) => {
@@ -228,15 +237,13 @@ export type Replay = {
 
 /**
  * Asks for a group to go on from elsewhere in the log: back, for a replay, or on, past what was dropped. The group's
- * workers take it within a second, or when there are any again; `replaysPending` tells whether they have. Throws
- * EVENTS_REPLAY_INVALID when nothing there is of the group, an offset is not in the log, or a broker carries the
- * events: groups then read from it, not from the log.
+ * workers take it within a second, or when there are any again; `replaysPending` tells whether they have. Where a
+ * broker carries the events, they come from the log all the same. Throws EVENTS_REPLAY_INVALID when nothing there is of
+ * the group, or an offset is not in the log.
  */
 export async function replayGroup(cluster: Cluster, options: ReplayOptions): Promise<readonly Replay[]> {
   const { group, start, topic, shard: only, asNew = false } = options
-  if (await isForwarded(cluster)) {
-    throw eventsError('EVENTS_REPLAY_INVALID', `${group} reads from a broker, where nothing can be replayed yet`)
-  }
+  if (group === FORWARDER) throw eventsError('EVENTS_REPLAY_INVALID', 'what a broker has is not forwarded again')
   const shards = cluster.shards.filter((shard) => only === undefined || shard.index === only)
   const plans = await Promise.all(
     shards.map(async (shard) => ({ shard, rows: await planReplay(shard, group, { topic, start }) })),

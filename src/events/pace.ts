@@ -6,7 +6,7 @@ import { LINGER_FACTOR_MAX, LINGER_FACTOR_MIN, PACE_BUSY, PACE_IDLE, PACE_SAMPLE
  * the events themselves too, whose time goes into queueing otherwise. With time to spare nothing is gained by waiting:
  * then an event goes on almost at once.
  */
-class Pace {
+export class Pace {
   private since = performance.eventLoopUtilization()
   private sampledAtMs = performance.now()
   private utilization = 0

@@ -266,6 +266,24 @@ describe('operating a group', () => {
     await (await Target.load(options)).advance(new Map([[Paid.name, 2]]))
   })
 
+  test('a worker from between two replays cannot take part in the second, though it begins and ends at the same places', async () => {
+    const [declared = assert.fail()] = groupsOf([{ name: group, consumers: [record] }])
+    const options = { cluster, shard: cluster.home, group: declared, source: 0, retry: FAST }
+    await run(record)
+    await pay([2, 4])
+    await noLag()
+    await stop()
+    const sendBack = async () => {
+      const moves = new Map([[Paid.name, { offset: 0, asNew: false }]])
+      await cluster.home.transaction((tx) => movePositions(tx, { group, source: 0 }, { moves, rerun: [] }))
+      await (await Target.load(options)).advance(new Map([[Paid.name, 2]]))
+    }
+    await sendBack()
+    const between = await Target.load(options)
+    await sendBack()
+    await assert.rejects(between.advance(new Map([[Paid.name, 3]])), { code: 'EVENTS_POSITION_TAKEN' })
+  })
+
   test('a paused group delivers nothing, also after a restart, and everything in order once it is resumed', async () => {
     await run(record)
     await pay([2], 1)

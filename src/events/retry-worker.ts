@@ -1,19 +1,29 @@
 import { delay, jittered } from '../core/index.ts'
 import { workFailed } from './channels.ts'
 import type { GroupStates } from './group-states.ts'
-import { BROKER_PARKED_REFRESH_MS, RETRY_POLL_MS } from './limits.ts'
+import { BROKER_PARKED_REFRESH_MS, PARKED_KEYS_MAX, RETRY_POLL_MS } from './limits.ts'
+import { LogReplay } from './log-replay.ts'
 import { backoffMs } from './pause.ts'
+import { takeReplays } from './replay.ts'
 import { Gate } from './signals.ts'
 import { Targets, type TargetsOptions } from './targets.ts'
 
 export type RetryWorkerOptions = TargetsOptions & {
+  /** Of every topic that the broker carries. */
+  readonly partitions: ReadonlyMap<string, number>
+  /** Whether the broker is known to have as many. */
+  readonly isLinked: () => boolean
   /** What operators want of the group. */
   readonly states: GroupStates
 }
 
+/** What is known of the databases. Thrown away after each error, since what was committed is then unknown. */
+type Knowledge = { readonly targets: Targets; readonly replay: LogReplay }
+
 /**
- * Tries parked events of one group and source shard again, where a broker delivers the others: which process reads a
- * partition changes, whereas parked events are in the databases, and one process at a time holds the lease to try them.
+ * What is left to do from the databases, for one group and source shard, where a broker delivers the events: parked
+ * ones are tried again, and replays are taken and served from the log. Which process reads a partition changes, whereas
+ * one process at a time holds the lease for this.
  */
 export class RetryWorker {
   private readonly options: RetryWorkerOptions
@@ -21,7 +31,7 @@ export class RetryWorker {
   private readonly stopping = new AbortController()
   private readonly cutOff = new AbortController()
   private readonly running: Promise<void>
-  private targets: Targets | undefined
+  private knowledge: Knowledge | undefined
   private failures = 0
   private refreshAtMs = 0
 
@@ -55,34 +65,40 @@ export class RetryWorker {
   private async run(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       try {
-        this.targets ??= await this.load()
-        const { tried, parked } = await this.round(this.targets)
+        if (this.options.states.isReplayAsked(this.options.group.name)) this.knowledge = undefined
+        this.knowledge ??= await this.load()
+        const { busy, parked } = await this.round(this.knowledge)
         this.failures = 0
-        if (tried === 0) await this.gate.wait(jittered(parked ? RETRY_POLL_MS : BROKER_PARKED_REFRESH_MS))
+        if (!busy) await this.gate.wait(jittered(parked ? RETRY_POLL_MS : BROKER_PARKED_REFRESH_MS))
       } catch (error) {
-        this.targets = undefined
+        this.knowledge = undefined
         if (!this.stopping.signal.aborted) await this.pauseAfter(error)
       }
     }
   }
 
-  private load(): Promise<Targets> {
+  private async load(): Promise<Knowledge> {
+    const { cluster, source, group, states } = this.options
+    await takeReplays(cluster, source, group)
+    states.replaysTaken(group.name)
     this.refreshAtMs = performance.now() + BROKER_PARKED_REFRESH_MS
-    return Targets.load(this.options)
+    const targets = await Targets.load(this.options)
+    return { targets, replay: new LogReplay(this.options, targets) }
   }
 
-  private async round(targets: Targets): Promise<{ tried: number; parked: boolean }> {
-    const { group, cluster } = this.options
+  private async round({ targets, replay }: Knowledge): Promise<{ busy: boolean; parked: boolean }> {
+    const { group, cluster, states, isLinked } = this.options
     const call = { group: group.name, cluster, signal: this.cutOff.signal }
     if (performance.now() >= this.refreshAtMs) {
       this.refreshAtMs = performance.now() + BROKER_PARKED_REFRESH_MS
       await targets.refreshParked()
     }
-    if (this.options.states.isPaused(group.name)) return { tried: 0, parked: false }
+    if (states.isPaused(group.name)) return { busy: false, parked: false }
     let tried = 0
     const lot = targets.parking
     for (const target of lot) tried += await target.retryDue(call)
-    return { tried, parked: lot.length > 0 }
+    const replayed = isLinked() && targets.parkedCount < PARKED_KEYS_MAX && (await replay.deliver(call))
+    return { busy: tried > 0 || replayed, parked: lot.length > 0 }
   }
 
   private async pauseAfter(error: unknown): Promise<void> {

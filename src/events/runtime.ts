@@ -4,7 +4,8 @@ import type { Broker, BrokerUse } from './broker.ts'
 import { BrokerLink } from './broker-link.ts'
 import { BrokerWorker } from './broker-worker.ts'
 import { assertSequenceUncached } from './engines/postgres-log.ts'
-import { FORWARDER, Forwarder } from './forwarder.ts'
+import { FORWARDER } from './engines/postgres-positions.ts'
+import { Forwarder } from './forwarder.ts'
 import { ATTEMPTS_MAX, RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN } from './limits.ts'
 import { assertNotForwarded } from './operations.ts'
 import { type Group, type GroupDeclaration, groupsOf } from './plan.ts'
@@ -56,7 +57,7 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   const link = broker && new BrokerLink(broker)
   const isLinked = await link?.begun()
   const common = { cluster, groups, retry }
-  const works = link === undefined ? deliveries(common) : [...forwarding(sequence, link), ...retries(common)]
+  const works = link === undefined ? deliveries(common) : [...forwarding(sequence, link), ...retries(common, link)]
   // Leases know their holder by this text alone: a process started again under the same name must not take itself for
   // the old one.
   const owner = `${options.owner}#${newId()}`
@@ -102,8 +103,8 @@ function deliveries({ cluster, groups, retry }: Common): LeasedWork[] {
 
 function forwarding(sequence: boolean, link: BrokerLink): LeasedWork[] {
   if (!sequence) return []
-  const { engine, declaration } = link.broker
-  const partitions = new Map(declaration.topics.map((topic) => [topic.name, topic.partitions]))
+  const { engine } = link.broker
+  const partitions = partitionsOf(link)
   // Not before topics are known to have the declared partitions: elsewhere keys would lose their order.
   const publish: Broker['publish'] = async (records) => {
     await link.ready
@@ -113,11 +114,17 @@ function forwarding(sequence: boolean, link: BrokerLink): LeasedWork[] {
   return [{ lease: leaseOf(FORWARDER), start }]
 }
 
-function retries({ cluster, groups, retry }: Common): LeasedWork[] {
+function retries({ cluster, groups, retry }: Common, link: BrokerLink): LeasedWork[] {
+  const partitions = partitionsOf(link)
+  const isLinked = () => link.isReady
   return groups.map((group) => ({
     lease: leaseOf(group.name),
-    start: (source, _tail, states) => new RetryWorker({ cluster, source, group, retry, states }),
+    start: (source, _tail, states) => new RetryWorker({ cluster, source, group, retry, states, partitions, isLinked }),
   }))
+}
+
+function partitionsOf({ broker }: BrokerLink): ReadonlyMap<string, number> {
+  return new Map(broker.declaration.topics.map((topic) => [topic.name, topic.partitions]))
 }
 
 function readersOf(broker: BrokerUse, { cluster, groups, retry }: Common, shards: readonly ShardEvents[]) {
@@ -125,7 +132,8 @@ function readersOf(broker: BrokerUse, { cluster, groups, retry }: Common, shards
   return groups.map((group) => {
     const onParked = (source: number) => shards[source]?.signal(leaseOf(group.name))
     const isPaused = () => shards.some((shard) => shard.isPaused(group.name))
-    const options = { cluster, group, broker: engine, retry, onParked, isPaused }
+    const movesOf = (source: number) => shards[source]?.movesOf(group.name) ?? 0
+    const options = { cluster, group, broker: engine, retry, onParked, isPaused, movesOf }
     return new BrokerWorker(stallMs === undefined ? options : { ...options, stallMs })
   })
 }

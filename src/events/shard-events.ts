@@ -101,6 +101,11 @@ export class ShardEvents {
     return this.states.isPaused(group)
   }
 
+  /** How often operators have moved the group here. */
+  movesOf(group: string): number {
+    return this.states.movesOf(group)
+  }
+
   /** Finishes what is under way, then lets others take over at once. */
   async stop(): Promise<void> {
     this.stopping.abort()

@@ -1,19 +1,24 @@
+import { delay } from '../core/index.ts'
 import type { PlacedEvent } from './broker-record.ts'
 import type { CallOptions } from './calls.ts'
 import { eventsError } from './errors.ts'
-import { BROKER_PARKED_REFRESH_MS, PARKED_KEYS_MAX } from './limits.ts'
+import { BROKER_PARKED_REFRESH_MS, CONTROL_POLL_MS, PARKED_KEYS_MAX } from './limits.ts'
 import { endsOf } from './plan.ts'
 import type { LoggedEvent } from './segment.ts'
 import { Targets, type TargetsOptions } from './targets.ts'
 
 export type SourceDeliveryOptions = TargetsOptions & {
   readonly call: CallOptions
+  /** The process stops: nothing is waited for any more. */
+  readonly stopping: AbortSignal
+  /** How often operators have moved the group on a source shard, as far as this process has heard. */
+  readonly movesOf: (source: number) => number
   /** Events of this source are parked here: there is something to try again. */
   readonly onParked: (source: number) => void
 }
 
 /** What is known of the databases. Thrown away after each error, since what was committed is then unknown. */
-type Knowledge = { readonly targets: Targets; refreshAtMs: number }
+type Knowledge = { readonly targets: Targets; readonly moves: number; refreshAtMs: number }
 
 /**
  * Brings events that a broker carried, of one group and one source shard, to their targets. The position of a stream in
@@ -30,27 +35,48 @@ export class SourceDelivery {
   }
 
   /**
-   * Delivers what is new of these events, which are in order within each stream. Throws EVENTS_OFFSET_EXPIRED once all
-   * that does not follow a gap is delivered.
+   * Delivers what is new of these events, which are in order within each stream; those of streams that are held, once
+   * they are not any more. Throws EVENTS_OFFSET_EXPIRED once all that does not follow a gap is delivered.
    */
   async deliver(placed: readonly PlacedEvent[]): Promise<void> {
+    let held = await this.deliverFree(placed)
+    while (held.length > 0) {
+      await delay(CONTROL_POLL_MS, this.options.stopping)
+      const { stopping, group } = this.options
+      if (stopping.aborted) throw eventsError('EVENTS_GROUP_PAUSED', `${group.name} is being replayed`)
+      this.knowledge = undefined
+      held = await this.deliverFree(held)
+    }
+  }
+
+  /** As `deliver`, but for events of streams that are held: these it returns. */
+  private async deliverFree(placed: readonly PlacedEvent[]): Promise<readonly PlacedEvent[]> {
+    // Compare-and-set would find out as well, but only after external calls were made for nothing.
+    if (this.knowledge?.moves !== this.moves) this.knowledge = undefined
     const knowledge = this.knowledge ?? (await this.load())
     this.knowledge = knowledge
     try {
       await this.refresh(knowledge)
-      const { events, gap } = this.unseen(knowledge, placed)
+      const { events, held, gap } = this.unseen(knowledge, placed)
       if (events.length > 0) await this.toTargets(knowledge, events)
       if (gap !== undefined) throw gap
+      if (knowledge.targets.parkedCount > 0) this.options.onParked(this.options.source.index)
+      return held
     } catch (error) {
       this.knowledge = undefined
       throw error
     }
-    if (knowledge.targets.parkedCount > 0) this.options.onParked(this.options.source.index)
+  }
+
+  private get moves(): number {
+    const { movesOf, source } = this.options
+    return movesOf(source.index)
   }
 
   private async load(): Promise<Knowledge> {
+    const moves = this.moves
     const targets = await Targets.load(this.options)
-    return { targets, refreshAtMs: performance.now() + BROKER_PARKED_REFRESH_MS }
+    return { targets, moves, refreshAtMs: performance.now() + BROKER_PARKED_REFRESH_MS }
   }
 
   /** Parked events are tried again elsewhere: which keys are free again is looked up. */
@@ -68,18 +94,24 @@ export class SourceDelivery {
     )
   }
 
-  /** What was not delivered before, up to the first gap of each stream. */
+  /** What was not delivered before, up to the first gap of each stream, and but for what is held. */
   private unseen(knowledge: Knowledge, placed: readonly PlacedEvent[]) {
     const { own } = knowledge.targets
     const next = new Map<string, number>()
     const events: LoggedEvent[] = []
+    const held: PlacedEvent[] = []
     let gap: Error | undefined
     const broken = new Set<string>()
-    for (const { after, event } of placed) {
+    for (const one of placed) {
+      const { after, event } = one
       const { topic, stream, offset } = event
       if (broken.has(stream)) continue
       const reached = next.get(stream) ?? own.reached(stream, topic)
       if (offset < reached) continue
+      if (reached < (own.held.get(stream) ?? 0)) {
+        held.push(one)
+        continue
+      }
       // A stream that the group has never read begins with the oldest record that the broker has kept.
       if (after > reached && reached > 0) {
         broken.add(stream)
@@ -89,7 +121,7 @@ export class SourceDelivery {
       events.push(event)
       next.set(stream, offset + 1)
     }
-    return { events, gap }
+    return { events, held, gap }
   }
 
   private gapIn({ stream }: LoggedEvent, reached: number, after: number): Error {

@@ -14,8 +14,9 @@ import {
 import {
   advancePositions,
   createPositions,
-  loadPositions,
-  loadReplays,
+  type GroupPositions,
+  loadGroup,
+  type Moves,
   type PositionScope,
   type Positions,
 } from './engines/postgres-positions.ts'
@@ -33,6 +34,7 @@ import {
   type Sorted,
   sortItems,
 } from './plan.ts'
+import type { LoggedEvent } from './segment.ts'
 import { tracedOf } from './traced.ts'
 
 export type RetryPolicy = {
@@ -58,26 +60,28 @@ export type TargetOptions = {
  */
 export class Target {
   readonly positions: Map<string, number>
+  /** Streams that the group has from the log instead of from its broker, up to these offsets, when this was loaded. */
+  readonly held: Positions
   /** Keys with parked events here. */
   parkedKeys: Set<string>
   private readonly options: TargetOptions
   private readonly scope: PositionScope
-  /** Events below these offsets are replays. */
-  private replays: Positions = new Map()
+  private readonly moves: Moves
 
   static async load(options: TargetOptions): Promise<Target> {
     const { shard, group, source } = options
     const scope = { group: group.name, source }
-    const target = new Target(options, await loadPositions(shard, scope))
-    target.replays = await loadReplays(shard, scope)
+    const target = new Target(options, await loadGroup(shard, scope))
     await target.refreshParked()
     return target
   }
 
-  private constructor(options: TargetOptions, positions: Map<string, number>) {
+  private constructor(options: TargetOptions, { positions, moves, held }: GroupPositions) {
     this.options = options
     this.scope = { group: options.group.name, source: options.source }
     this.positions = positions
+    this.moves = moves
+    this.held = held
     this.parkedKeys = new Set()
   }
 
@@ -116,13 +120,18 @@ export class Target {
 
   /** Marks the replays among these, and leaves out those that are skipped. */
   private markReplays(items: readonly Item[]): readonly Item[] {
-    if (this.replays.size === 0) return items
-    for (const item of items) item.isReplay = item.event.offset < (this.replays.get(item.event.stream) ?? 0)
+    if (this.moves.size === 0) return items
+    for (const item of items) item.isReplay = this.isReplay(item.event)
     const kept = items.filter(({ isReplay, consumer }) => !isReplay || consumer.replay === 'run')
     const events = items.reduce((count, { isReplay }) => count + Number(isReplay), 0)
     const { group, source } = this.scope
     if (events > 0) replayed.publish({ group, source, events, skipped: items.length - kept.length })
     return kept
+  }
+
+  /** What its topic had come to before a broker carried it counts as well. */
+  private isReplay({ stream, topic, offset }: LoggedEvent): boolean {
+    return [stream, topic].some((one) => offset < (this.moves.get(one)?.replayUntil ?? 0))
   }
 
   /** Makes positions at offset 0 of streams that have none here. */
@@ -320,7 +329,7 @@ export class Target {
 
   /** False when another process works for the group, or when it was replayed: see `advancePositions`. */
   private claim(target: Queryable, next: Positions): Promise<boolean> {
-    return advancePositions(target, this.scope, { expected: this.positions, next, replays: this.replays })
+    return advancePositions(target, this.scope, { expected: this.positions, next, moves: this.moves })
   }
 
   private positionTaken() {

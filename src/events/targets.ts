@@ -49,17 +49,15 @@ export class Targets {
     return this.all.filter((target) => target.parkedKeys.size > 0)
   }
 
-  /**
-   * Looks which keys are parked: of all targets, or of those that have some, where others learn of theirs by themselves.
-   */
+  /** Looks which keys are parked: of all targets, or of those that have some, to see which are free again. */
   async refreshParked(which: 'all' | 'parking' = 'all'): Promise<void> {
     await Promise.all((which === 'all' ? this.all : this.parking).map((target) => target.refreshParked()))
   }
 
   /**
    * Other shards first: once their effects are committed, each with its inbox, the group's positions may pass the
-   * events, up to `ends`. A crash in between repeats the batch, and the inboxes skip what they have. False when no effect
-   * belongs to the source shard: its positions are then still to be advanced, which need not be at once.
+   * events, up to `ends`. A crash in between repeats the batch, and the inboxes skip what they have. False when no
+   * effect belongs to the source shard: its positions are then still to be advanced, which need not be at once.
    */
   async deliver(events: readonly LoggedEvent[], ends: Positions, call: CallOptions): Promise<boolean> {
     const { cluster, source, group } = this.options

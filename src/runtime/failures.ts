@@ -1,7 +1,15 @@
 import { levelChanged } from '../cache/index.ts'
 import { GroundswellError, isRetryable, type Lifecycle, messageOf } from '../core/index.ts'
 import { slowQueryFacts } from '../data/index.ts'
-import { eventsMissed, groupPaused, parked, replayBegan, sagaMissed, workFailed } from '../events/index.ts'
+import {
+  brokerBlocked,
+  eventsMissed,
+  groupPaused,
+  parked,
+  replayBegan,
+  sagaMissed,
+  workFailed,
+} from '../events/index.ts'
 import {
   adminRequestFailed,
   configFileLoaded,
@@ -185,6 +193,14 @@ function subscribeToEvents(write: WriteEntry): readonly (() => void)[] {
         level: 'info',
         message: paused ? 'an operator paused a consumer group' : 'an operator let a consumer group go on',
         kind: `group ${fact.group} ${paused ? 'paused' : 'resumed'}`,
+        fields: fact,
+      }),
+    ),
+    brokerBlocked.subscribe(({ blocked, ...fact }) =>
+      write({
+        level: blocked ? 'warn' : 'info',
+        message: blocked ? 'the broker lets nobody publish' : 'the broker lets publishers go on',
+        kind: `broker ${blocked ? 'blocked' : 'unblocked'}`,
         fields: fact,
       }),
     ),

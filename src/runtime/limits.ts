@@ -66,3 +66,6 @@ export const CONNECTIONS_STOP_MS = 1_000
 
 /** Longest time that STOP_DELAY_MS may ask for: a load balancer that has not noticed after a minute never will. */
 export const STOP_DELAY_MS_MAX = 60_000
+
+/** Time a broker gets to say how far groups are before the console shows them without: it asks again in a second. */
+export const BROKER_LAG_MS = 2_000

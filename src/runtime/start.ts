@@ -170,7 +170,8 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   const view = telemetry.telemetry
   // Known once the gateway is up, which is after the console.
   const adminUrl = () => addresses.admin ?? settings.adminUrl
-  if (topology.console) addresses.console = await startConsole({ app, settings, started, shared, view, adminUrl })
+  if (topology.console)
+    addresses.console = await startConsole({ app, settings, started, shared, broker, view, adminUrl })
   const gateway = topology.gateway
     ? await startGateway({ app, settings, started, health, cluster, hosts, metrics, sampleTrace, telemetry: view })
     : undefined
@@ -279,10 +280,11 @@ async function startConsole(parts: {
   settings: RuntimeOptions
   started: StartedParts
   shared: Omit<ServiceHostOptions, 'services' | 'routes'>
+  broker: BrokerUse | undefined
   view: TelemetryView
   adminUrl: () => string | undefined
 }): Promise<string> {
-  const { app, settings, started, shared, view, adminUrl } = parts
+  const { app, settings, started, shared, broker, view, adminUrl } = parts
   const host = await createServiceHost({ services: app.services, routes: 'consoleRoutes', ...shared })
   started.push('pages of services', (options) => host.close(options))
   const { cluster } = shared
@@ -292,7 +294,7 @@ async function startConsole(parts: {
     shards: cluster.shards,
     pages: host.dispatch,
     adminUrl,
-    events: consoleEvents(cluster),
+    events: consoleEvents(cluster, broker),
   })
   started.push('console', (options) => pages.close(options))
   return originAt(settings.console.host, await listenOn(wantedOf(settings).console, pages.listen))

@@ -20,6 +20,7 @@ import {
   emittedOf,
   lag,
   leaseChanged,
+  type PartitionLag,
   parked,
   workFailed,
 } from '../events/index.ts'
@@ -33,6 +34,7 @@ import {
   type Telemetry,
   type TelemetryView,
 } from '../telemetry/index.ts'
+import { recordBroker } from './broker-metrics.ts'
 import { recordEventLog, showMissed } from './event-metrics.ts'
 import { recordForKong } from './kong-metrics.ts'
 import { LagRates } from './lag-rates.ts'
@@ -88,6 +90,7 @@ export function prepareTelemetry({ app, topology, settings, cluster, broker }: T
     start() {
       ends.push(...recordFacts(telemetry), recordForKong(telemetry.metrics), ...recordJourneys(app, telemetry))
       ends.push(...recordEventLog(telemetry.metrics))
+      if (broker !== undefined) ends.push(...recordBroker(telemetry))
       if (cluster !== undefined) {
         ends.push(pollLag({ cluster, broker, telemetry }))
         telemetry.beforeSeal(() => samplePools(cluster, telemetry))
@@ -260,11 +263,25 @@ async function readLag({ cluster, broker, telemetry }: LagParts, rates: LagRates
   try {
     const lags = await lag(cluster)
     showMissed(telemetry.metrics, lags)
-    const partitions = broker === undefined ? [] : await brokerLag(cluster, broker.engine)
+    const partitions = broker === undefined ? [] : await lagAt(broker, cluster, telemetry)
     telemetry.lag(rates.samplesOf([...lags.map((row) => ({ ...row, messages: row.lag })), ...partitions], preciseNow()))
     telemetry.recovered(LAG)
   } catch (error) {
     telemetry.lag([])
     telemetry.degraded(LAG, `it cannot be asked for: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+const BROKER_LAG = 'queue lag at the broker'
+
+/** While a broker is away, what waits to be forwarded is still known, and matters the more. */
+async function lagAt(broker: BrokerUse, cluster: OpenCluster, telemetry: Telemetry): Promise<readonly PartitionLag[]> {
+  try {
+    const lags = await brokerLag(cluster, broker.engine)
+    telemetry.recovered(BROKER_LAG)
+    return lags
+  } catch (error) {
+    telemetry.degraded(BROKER_LAG, `what groups have to read from the broker is unknown: ${messageOf(error)}`)
+    return []
   }
 }

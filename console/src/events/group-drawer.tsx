@@ -1,8 +1,9 @@
-import type { GroupState, ShardPosition } from '../../../src/console/index.ts'
+import type { GroupState, PlacePosition } from '../../../src/console/index.ts'
 import { count, seconds, text } from '../format.ts'
 import { AskTwice } from '../parts/ask-twice.tsx'
-import { number } from '../parts/columns.tsx'
+import { number, Quiet } from '../parts/columns.tsx'
 import { Drawer } from '../parts/drawer.tsx'
+import { Figure } from '../parts/figure.tsx'
 import { Empty } from '../parts/panel.tsx'
 import { type Column, SortableTable } from '../parts/sortable-table.tsx'
 import { total } from '../store/figures.ts'
@@ -14,7 +15,7 @@ import { pause, redrive } from './operations.ts'
 
 type GroupDrawerProps = { readonly name: string; readonly group: GroupState | undefined }
 
-/** One group beside the page: what it is doing, on which shards it is behind, and what an operator may do about it. */
+/** One group beside the page: what it is doing, where it is behind, and what an operator may do about it. */
 export function GroupDrawer({ name, group }: GroupDrawerProps) {
   return (
     <Drawer title={name} onClose={() => setParameters({ group: '' })}>
@@ -24,7 +25,7 @@ export function GroupDrawer({ name, group }: GroupDrawerProps) {
         <>
           <GroupFacts group={group} />
           <GroupActs group={group} />
-          <ShardTable group={group} />
+          <PlaceTable group={group} />
         </>
       )}
     </Drawer>
@@ -110,26 +111,42 @@ export function RedriveAll({ group, dead }: { readonly group: string; readonly d
   )
 }
 
-type ShardRow = ShardPosition & { readonly topic: string }
+type PlaceRow = PlacePosition & { readonly topic: string }
 
-const columns: readonly Column<ShardRow>[] = [
+const columns: readonly Column<PlaceRow>[] = [
   { id: 'topic', label: 'Topic', value: (row) => row.topic, cell: (row) => row.topic },
-  { id: 'shard', label: 'Shard', isNumber: true, value: (row) => row.shard, cell: (row) => row.shard },
-  number('committed', 'Next', { value: (row) => row.committed, quantity: count }),
-  number('end', 'End', { value: (row) => row.end, quantity: count }),
+  { id: 'place', label: 'Where', value: placeOf, cell: placeOf },
+  offset('committed', 'Next'),
+  offset('end', 'End'),
   number('lag', 'Waiting', { value: (row) => row.lag, quantity: count }),
   number('oldest', 'Oldest', { value: (row) => row.oldestAgeSeconds, quantity: seconds }),
 ]
 
-function ShardTable({ group: { topics } }: { readonly group: GroupState }) {
-  const rows = topics.flatMap(({ topic, shards }) => shards.map((shard): ShardRow => ({ topic, ...shard })))
+/** A broker tells of no offsets. */
+function offset(id: 'committed' | 'end', label: string): Column<PlaceRow> {
+  return {
+    id,
+    label,
+    isNumber: true,
+    value: (row) => row[id] ?? -1,
+    cell: (row) => (row[id] === undefined ? <Quiet>–</Quiet> : <Figure quantity={count(row[id])} tone="" />),
+  }
+}
+
+function placeOf({ shard, partition, isUnknown }: PlaceRow): string {
+  if (isUnknown) return 'its broker does not answer'
+  return partition === undefined ? `shard ${shard}` : `partition ${partition}`
+}
+
+function PlaceTable({ group: { topics } }: { readonly group: GroupState }) {
+  const rows = topics.flatMap(({ topic, places }) => places.map((place): PlaceRow => ({ topic, ...place })))
   return (
     <SortableTable
       id="positions"
-      caption="Offsets by topic and shard"
+      caption="What waits, by topic and shard or partition"
       columns={columns}
       rows={rows}
-      keyOf={({ topic, shard }) => `${topic} ${shard}`}
+      keyOf={(row) => `${row.topic} ${placeOf(row)}`}
       initial={{ column: 'lag', direction: 'descending' }}
       classOf={({ lag }) => (lag === 0 ? 'idle' : '')}
     />

@@ -100,7 +100,7 @@ export function GroupTable({ rows, hasAny }: { readonly rows: readonly GroupRow[
   )
 }
 
-const TONES = { running: 'green', paused: 'orange', replaying: 'orange' } as const
+const TONES = { running: 'green', paused: 'orange', replaying: 'orange', unknown: 'red' } as const
 
 export function StateWord({ state }: { readonly state: GroupState['state'] }) {
   return <span className={`state ${TONES[state]}`}>{state === 'running' ? <Quiet>running</Quiet> : state}</span>

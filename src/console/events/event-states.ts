@@ -9,11 +9,11 @@ export type EventStates = {
 
 export type GroupState = {
   readonly group: string
-  readonly state: 'running' | 'paused' | 'replaying'
+  readonly state: 'running' | 'paused' | 'replaying' | 'unknown'
   readonly topics: readonly TopicState[]
 }
 
-/** What a group has to do of one topic, over all shards. */
+/** What a group has to do of one topic, over all shards or partitions. */
 export type TopicState = {
   readonly topic: string
   readonly lag: number
@@ -25,13 +25,10 @@ export type TopicState = {
   /** Events behind one of the same key that failed. */
   readonly waiting: number
   readonly dead: number
-  readonly shards: readonly ShardPosition[]
+  readonly places: readonly PlacePosition[]
 }
 
-export type ShardPosition = Pick<
-  GroupPosition,
-  'shard' | 'committed' | 'end' | 'lag' | 'missed' | 'oldestAgeSeconds' | 'isReplaying'
->
+export type PlacePosition = Omit<GroupPosition, 'group' | 'topic' | 'isPaused'>
 
 export async function readStates(events: EventsPort): Promise<EventStates> {
   const [positions, parked, outbox] = await Promise.all([events.positions(), events.parked(), events.outbox()])
@@ -51,7 +48,8 @@ export function groupsOf(positions: readonly GroupPosition[], parked: readonly P
 /** A paused group does not replay either, until it is resumed. */
 function stateOf(positions: readonly GroupPosition[]): GroupState['state'] {
   if (positions.some(({ isPaused }) => isPaused)) return 'paused'
-  return positions.some(({ isReplaying }) => isReplaying) ? 'replaying' : 'running'
+  if (positions.some(({ isReplaying }) => isReplaying)) return 'replaying'
+  return positions.some(({ isUnknown }) => isUnknown) ? 'unknown' : 'running'
 }
 
 function topicOf(topic: string, positions: readonly GroupPosition[], count: ParkedCount | undefined): TopicState {
@@ -65,6 +63,6 @@ function topicOf(topic: string, positions: readonly GroupPosition[], count: Park
     attempts: count?.attempts ?? 0,
     waiting: count?.waiting ?? 0,
     dead: count?.dead ?? 0,
-    shards: positions.map(({ group: _, topic: __, isPaused: ___, ...shard }) => shard),
+    places: positions.map(({ group: _, topic: __, isPaused: ___, ...place }) => place),
   }
 }

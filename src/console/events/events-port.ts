@@ -16,14 +16,17 @@ export type EventsPort = {
   pause(options: { readonly group: string; readonly paused: boolean }): Promise<void>
 }
 
-/** Where a group is on one topic of one shard. */
+/** Where a group is on one topic: of one shard, or where a broker carries it, of one partition. */
 export type GroupPosition = {
   readonly group: string
   readonly topic: string
-  readonly shard: number
-  /** Next offset that the group has to process, and next that the log will give. */
-  readonly committed: number
-  readonly end: number
+  readonly shard?: number
+  readonly partition?: number
+  /** Next offset that the group has to process, and next that the log will give; a broker tells neither. */
+  readonly committed?: number
+  readonly end?: number
+  /** The broker does not answer, so that nothing is known but that the group has read from it. */
+  readonly isUnknown?: boolean
   readonly lag: number
   /** Events that retention dropped before the group had them. */
   readonly missed: number

@@ -1,5 +1,5 @@
 import type { Queryable, Shard } from '../../data/index.ts'
-import type { PositionScope } from './postgres-positions.ts'
+import { FORWARDER, type PositionScope } from './postgres-positions.ts'
 
 /** What is to be known of a group on a shard before it goes on. */
 export type GroupState = {
@@ -9,13 +9,17 @@ export type GroupState = {
   readonly isReplayAsked: boolean
   /** Retention has dropped events that the group has not processed. */
   readonly hasMissed: boolean
+  /** How often operators moved its positions here, all of them together. */
+  readonly moves: number
 }
 
 const STATES = `
 SELECT g.grp AS group,
   EXISTS (SELECT FROM groundswell.paused_group AS p WHERE p.grp = g.grp) AS "isPaused",
   EXISTS (SELECT FROM groundswell.replay_request AS r WHERE r.grp = g.grp) AS "isReplayAsked",
-  coalesce(bool_or(p.next_offset < h.first_offset), false) AS "hasMissed"
+  coalesce(bool_or(p.next_offset < h.first_offset), false) AS "hasMissed",
+  (SELECT coalesce(sum(m.moves), 0)::int FROM groundswell.consumer_position AS m
+    WHERE m.grp = g.grp AND m.source = $3) AS moves
 FROM unnest($1::text[], $2::text[]) AS g(grp, topic)
 LEFT JOIN groundswell.consumer_position AS p ON p.grp = g.grp AND p.source = $3 AND p.topic = g.topic
 LEFT JOIN groundswell.log_head AS h ON h.topic = g.topic
@@ -47,7 +51,7 @@ export type ReplayStart =
 
 export type ReplayPlan = {
   readonly topic: string
-  /** Where the group is. */
+  /** Where the group is; where a broker carries the topic, in the partition in which it is furthest. */
   readonly committed: number
   /** Where it is to begin. */
   readonly from: number
@@ -66,8 +70,11 @@ SELECT p.topic, p.next_offset AS committed, coalesce(h.first_offset, 0) AS first
       WHERE l.topic = p.topic AND l.written_at >= $6 ORDER BY l.last_offset LIMIT 1
     ), h.next_offset, 0)
     ELSE 0 END) AS from
-FROM groundswell.consumer_position AS p LEFT JOIN groundswell.log_head AS h ON h.topic = p.topic
-WHERE p.grp = $1 AND p.source = $2 AND ($3::text IS NULL OR p.topic = $3)
+FROM (
+  SELECT split_part(topic, '/', 1) AS topic, max(next_offset) AS next_offset FROM groundswell.consumer_position
+  WHERE grp = $1 AND source = $2 GROUP BY 1
+) AS p LEFT JOIN groundswell.log_head AS h ON h.topic = p.topic
+WHERE $3::text IS NULL OR p.topic = $3
 ORDER BY p.topic`
 
 /** Where a group would go, for each of its topics or for one, on a shard. */
@@ -106,16 +113,24 @@ export async function replaysAsked(shard: Queryable, group: string): Promise<Rea
 }
 
 // `old` is read before it is changed, since both see the statement's snapshot; the worker is the only one that moves
-// positions to where they were not expected.
+// positions to where they were not expected. A partition that a broker carries has come as far as its topic had come
+// before: `base`. Up to where it or the forwarder is, its events will come from the log; what comes above has not been
+// acknowledged at the broker yet, and comes from there. The forwarder may be told of a moment late, hence the greatest.
 const MOVE = `
 UPDATE groundswell.consumer_position AS p
-SET next_offset = wanted.from_offset,
-  replay_until = CASE WHEN as_new THEN wanted.from_offset ELSE greatest(p.replay_until, p.next_offset) END
-FROM unnest($3::text[], $4::bigint[], $5::boolean[]) AS wanted(topic, from_offset, as_new),
-  groundswell.consumer_position AS old
-WHERE p.grp = $1 AND p.source = $2 AND p.topic = wanted.topic
-  AND old.grp = p.grp AND old.source = p.source AND old.topic = p.topic
-RETURNING p.topic, old.next_offset AS before`
+SET next_offset = wanted.from_offset, moves = p.moves + 1,
+  replay_until = CASE WHEN as_new THEN wanted.from_offset
+    ELSE greatest(p.replay_until, p.next_offset, base.next_offset) END,
+  log_until = CASE WHEN position('/' IN p.topic) = 0 THEN 0
+    ELSE greatest(p.log_until, p.next_offset, base.next_offset, forwarder.next_offset) END
+FROM unnest($3::text[], $4::bigint[], $5::boolean[]) AS wanted(topic, from_offset, as_new)
+JOIN groundswell.consumer_position AS old ON split_part(old.topic, '/', 1) = wanted.topic
+LEFT JOIN groundswell.consumer_position AS base
+  ON base.grp = old.grp AND base.source = old.source AND base.topic = wanted.topic
+LEFT JOIN groundswell.consumer_position AS forwarder
+  ON forwarder.grp = '${FORWARDER}' AND forwarder.source = old.source AND forwarder.topic = old.topic
+WHERE p.grp = $1 AND p.source = $2 AND old.grp = $1 AND old.source = $2 AND old.topic = p.topic
+RETURNING wanted.topic, greatest(old.next_offset, base.next_offset) AS before`
 
 // What is parked comes again from the log, in its order; where it is passed over there, it stays.
 const UNPARK = `
@@ -125,8 +140,9 @@ WHERE e.grp = $1 AND e.source = $2 AND e.topic = wanted.topic AND e.off >= wante
   AND (wanted.as_new OR e.topic = ANY ($6::text[]))`
 
 /**
- * Moves a group's positions in one database, and removes what is parked from there on of topics in `rerun`, whose
- * consumer runs for replays. Returns where they were. Again with the same moves changes nothing more.
+ * Moves a group's positions in one database, those of partitions too, and removes what is parked from there on of
+ * topics in `rerun`, whose consumer runs for replays. Returns how far each topic was. Again with the same moves changes
+ * nothing more.
  */
 export async function movePositions(
   target: Queryable,
@@ -138,7 +154,9 @@ export async function movePositions(
     target.query<{ topic: string; before: number }>(MOVE, values),
     target.query(UNPARK, [...values, rerun]),
   ])
-  return new Map(moved.map((row) => [row.topic, row.before]))
+  const before = new Map<string, number>()
+  for (const row of moved) before.set(row.topic, Math.max(row.before, before.get(row.topic) ?? 0))
+  return before
 }
 
 const TAKE = `

@@ -1,4 +1,5 @@
 import type { Queryable, Shard } from '../../data/index.ts'
+import { FORWARDER } from './postgres-positions.ts'
 
 const EXTEND = `
 SELECT groundswell.extend_log($1 * interval '1 millisecond', $2 * interval '1 millisecond') AS added`
@@ -35,10 +36,13 @@ export function dropPeriod(shard: Shard, period: number, lockMs: number): Promis
   })
 }
 
+// Where a broker carries the log, what groups had come to before says nothing any more; they have what is forwarded.
 const MISSED = `
 SELECT p.grp AS group, p.topic, least(h.first_offset, h.next_offset) - p.next_offset AS events
 FROM groundswell.consumer_position AS p JOIN groundswell.log_head AS h ON h.topic = p.topic
-WHERE p.source = $1 AND p.next_offset < h.first_offset
+WHERE p.source = $1 AND p.next_offset < h.first_offset AND (p.grp = '${FORWARDER}' OR NOT EXISTS (
+  SELECT FROM groundswell.consumer_position AS f WHERE f.grp = '${FORWARDER}' AND f.source = $1
+))
 ORDER BY p.grp, p.topic`
 
 /** Events of one topic and shard that were dropped before a group had processed them. */

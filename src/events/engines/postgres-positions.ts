@@ -6,6 +6,9 @@ export type Positions = ReadonlyMap<string, number>
 /** Whose positions: those of a group for what was written on the shard `source`. */
 export type PositionScope = { readonly group: string; readonly source: number }
 
+/** Whose positions are the forwarder's, among those of groups: no service can have this name. */
+export const FORWARDER = '~broker'
+
 const LOAD = `
 SELECT topic, next_offset AS "nextOffset" FROM groundswell.consumer_position WHERE grp = $1 AND source = $2`
 
@@ -15,14 +18,59 @@ export async function loadPositions(target: Queryable, scope: PositionScope): Pr
   return new Map(rows.map((row) => [row.topic, row.nextOffset]))
 }
 
-const LOAD_REPLAYS = `
-SELECT topic, replay_until AS "replayUntil" FROM groundswell.consumer_position
-WHERE grp = $1 AND source = $2 AND replay_until > 0`
+/** What operators did to a position. */
+export type Moved = {
+  /** Where the last replay ended or will end: what comes below it has had its effect on the target before. */
+  readonly replayUntil: number
+  /** How often the position was moved. */
+  readonly moves: number
+}
 
-/** Where the group's last replay ended or will end: what comes below it has had its effect on the target before. */
-export async function loadReplays(target: Queryable, scope: PositionScope): Promise<Positions> {
-  const rows = await target.query<{ topic: string; replayUntil: number }>(LOAD_REPLAYS, [scope.group, scope.source])
-  return new Map(rows.map((row) => [row.topic, row.replayUntil]))
+/** By stream; those that were never moved are not in it. */
+export type Moves = ReadonlyMap<string, Moved>
+
+/** What a target's database knows of a group. */
+export type GroupPositions = {
+  readonly positions: Map<string, number>
+  readonly moves: Moves
+  /**
+   * Streams that a broker carries, and that the group has from the log up to these offsets, since it was sent back: see
+   * log-replay.ts. Of interest only on the shard whose log it is.
+   */
+  readonly held: Positions
+}
+
+const LOAD_GROUP = `
+SELECT topic, next_offset AS "nextOffset", replay_until AS "replayUntil", moves, log_until AS "logUntil"
+FROM groundswell.consumer_position WHERE grp = $1 AND source = $2`
+
+/** All of it as it was at one moment. */
+export async function loadGroup(target: Queryable, scope: PositionScope): Promise<GroupPositions> {
+  const rows = await target.query<Moved & { topic: string; nextOffset: number; logUntil: number }>(LOAD_GROUP, [
+    scope.group,
+    scope.source,
+  ])
+  const [positions, moves, held] = [new Map<string, number>(), new Map<string, Moved>(), new Map<string, number>()]
+  for (const { topic, nextOffset, logUntil, ...moved } of rows) {
+    positions.set(topic, nextOffset)
+    if (moved.moves > 0 || moved.replayUntil > 0) moves.set(topic, moved)
+    if (nextOffset < logUntil) held.set(topic, logUntil)
+  }
+  return { positions, moves, held }
+}
+
+const FORWARDED = `
+SELECT topic AS stream FROM groundswell.consumer_position
+WHERE grp = $1 AND source = $2 AND split_part(topic, '/', 1) = ANY ($3::text[]) AND position('/' IN topic) > 0`
+
+/** The streams of these topics that were ever forwarded to a broker; none where none carries the log. */
+export async function forwardedStreams(
+  source: Queryable,
+  index: number,
+  topics: readonly string[],
+): Promise<readonly string[]> {
+  const rows = await source.query<{ stream: string }>(FORWARDED, [FORWARDER, index, topics])
+  return rows.map(({ stream }) => stream)
 }
 
 const BEGIN = `
@@ -57,20 +105,20 @@ export async function createPositions(
 
 const ADVANCE = `
 UPDATE groundswell.consumer_position AS p SET next_offset = step.next_offset
-FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS step(topic, expected, next_offset, replay_until)
+FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::int[]) AS step(topic, expected, next_offset, moves)
 WHERE p.grp = $1 AND p.source = $2 AND p.topic = step.topic AND p.next_offset = step.expected
-  AND p.replay_until = step.replay_until
+  AND p.moves = step.moves
 RETURNING 1`
 
 /**
- * Advances positions from `expected` to `next`, whose topics are the same; `replays` is what `loadReplays` gave. False
- * when any was not where it was expected, or was replayed meanwhile: another process is at work, and the transaction
- * must roll back.
+ * Advances positions from `expected` to `next`, whose topics are the same; `moves` is what `loadGroup` gave. False when
+ * any was not where it was expected, or was moved meanwhile: another process is at work, and the transaction must roll
+ * back.
  */
 export async function advancePositions(
   target: Queryable,
   scope: PositionScope,
-  step: { readonly expected: Positions; readonly next: Positions; readonly replays: Positions },
+  step: { readonly expected: Positions; readonly next: Positions; readonly moves: Moves },
 ): Promise<boolean> {
   const topics = [...step.next.keys()]
   const rows = await target.query(ADVANCE, [
@@ -79,14 +127,14 @@ export async function advancePositions(
     topics,
     topics.map((topic) => step.expected.get(topic)),
     [...step.next.values()],
-    topics.map((topic) => step.replays.get(topic) ?? 0),
+    topics.map((topic) => step.moves.get(topic)?.moves ?? 0),
   ])
   return rows.length === topics.length
 }
 
 const SET = `
 INSERT INTO groundswell.consumer_position AS p (grp, source, topic, next_offset) VALUES ($1, $2, $3, $4)
-ON CONFLICT (grp, source, topic) DO UPDATE SET next_offset = excluded.next_offset`
+ON CONFLICT (grp, source, topic) DO UPDATE SET next_offset = excluded.next_offset, moves = p.moves + 1`
 
 /** Moves a position whatever it was. */
 export async function setPosition(

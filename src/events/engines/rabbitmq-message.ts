@@ -8,7 +8,7 @@ const KEY = 'groundswell-key'
 /** The one header of a record that AMQP has a property for. */
 const TYPE = 'content-type'
 
-/** Records name attributes as Kafka's binding does. Source: CloudEvents 1.0.2, AMQP protocol binding, section 3.1.3.1. */
+/** Records name attributes as Kafka's binding does. Source: CloudEvents 1.0.2, AMQP protocol binding, 3.1.3.1. */
 const KAFKA_PREFIX = 'ce_'
 export const AMQP_PREFIX = 'cloudEvents:'
 

@@ -37,7 +37,14 @@ export function lagSentence(
   const waiting = `${number(messages)} ${messages === 1 ? 'event waits' : 'events wait'}`
   const rate = `${number(Math.abs(pace))} a second`
   const moves = pace === 0 ? '' : pace > 0 ? `, ${rate} more than are consumed` : `, only ${rate} fewer than before`
-  return `Lag of ${group} on ${topic} ${grew}, since ${timeOfDay(sinceMs)}; ${waiting}${moves}.`
+  return `Lag of ${readerName(group)} on ${topic} ${grew}, since ${timeOfDay(sinceMs)}; ${waiting}${moves}.`
+}
+
+/** The group that forwards the log to a broker, as metrics name it: nothing else tells people what it is. */
+const FORWARDER = '~broker'
+
+function readerName(group: string): string {
+  return group === FORWARDER ? 'the forwarder to the broker' : group
 }
 
 export function lagEndSentence(how: 'gone' | 'steady' | 'unreported', seconds: number, atMs: number): string {

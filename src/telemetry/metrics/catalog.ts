@@ -104,12 +104,24 @@ export const catalog = {
     help: 'How late the first of the delayed events was that moved together',
     labels: ['shard'],
   }),
+  eventsForwarded: counter('groundswell_events_forwarded_total', {
+    help: 'Events of the log that a broker has acknowledged',
+    labels: ['shard'],
+  }),
+  forwardDuration: duration('groundswell_forward_duration_seconds', {
+    help: 'Time from having read a batch of the log to knowing that a broker has it',
+    labels: ['shard'],
+  }),
+  readerRestarts: counter('groundswell_reader_restarts_total', {
+    help: 'Readers of a broker that were given up for another: silent despite lag (stalled), or behind a gap',
+    labels: ['consumer_group', 'reason'],
+  }),
   lagEvents: gauge('groundswell_consumer_lag_events', {
-    help: 'Events that a consumer group has not processed yet; of one process only',
+    help: 'Events that a consumer group has not processed yet, ~broker: that are not forwarded yet; of one process only',
     labels: ['topic', 'consumer_group'],
   }),
   lagSeconds: gauge('groundswell_consumer_lag_seconds', {
-    help: 'Age of the oldest event that a consumer group has not processed yet; of one process only',
+    help: 'Age of the oldest event that a consumer group has not processed, ~broker: forwarded yet; of one process only',
     labels: ['topic', 'consumer_group'],
   }),
   journeyDuration: duration('groundswell_journey_duration_seconds', {

@@ -1,0 +1,37 @@
+import { GroundswellError, messageOf } from '../core/index.ts'
+import { brokerBlocked, forwarded, leaseChanged, readerRestarted, workFailed } from '../events/index.ts'
+import type { Telemetry } from '../telemetry/index.ts'
+
+/**
+ * Measures the way of events through a broker, and says for as long as it lasts that a shard's events wait for it, or
+ * that it lets nobody publish. Returns how to end that.
+ */
+export function recordBroker(telemetry: Telemetry): readonly (() => void)[] {
+  const { metrics } = telemetry
+  const partOf = (shard: number) => `forwarding of shard ${shard}`
+  return [
+    forwarded.subscribe(({ shard, events, durationMs }) => {
+      metrics.eventsForwarded.series(shard).add(events)
+      metrics.forwardDuration.series(shard).record(durationMs)
+      telemetry.recovered(partOf(shard))
+    }),
+    readerRestarted.subscribe(({ group, reason }) => metrics.readerRestarts.series(group, reason).add(1)),
+    workFailed.subscribe(({ part, shard, error }) => {
+      // What the database cannot do is told elsewhere.
+      if (part !== 'forwarder' || !isOfBroker(error)) return
+      telemetry.degraded(partOf(shard), `events of shard ${shard} wait for the broker: ${messageOf(error)}`)
+    }),
+    // Whoever forwards the shard from now on tells how that goes.
+    leaseChanged.subscribe(({ shard, name, held }) => {
+      if (name === 'group:~broker' && !held) telemetry.recovered(partOf(shard))
+    }),
+    brokerBlocked.subscribe(({ broker, blocked, reason }) => {
+      if (blocked) telemetry.degraded(`broker ${broker}`, `${broker} lets nobody publish: ${reason}`)
+      else telemetry.recovered(`broker ${broker}`)
+    }),
+  ]
+}
+
+function isOfBroker(error: unknown): boolean {
+  return error instanceof GroundswellError && error.code.startsWith('EVENTS_BROKER_')
+}
