@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { placedEvent, recordOf } from './broker-record.ts'
+import { CLOUD_EVENT_MEDIA_TYPE } from './cloud-event.ts'
 import type { LoggedEvent } from './segment.ts'
 
 const EVENT: LoggedEvent = {
@@ -20,25 +21,23 @@ const EVENT: LoggedEvent = {
 }
 const RECORD = recordOf(EVENT, { source: 3, partition: 7, after: 1200 })
 
-test('a record carries the attributes of CloudEvents 1.0 as headers and the payload alone as value', () => {
-  assert.deepEqual(RECORD, {
-    topic: 'order.placed',
-    partition: 7,
-    key: '12345',
-    value: '{"orderId":"a","totalCents":700}',
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: '01981f2e-0000-7000-8000-000000000001',
-      ce_type: 'order.placed',
-      ce_source: '/shards/3',
-      ce_subject: '12345',
-      ce_time: '2025-11-25T19:46:40.123Z',
-      ce_dataschema: 'urn:event:order.placed:2',
-      ce_traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-      ce_bucket: '2265',
-      ce_place: '3:1234:1200',
-      'content-type': 'application/json',
-    },
+test('a record is a CloudEvent 1.0 in structured mode: one JSON text, named by its content type', () => {
+  const { value, ...rest } = RECORD
+  const headers = { 'content-type': CLOUD_EVENT_MEDIA_TYPE }
+  assert.deepEqual(rest, { topic: 'order.placed', partition: 7, key: '12345', headers })
+  assert.deepEqual(JSON.parse(value), {
+    specversion: '1.0',
+    id: '01981f2e-0000-7000-8000-000000000001',
+    type: 'order.placed',
+    source: '/shards/3',
+    subject: '12345',
+    time: '2025-11-25T19:46:40.123Z',
+    dataschema: 'urn:event:order.placed:2',
+    datacontenttype: 'application/json',
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    bucket: 2265,
+    place: '3:1234:1200',
+    data: { orderId: 'a', totalCents: 700 },
   })
 })
 
@@ -51,15 +50,17 @@ test('an event read back from its record is the same, in the stream of its parti
 })
 
 test('a record that no forwarder wrote is refused, with its topic, partition and key', () => {
-  const headers = RECORD.headers
-  for (const record of [
-    { ...RECORD, headers: {} },
-    { ...RECORD, headers: { ...headers, ce_place: '3:1234' } },
-    { ...RECORD, headers: { ...headers, ce_time: 'yesterday' } },
-    { ...RECORD, headers: { ...headers, ce_dataschema: 'https://example.com/schema' } },
-    { ...RECORD, value: '' },
+  const but = (attributes: object) => JSON.stringify({ ...JSON.parse(RECORD.value), ...attributes })
+  for (const value of [
+    '',
+    'null',
+    '{}',
+    but({ place: '3:1234' }),
+    but({ time: 'yesterday' }),
+    but({ dataschema: 'https://example.com/schema' }),
+    but({ bucket: '2265' }),
   ]) {
-    assert.throws(() => placedEvent(record), {
+    assert.throws(() => placedEvent({ ...RECORD, value }), {
       code: 'EVENTS_RECORD_UNREADABLE',
       message: /key "12345" in partition 7 of order\.placed/,
     })

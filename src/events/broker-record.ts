@@ -1,14 +1,17 @@
 import type { BrokerRecord } from './broker.ts'
+import { CLOUD_EVENT_MEDIA_TYPE } from './cloud-event.ts'
 import { eventsError } from './errors.ts'
 import type { LoggedEvent } from './segment.ts'
 
 /**
- * An event as a broker carries it: the payload as value, CloudEvents 1.0 in binary mode as headers, so that other
- * programs can read it, and two extensions of ours:
- *   ce_bucket  of the key, which the key as text no longer tells
- *   ce_place   `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place that
- *              follows the record before it in the same partition, 0 for the first
- * Source: CloudEvents 1.0, and its Kafka protocol binding for the prefix.
+ * An event as a broker carries it: CloudEvents 1.0 in structured mode, so that other programs can read it. The value is
+ * one JSON text with all attributes, the payload as `data`, and two extensions of ours:
+ *   bucket  of the key, which the key as text no longer tells
+ *   place   `<source>:<offset>:<after>`: the shard whose log it comes from, its offset there, and the place that
+ *           follows the record before it in the same partition, 0 for the first
+ * In binary mode each attribute is a header, and clients handle each header by itself: of an event's cost at a broker,
+ * writing and reading, they were the larger part.
+ * Source: CloudEvents 1.0, its JSON format and its Kafka and AMQP protocol bindings.
  */
 export type PlacedEvent = {
   readonly source: number
@@ -27,60 +30,74 @@ export function recordOf(
   place: { readonly source: number; readonly partition: number; readonly after: number },
 ): BrokerRecord {
   const { id, version, key, bucket, payload, traceparent, occurredAtMs } = envelope
-  return {
-    topic,
-    partition: place.partition,
-    key,
-    value: JSON.stringify(payload),
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: id,
-      ce_type: topic,
-      ce_source: `/shards/${place.source}`,
-      ce_subject: key,
-      ce_time: new Date(occurredAtMs).toISOString(),
-      ce_dataschema: `${SCHEMA_PREFIX}${topic}:${version}`,
-      ce_traceparent: traceparent,
-      ce_bucket: String(bucket),
-      ce_place: `${place.source}:${offset}:${place.after}`,
-      'content-type': 'application/json',
-    },
+  const record: WrittenEvent = {
+    specversion: '1.0',
+    id,
+    type: topic,
+    source: `/shards/${place.source}`,
+    subject: key,
+    time: new Date(occurredAtMs).toISOString(),
+    dataschema: `${SCHEMA_PREFIX}${topic}:${version}`,
+    datacontenttype: 'application/json',
+    traceparent,
+    bucket,
+    place: `${place.source}:${offset}:${place.after}`,
+    data: payload,
   }
+  return { topic, partition: place.partition, key, value: JSON.stringify(record), headers: HEADERS }
 }
 
+type WrittenEvent = Readonly<Record<(typeof TEXTS)[number], string>> & {
+  readonly bucket: number
+  readonly data: unknown
+}
+
+/** The attributes that are text. */
+const TEXTS = [
+  'specversion',
+  'id',
+  'type',
+  'source',
+  'subject',
+  'time',
+  'dataschema',
+  'datacontenttype',
+  'traceparent',
+  'place',
+] as const
+
+const HEADERS = { 'content-type': CLOUD_EVENT_MEDIA_TYPE }
 const SCHEMA_PREFIX = 'urn:event:'
 const PLACE = /^(\d{1,5}):(\d{1,16}):(\d{1,16})$/
 
 /** Throws EVENTS_RECORD_UNREADABLE for what no forwarder wrote. */
 export function placedEvent(record: BrokerRecord): PlacedEvent {
-  const { topic, partition, key, headers } = record
-  const place = PLACE.exec(headers.ce_place ?? '')
-  const occurredAtMs = Date.parse(headers.ce_time ?? '')
-  const version = Number(headers.ce_dataschema?.slice(headers.ce_dataschema.lastIndexOf(':') + 1))
-  const { ce_id: id, ce_bucket: bucket } = headers
-  if (place === null || id === undefined || bucket === undefined || Number.isNaN(occurredAtMs) || !(version >= 1)) {
-    throw unreadable(record, 'its headers are not those of a forwarder')
+  const { topic, partition, key } = record
+  const written = writtenEvent(record)
+  const place = PLACE.exec(written.place)
+  const occurredAtMs = Date.parse(written.time)
+  const version = Number(written.dataschema.slice(written.dataschema.lastIndexOf(':') + 1))
+  if (place === null || Number.isNaN(occurredAtMs) || !(version >= 1)) {
+    throw unreadable(record, 'its attributes are not those of a forwarder')
   }
   const [, source, offset, after] = place.map(Number) as [number, number, number, number]
-  const envelope = {
-    id,
-    type: topic,
-    version,
-    key,
-    bucket: Number(bucket),
-    payload: payloadOf(record),
-    traceparent: headers.ce_traceparent ?? '',
-    occurredAtMs,
-  }
+  const { id, bucket, traceparent, data: payload } = written
+  const envelope = { id, type: topic, version, key, bucket, payload, traceparent, occurredAtMs }
   return { source, after, event: { topic, stream: streamOf(topic, partition), offset, envelope } }
 }
 
-function payloadOf(record: BrokerRecord): unknown {
+function writtenEvent(record: BrokerRecord): WrittenEvent {
+  let value: unknown
   try {
-    return JSON.parse(record.value)
+    value = JSON.parse(record.value)
   } catch (cause) {
     throw unreadable(record, 'its value is no JSON', cause)
   }
+  const written = value as WrittenEvent
+  const isWritten =
+    typeof value === 'object' && value !== null && TEXTS.every((name) => typeof written[name] === 'string')
+  if (!isWritten || !Number.isInteger(written.bucket)) throw unreadable(record, 'its value is no event of a forwarder')
+  return written
 }
 
 function unreadable({ topic, partition, key }: BrokerRecord, why: string, cause?: unknown) {

@@ -14,7 +14,7 @@ export function envelopeOf(record: BrokerRecord, { exchange, mandatory }: Messag
     mandatory,
     routingKey: String(record.partition),
     durable: true,
-    contentType: 'application/json',
+    contentType: record.headers['content-type'] ?? 'application/json',
     contentEncoding: 'utf-8',
     headers: { ...record.headers, [KEY]: record.key },
   }
