@@ -15,9 +15,9 @@ import { Clocks, type EventsWindow, pace, saturate, spreadsOf } from './events/w
 
 /**
  * How many events a second go from a business transaction through to a handler's effect, and how long does each take?
- * The event log, in PostgreSQL, on Kafka and on RabbitMQ, and the job queues that people use for it, do the same work on
- * one PostgreSQL, each in a database of its own; they take turns within each round. First at their limit, then all at
- * one rate: half of what the slowest did.
+ * The event log, in PostgreSQL, on Kafka and on RabbitMQ, and the job queues that people use for it, do the same work
+ * on one PostgreSQL, each in a database of its own; they take turns within each round. First at their limit, then all
+ * at one rate: half of what the slowest did.
  */
 export function run(args: readonly string[]): Promise<number> {
   return runBench<Options>({ command: commandLine(), run: compare }, args)
@@ -123,7 +123,8 @@ function print(arms: readonly Measured[], { json, rounds, seconds }: Options): v
   }
   for (const { arm, limit, paced } of results) {
     console.log(
-      `${arm.padEnd(20)} ${String(limit.perSecond.median).padStart(7)}/s at its limit (${limit.perSecond.min} to ${limit.perSecond.max});` +
+      `${arm.padEnd(20)} ${String(limit.perSecond.median).padStart(7)}/s at its limit (${limit.perSecond.min} to ${limit.perSecond.max}),` +
+        ` ${limit.cpuMicros.median.toFixed(0)} µs CPU an event;` +
         ` at the common rate P50 ${paced.p50Ms.median.toFixed(1)} ms, P99 ${paced.p99Ms.median.toFixed(1)} ms`,
     )
   }
@@ -133,8 +134,9 @@ function print(arms: readonly Measured[], { json, rounds, seconds }: Options): v
 
 function noteWindow({ name }: EventsArm, what: string, window: EventsWindow | undefined): void {
   if (window === undefined) return
-  const { perSecond, p50Ms, p99Ms } = window
-  note(`${name}, ${what}: ${perSecond.toFixed(0)} events/s  P50 ${p50Ms.toFixed(1)} ms  P99 ${p99Ms.toFixed(1)} ms`)
+  const { perSecond, p50Ms, p99Ms, cpuMicros } = window
+  const times = `P50 ${p50Ms.toFixed(1)} ms  P99 ${p99Ms.toFixed(1)} ms  ${cpuMicros.toFixed(0)} µs CPU`
+  note(`${name}, ${what}: ${perSecond.toFixed(0)} events/s  ${times}`)
 }
 
 function commandLine(): Command {

@@ -36,7 +36,7 @@ const TOTAL_MS_MAX = (MINUTES_MAX + 20) * 60_000
 
 /** Of the event log: short enough that periods are dropped many times in half an hour. */
 const RETENTION_SECONDS = 300
-/** The log has its full size after its retention and one period more; judging begins there, or at half of a short run. */
+/** The log has its full size after its retention and one period more; a short run is judged from its half on. */
 const WARM_UP_SECONDS = (RETENTION_SECONDS * 8) / 7 + 60
 
 async function soak({ minutes, rate, sampleSeconds, events, json }: Options, started: Started): Promise<number> {

@@ -31,6 +31,8 @@ const OPTIONS: RenderOptions = {
     nodeVersion: '24.21.0',
   },
   shards: 4,
+  events: 'postgres',
+  partitions: 12,
   variables: new Set(VARIABLES),
   autoscaler: 'hpa',
   prometheusUrl: 'http://prometheus.monitoring.svc:9090',
@@ -125,15 +127,61 @@ test('the Compose file fits the schema of Compose files, and the checks find not
   const { name: _name, ...known } = compose as Record<string, unknown>
   assert.equal(validate(known), true, JSON.stringify(validate.errors))
   assert.deepEqual(checkFiles(files), [])
-  for (const engine of ['postgres', 'redis', 'kafka', 'prometheus']) assert.ok(engine in compose.services)
+  for (const engine of ['postgres', 'redis', 'prometheus']) assert.ok(engine in compose.services)
   assert.equal(validate({ services: { gateway: { image: 'shop:1', port: ['8000:8000'] } } }), false)
 })
+
+for (const events of ['kafka', 'rabbitmq'] as const) {
+  test(`with ${events} every process gets EVENTS_URL from a Secret, and scales on the same lag up to its partitions`, async () => {
+    const files = render(shop, 'kubernetes', { ...OPTIONS, events, partitions: 10 })
+    const manifests = manifestsIn(files)
+    assert.deepEqual((await Promise.all(manifests.map(schemaProblems))).flat(), [])
+    assert.deepEqual(checkFiles(files), [])
+    const containers = manifests.filter(({ kind }) => kind === 'Deployment').flatMap(containersOf)
+    const valueFrom = { secretKeyRef: { name: 'shop-events', key: 'EVENTS_URL' } }
+    for (const { env } of containers) {
+      assert.deepEqual(
+        env.find(({ name }) => name === 'EVENTS_URL'),
+        { name: 'EVENTS_URL', valueFrom },
+      )
+    }
+    const scaler = manifests.find(
+      ({ kind, metadata }) => kind === 'HorizontalPodAutoscaler' && metadata.name === 'shipping-service',
+    )
+    assert.equal(specOf(scaler).maxReplicas, 10)
+    assert.match(JSON.stringify(scaler), /groundswell_consumer_lag_events/)
+    const readme = files.find(({ path }) => path === 'README.md')?.text ?? ''
+    assert.match(readme, /secret generic shop-events --from-literal=EVENTS_URL=/)
+  })
+
+  test(`a Compose project with ${events} has the broker, and its processes wait for it`, () => {
+    const files = render(shop, 'compose', { ...OPTIONS, events })
+    assert.deepEqual(checkFiles(files), [])
+    const { services } = parse(files.find(({ path }) => path === 'compose.yaml')?.text ?? '') as ComposeFile
+    assert.match(String(services['order-service']?.environment?.EVENTS_URL), new RegExp(`${events}:\\d+$`))
+    assert.match(String(services.console?.environment?.EVENTS_URL), /127\.0\.0\.1:\d+$/)
+    assert.deepEqual(services['order-service']?.depends_on?.[events], { condition: 'service_healthy' })
+    assert.equal(services[events]?.profiles, undefined)
+  })
+}
+
+type ComposeFile = {
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly environment?: Readonly<Record<string, string>>
+        readonly depends_on?: Readonly<Record<string, unknown>>
+        readonly profiles?: readonly string[]
+      }
+    >
+  >
+}
 
 test('an engine that this version has no setting for is declared, said to be unused, and waits for its profile', () => {
   const files = render(shop, 'compose', { ...OPTIONS, variables: new Set() })
   const text = files.find(({ path }) => path === 'compose.yaml')?.text ?? ''
   assert.match(text, /# Redis \(profile redis\): this version has no setting/)
-  assert.match(text, /# Kafka \(profile kafka\): this version keeps its event log in PostgreSQL/)
   assert.doesNotMatch(text, /CACHE_URL|EVENTS_URL/)
   assert.deepEqual(checkFiles(files), [])
 })

@@ -30,7 +30,7 @@ export type GroundswellArmOptions = {
 const GROUP = 'bench'
 const PARTITIONS = 12
 
-/** The event log, in PostgreSQL or through a broker, with a commit for each event or with commits that requests share. */
+/** The event log, in PostgreSQL or through a broker; each event has a commit, or requests share them. */
 export async function startGroundswellArm(place: ArmPlace, options: GroundswellArmOptions): Promise<EventsArm> {
   const server = await startEventsServer(options.events)
   const cluster = await openCluster({ urls: [place.url], applicationName: 'bench' })

@@ -9,6 +9,8 @@ export type EventsWindow = {
   /** From the commit of an event to the commit of its effect. */
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Of this process per event, for producing and for handling; the arms that wait meanwhile are in it. */
+  readonly cpuMicros: number
 }
 
 /** When events were committed and handled, by id: ids are dense. */
@@ -86,16 +88,17 @@ async function produce(arm: EventsArm, clocks: Clocks): Promise<void> {
 
 async function measured(arm: EventsArm, clocks: Clocks, run: () => Promise<void>): Promise<EventsWindow> {
   const first = clocks.issued
-  const startedAtMs = performance.now()
+  const [startedAtMs, cpuBefore] = [performance.now(), process.cpuUsage()]
   await run()
   await handledAll(arm, clocks)
   const events = clocks.issued - first
   const perSecond = (events * 1_000) / (performance.now() - startedAtMs)
+  const cpu = process.cpuUsage(cpuBefore)
   const effects = await arm.effects()
   if (effects !== clocks.issued) throw new Error(`${arm.name}: ${effects} effects of ${clocks.issued} events`)
   const sorted = clocks.latencies(first).sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-  return { events, perSecond, p50Ms: at(0.5), p99Ms: at(0.99) }
+  return { events, perSecond, p50Ms: at(0.5), p99Ms: at(0.99), cpuMicros: (cpu.user + cpu.system) / events }
 }
 
 async function handledAll(arm: EventsArm, clocks: Clocks): Promise<void> {
@@ -113,7 +116,8 @@ export function spreadsOf(windows: readonly EventsWindow[]) {
     perSecond: spreadOf(windows.map(({ perSecond }) => Math.round(perSecond))),
     p50Ms: spreadOf(windows.map(({ p50Ms }) => rounded(p50Ms))),
     p99Ms: spreadOf(windows.map(({ p99Ms }) => rounded(p99Ms))),
+    cpuMicros: spreadOf(windows.map(({ cpuMicros }) => rounded(cpuMicros))),
   }
 }
 
-const rounded = (ms: number) => Math.round(ms * 10) / 10
+const rounded = (value: number) => Math.round(value * 10) / 10

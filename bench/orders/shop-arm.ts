@@ -10,8 +10,9 @@ import { type Arm, type ArmSettings, type OrderCounts, shopArmName } from './arm
 
 /**
  * The shop, and the synchronous shop: each a PostgreSQL of its own in a temporary folder, started by `groundswell
- * database`, a broker of its own where events go through one, and its processes, started by `groundswell start`. Key-auth is on as the applications declare it;
- * rate-limiting is added with a limit that is never reached, so that its work is done and nothing is refused.
+ * database`, a broker of its own where events go through one, and its processes, started by `groundswell
+ * start`. Key-auth is on as the applications declare it; rate-limiting is added with a limit that is never reached, so
+ * that its work is done and nothing is refused.
  */
 const APPS = {
   groundswell: fileURLToPath(new URL('../../examples/shop/app.ts', import.meta.url)),

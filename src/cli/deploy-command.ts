@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
+import { EVENTS_ENGINES } from '../deploy/index.ts'
 import * as parse from './arguments.ts'
 import type { DeployArguments } from './deploy.ts'
 import { examples } from './examples.ts'
 
 const TARGETS = {
   kubernetes: 'a Deployment, Service and autoscaler for each service, the gateway, the console',
-  compose: 'the same processes as containers on one machine, with PostgreSQL, Redis, Kafka and Prometheus',
+  compose: 'the same processes as containers on one machine, with PostgreSQL, Redis, Prometheus and a broker',
 } as const
 
 /** `groundswell deploy`: makes the files that run an application as a fleet, and checks them. */
@@ -39,6 +40,12 @@ function addTarget(command: Command, target: keyof typeof TARGETS, { what, exit 
     .requiredOption('--out <folder>', 'where to write')
     .option('--image <name:tag>', 'the image of every process (default: <app>:<version of package.json>)', parse.image)
     .option('--shards <count>', 'how many databases there are (default: 4)', parse.count, 4)
+    .addOption(
+      new Option('--events <engine>', 'what delivers events: the databases, or a broker by EVENTS_URL')
+        .choices(EVENTS_ENGINES)
+        .default('postgres'),
+    )
+    .option('--partitions <count>', 'partitions of each topic on the broker (default: 12)', parse.count, 12)
     .option('--force', 'overwrite files that somebody else wrote or changed')
     .option('--json', 'print JSON for machines')
   if (target === 'kubernetes') {

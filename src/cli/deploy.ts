@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { App } from '../core/index.ts'
 import {
   type BuildOptions,
+  type EventsEngine,
   isUntouched,
   type RenderedFile,
   type RenderOptions,
@@ -17,6 +18,8 @@ export type DeployArguments = {
   readonly out: string
   readonly image?: string
   readonly shards: number
+  readonly events: EventsEngine
+  readonly partitions: number
   readonly autoscaler: 'hpa' | 'keda'
   readonly prometheusUrl: string
   readonly force?: boolean
@@ -56,6 +59,8 @@ async function renderOptions(app: App, path: string, options: DeployArguments): 
     image: options.image ?? `${app.name}:${project.version ?? '0.0.0'}`,
     build: await buildOptions(project, appPath, options.out),
     shards: options.shards,
+    events: options.events,
+    partitions: options.partitions,
     variables: new Set(describeOptions().map(({ name }) => name)),
     autoscaler: options.autoscaler,
     prometheusUrl: options.prometheusUrl,

@@ -6,6 +6,12 @@ export const cliError = defineErrors({
     retryable: false,
     remedy: 'Name one of the benchmarks that the message lists; they are in the repository, not in the package.',
   },
+  CLI_BROKER_MISSING: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The message says what is missing and how it is installed; or set EVENTS_URL to a broker that runs elsewhere.',
+  },
   CLI_FILES_PRESENT: {
     status: 500,
     retryable: false,

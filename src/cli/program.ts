@@ -50,12 +50,19 @@ function addStart(program: Command, exit: Exit, environment: readonly string[]):
       'run only these services, or gateway, or console (names,separated,by,commas)',
       parse.names,
     )
+    .addOption(
+      new Option(
+        '--events <broker>',
+        'start a real broker beside it and send events through it; its data are in DATA_DIR',
+      ).choices(['kafka', 'rabbitmq']),
+    )
     .option(...JSON_READY)
     .addHelpText(
       'after',
       examples(
         'groundswell start examples/shop/app.ts',
         'groundswell start examples/shop/app.ts --only order-service,gateway',
+        'groundswell start examples/shop/app.ts --events kafka',
         ...environment,
       ),
     )

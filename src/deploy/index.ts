@@ -1,5 +1,5 @@
 export { checkFiles } from './checks/check.ts'
 export type { Finding } from './checks/rule.ts'
-export type { BuildOptions, RenderOptions } from './options.ts'
+export { type BuildOptions, EVENTS_ENGINES, type EventsEngine, type RenderOptions } from './options.ts'
 export { render, type Target } from './render.ts'
 export { isUntouched, type RenderedFile } from './rendered-file.ts'

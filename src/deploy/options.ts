@@ -8,6 +8,10 @@ export type RenderOptions = {
   readonly build: BuildOptions
   /** Shards of the cluster: `DATABASE_URLS` names as many databases. */
   readonly shards: number
+  /** What delivers events: the log in the databases, or a broker that `EVENTS_URL` names. */
+  readonly events: EventsEngine
+  /** Of each topic on a broker: as many processes of a service share its events. */
+  readonly partitions: number
   /** Variables that this version reads: an engine is wired in only when its own is among them. */
   readonly variables: ReadonlySet<string>
   /** What changes the number of replicas. `keda` needs KEDA in the cluster; `hpa` needs prometheus-adapter. */
@@ -15,6 +19,9 @@ export type RenderOptions = {
   /** Where KEDA asks for measurements. */
   readonly prometheusUrl: string
 }
+
+export const EVENTS_ENGINES = ['postgres', 'kafka', 'rabbitmq'] as const
+export type EventsEngine = (typeof EVENTS_ENGINES)[number]
 
 export type BuildOptions = {
   /** Where the folder that holds package.json is, and the Dockerfile in it, as seen from the folder of the output. */

@@ -1,6 +1,7 @@
 import type { App, Scale, ServiceDeclaration, Share } from '../core/index.ts'
 import { deployError } from './errors.ts'
 import { NAME_CHARACTERS_MAX } from './limits.ts'
+import type { RenderOptions } from './options.ts'
 
 /** A process of the fleet: what it runs, how it is reached, and how much it gets. */
 export type Workload = {
@@ -26,8 +27,10 @@ const GATEWAY_SCALE = { ...SERVICE_SCALE, cpuMillis: share(250, 1_000), memoryMi
 /** One is enough to look at, and it keeps what it shows in its memory. */
 const CONSOLE_SCALE = { ...SERVICE_SCALE, replicas: 1, replicasMax: 1 }
 
+type Sizes = Pick<RenderOptions, 'shards' | 'events' | 'partitions'>
+
 /** The gateway, each service, and the console, in this order. Throws DEPLOY_NAME_UNUSABLE. */
-export function workloadsOf(app: App, { shards }: { readonly shards: number }): readonly Workload[] {
+export function workloadsOf(app: App, sizes: Sizes): readonly Workload[] {
   assertNames(app)
   return [
     {
@@ -38,7 +41,7 @@ export function workloadsOf(app: App, { shards }: { readonly shards: number }): 
       topics: [],
       scale: scaleOf(GATEWAY_SCALE, app.gateway.scale),
     },
-    ...app.services.map((service) => workloadOf(service, shards)),
+    ...app.services.map((service) => workloadOf(service, sizes)),
     {
       name: 'console',
       component: 'console',
@@ -50,11 +53,11 @@ export function workloadsOf(app: App, { shards }: { readonly shards: number }): 
   ]
 }
 
-function workloadOf(service: ServiceDeclaration, shards: number): Workload {
+function workloadOf(service: ServiceDeclaration, { shards, events, partitions }: Sizes): Workload {
   const topics = service.consumers.map((consumer) => consumer.event.name)
   const scale = scaleOf(SERVICE_SCALE, service.scale)
-  // A group reads each shard in one process at a time, so that of a pure consumer more replicas than shards do nothing.
-  const useful = Math.max(scale.replicas, shards)
+  // A group reads each shard, or each partition, in one process at a time: of a pure consumer more replicas do nothing.
+  const useful = Math.max(scale.replicas, events === 'postgres' ? shards : partitions)
   const replicasMax = service.routes.length === 0 ? Math.min(scale.replicasMax, useful) : scale.replicasMax
   return {
     name: service.name,

@@ -61,7 +61,7 @@ export type BrokerRecord = {
   readonly key: string
   /** JSON. */
   readonly value: string
-  /** CloudEvents attributes and the record's place in the log, as text: see broker-record.ts. */
+  /** `content-type` says that the value is a CloudEvent with its place in the log: see broker-record.ts. */
   readonly headers: Readonly<Record<string, string>>
 }
 

@@ -20,6 +20,11 @@ export async function openEventsBroker(app: App, settings: RuntimeOptions): Prom
   return { engine, declaration: declarationOf(app, settings) }
 }
 
+/** What people are shown of EVENTS_URL: everything but who logs in, and how. */
+export function eventsAddress({ eventsBroker: { url } }: RuntimeOptions): { readonly events?: string } {
+  return url === undefined ? {} : { events: url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '') }
+}
+
 /** For a command: how far groups are behind on the broker of EVENTS_URL; none when there is none. */
 export async function lagAtBroker(cluster: OpenCluster, env: NodeJS.ProcessEnv): Promise<readonly PartitionLag[]> {
   const { url } = readOptions(env).eventsBroker

@@ -10,6 +10,8 @@ export type Addresses = {
   readonly admin?: string
   readonly console?: string
   readonly services?: string
+  /** The broker of EVENTS_URL, without its password. */
+  readonly events?: string
 }
 
 export type Description = {
@@ -80,6 +82,7 @@ function addressLines(addresses: Addresses, topology: Topology): string[] {
     ['Admin API', addresses.admin],
     ['console', addresses.console],
     [topology.services.length > 0 ? 'services' : 'probes', addresses.services],
+    ['events', addresses.events],
   ]
   return lines.filter(([, url]) => url !== undefined).map(([name, url]) => `${name.padEnd(10)} ${url}`)
 }

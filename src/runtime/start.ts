@@ -24,7 +24,7 @@ import {
 } from '../service/index.ts'
 import type { TelemetryView } from '../telemetry/index.ts'
 import { logAccess } from './access-log.ts'
-import { openEventsBroker } from './broker.ts'
+import { eventsAddress, openEventsBroker } from './broker.ts'
 import { consoleEvents } from './console-events.ts'
 import { type Databases, startDatabases } from './database.ts'
 import { DatabaseWatch } from './database-watch.ts'
@@ -145,6 +145,7 @@ async function startParts(parts: Parts): Promise<RunningApp> {
   const addresses: { -readonly [Name in keyof Addresses]: Addresses[Name] } = { databases: databases.source }
   const broker = await openEventsBroker(app, settings)
   if (broker !== undefined) started.push('broker', () => broker.engine.close())
+  Object.assign(addresses, eventsAddress(settings))
   const serving = await prepareServing(parts, { cluster, broker })
   const { host, hosts, telemetry, metrics, shared } = serving
   // Before the migrations, which may take minutes: meanwhile `/livez` answers, and `/readyz` says what is under way.

@@ -1,8 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { endInOrder } from './end-in-order.ts'
 import { freePort } from './free-port.ts'
 import { findKafka, type KafkaInstallation } from './kafka-jars.ts'
 import { until } from './until.ts'
@@ -21,7 +23,7 @@ export type KafkaServer = {
   resume(): void
   /** Starts it again on the same port, with what it had. */
   restart(): Promise<void>
-  /** Ends it for good and removes its folder. */
+  /** Ends it for good; a folder of its own is removed. */
   stop(): Promise<void>
 }
 
@@ -30,6 +32,8 @@ export type KafkaServerOptions = {
   readonly settings?: Readonly<Record<string, string>>
   /** What clients speak: PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL. */
   readonly protocol?: string
+  /** Where it keeps its data and finds them again. A temporary one when absent, which `stop` removes. */
+  readonly folder?: string
   /** Users and passwords of SCRAM-SHA-256, which the cluster keeps from its making on. */
   readonly scram?: Readonly<Record<string, string>>
 }
@@ -47,11 +51,12 @@ export async function kafkaMissing(): Promise<string | false> {
 export async function startKafkaServer(options: KafkaServerOptions = {}): Promise<KafkaServer> {
   const kafka = await findKafka()
   if (kafka.missing !== undefined) throw new Error(kafka.missing)
-  const folder = await mkdtemp(join(tmpdir(), 'groundswell-kafka-'))
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'groundswell-kafka-')))
+  await mkdir(folder, { recursive: true })
   const port = await freePort()
   const files = { properties: join(folder, 'server.properties'), log: join(folder, 'server.log') }
   await writeFile(files.properties, propertiesOf(folder, port, await freePort(), options))
-  await format(kafka, files.properties, options.scram)
+  if (!existsSync(join(folder, 'data', 'meta.properties'))) await format(kafka, files.properties, options.scram)
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => undefined)
   const start = async () => {
@@ -82,6 +87,7 @@ export async function startKafkaServer(options: KafkaServerOptions = {}): Promis
       child = await start()
     },
     async stop() {
+      if (options.folder !== undefined) return endInOrder(child)
       await kill()
       await rm(folder, { recursive: true, force: true })
     },
@@ -99,7 +105,7 @@ function propertiesOf(folder: string, port: number, controllerPort: number, opti
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'CLIENT',
     'listener.security.protocol.map': `CLIENT:${protocol},CONTROLLER:PLAINTEXT`,
-    'log.dirs': join(folder, 'data'),
+    'log.dirs': resolve(folder, 'data'),
     'auto.create.topics.enable': 'false',
     // What a cluster keeps three times, one node keeps once; fewer partitions of it start faster.
     'offsets.topic.replication.factor': '1',
@@ -123,15 +129,15 @@ function propertiesOf(folder: string, port: number, controllerPort: number, opti
     .join('')
 }
 
-/** Makes the folder one of a new cluster, unless it is one already. */
+/** Makes the folder one of a new cluster. */
 async function format(kafka: Installed, properties: string, scram: KafkaServerOptions['scram'] = {}): Promise<void> {
   const tool = ['-cp', kafka.classpath, '-XX:TieredStopAtLevel=1', 'kafka.tools.StorageTool']
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
-  const once = ['--standalone', '--ignore-formatted']
+  const alone = ['--standalone']
   const users = Object.entries(scram).flatMap(([name, password]) => {
     return ['--add-scram', `SCRAM-SHA-256=[name=${name},password=${password}]`]
   })
-  await run(kafka.java, [...tool, 'format', `--cluster-id=${id}`, '--config', properties, ...once, ...users], {
+  await run(kafka.java, [...tool, 'format', `--cluster-id=${id}`, '--config', properties, ...alone, ...users], {
     timeout: START_MS_MAX,
   })
 }
@@ -142,7 +148,11 @@ type Files = { readonly properties: string; readonly log: string }
 async function spawnServer({ java, classpath }: Installed, { properties, log }: Files): Promise<ChildProcess> {
   const output = await open(log, 'w')
   const jvm = ['-Xmx512m', '-XX:+UseSerialGC', '-Dlog4j2.level=INFO', '-cp', classpath]
-  const child = spawn(java, [...jvm, 'kafka.Kafka', properties], { stdio: ['ignore', output.fd, output.fd] })
+  const child = spawn(java, [...jvm, 'kafka.Kafka', properties], {
+    stdio: ['ignore', output.fd, output.fd],
+    // What a terminal sends on Ctrl-C is for whoever started it, who stops it last.
+    detached: true,
+  })
   await output.close()
   const ended = new Promise<never>((_, reject) => {
     child.once('error', reject)

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { accepts } from './accepts.ts'
+import { endInOrder } from './end-in-order.ts'
 import { findExecutable } from './executable-fixture.ts'
 import { freePort } from './free-port.ts'
 import { until } from './until.ts'
@@ -10,6 +11,8 @@ import { until } from './until.ts'
 /** A real RabbitMQ of a test's own, on free ports of loopback. */
 export type RabbitMqServer = {
   readonly url: string
+  /** Rejects when it ends by itself. */
+  readonly failed: Promise<never>
   /** Ends it at once, as a crash does: what it had not written to disk is lost. */
   kill(): Promise<void>
   /** Starts it again on the same ports, with what is on its disk. */
@@ -19,8 +22,13 @@ export type RabbitMqServer = {
    * its memory alarm.
    */
   evaluate(expression: string): Promise<string>
-  /** Ends it for good and removes its folder. */
+  /** Ends it for good; a folder of its own is removed. */
   stop(): Promise<void>
+}
+
+export type RabbitMqServerOptions = {
+  /** Where it keeps its data and finds them again. A temporary one when absent, which `stop` removes. */
+  readonly folder?: string
 }
 
 /** Erlang and a RabbitMQ without plugins take 3 seconds to start on a fast machine, and many more on a busy one. */
@@ -40,10 +48,11 @@ export function rabbitMqMissing(): string | false {
   return 'no rabbitmq-server: install it, e.g. apt-get install rabbitmq-server or brew install rabbitmq'
 }
 
-export async function startRabbitMqServer(): Promise<RabbitMqServer> {
+export async function startRabbitMqServer(options: RabbitMqServerOptions = {}): Promise<RabbitMqServer> {
   const program = serverProgram()
   if (program === undefined) throw new Error(String(rabbitMqMissing()))
-  const folder = await mkdtemp(join(tmpdir(), 'groundswell-rabbitmq-'))
+  const folder = resolve(options.folder ?? (await mkdtemp(join(tmpdir(), 'groundswell-rabbitmq-'))))
+  await mkdir(folder, { recursive: true })
   const [port, distributionPort, epmdPort] = await Promise.all([freePort(), freePort(), freePort()])
   const place = { program, folder, port, distributionPort, epmdPort }
   await writeFile(join(folder, 'rabbitmq.conf'), configuration(port))
@@ -51,17 +60,25 @@ export async function startRabbitMqServer(): Promise<RabbitMqServer> {
   const epmd = await startNameServer(epmdPort)
   let server: ChildProcess
   const stop = async () => {
-    await Promise.all([end(server), end(epmd)])
-    await rm(folder, { recursive: true, force: true })
+    if (options.folder === undefined) await end(server)
+    else await endInOrder(server)
+    await end(epmd)
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
   }
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => undefined)
   try {
     server = await startServer(place)
+    server.once('exit', (code) => {
+      if (code !== null) failure.reject(new Error(`RabbitMQ ended with ${code}; its log is in ${join(folder, 'log')}`))
+    })
   } catch (error) {
     await end(epmd)
     throw error
   }
   return {
     url: `amqp://127.0.0.1:${port}`,
+    failed: failure.promise,
     kill: () => end(server),
     async restart() {
       await end(server)
@@ -87,13 +104,19 @@ function configuration(port: number): string {
  * machine, which outlives it.
  */
 async function startNameServer(port: number): Promise<ChildProcess> {
-  const child = spawn('epmd', ['-port', `${port}`, '-address', '127.0.0.1'], { stdio: 'ignore' })
+  const child = spawn('epmd', ['-port', `${port}`, '-address', '127.0.0.1'], { stdio: 'ignore', detached: true })
   await Promise.race([until(() => accepts(port), { what: 'epmd accepts connections' }), endOf(child, 'epmd')])
   return child
 }
 
 async function startServer(place: Place): Promise<ChildProcess> {
-  const child = spawn(place.program, [], { stdio: 'ignore', cwd: place.folder, env: environment(place) })
+  const child = spawn(place.program, [], {
+    stdio: 'ignore',
+    cwd: place.folder,
+    env: environment(place),
+    // What a terminal sends on Ctrl-C is for whoever started it, who stops it last.
+    detached: true,
+  })
   const ready = until(() => accepts(place.port), { timeoutMs: START_MS, what: 'rabbitmq-server accepts connections' })
   await Promise.race([ready, endOf(child, 'rabbitmq-server')]).catch(async (error: unknown) => {
     await end(child)

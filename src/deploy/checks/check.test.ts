@@ -41,6 +41,8 @@ const options: RenderOptions = {
     nodeVersion: '24.0.0',
   },
   shards: 4,
+  events: 'kafka',
+  partitions: 12,
   variables: new Set(['CACHE_URL']),
   autoscaler: 'hpa',
   prometheusUrl: 'http://prometheus:9090',
@@ -118,6 +120,7 @@ const KUBERNETES: readonly Mutation[] = [
   ['keeps its privileges down', 'order-service.yaml', 'readOnlyRootFilesystem: true', 'readOnlyRootFilesystem: false'],
   ['configuration exists', 'order-service.yaml', 'name: small-config', 'name: other-config'],
   ['secrets are referred to', 'order-service.yaml', /value: "16"/, 'value: postgres://me:secret@db/shard_0'],
+  ['secrets are referred to', 'order-service.yaml', /value: "12"/, 'value: kafka+ssl://me:secret@kafka:9093'],
   ['is YAML', 'order-service.yaml', 'kind: Deployment', 'kind: Deployment\nkind: Deployment'],
 ]
 
@@ -129,8 +132,8 @@ const COMPOSE: readonly Mutation[] = [
   [
     'waits for what starts without a profile',
     'compose.yaml',
-    /depends_on:\n {6}postgres:/,
-    'depends_on:\n      kafka:',
+    /^ {2}kafka:$/m,
+    '  kafka:\n    profiles:\n      - kafka',
   ],
   ['volumes are declared', 'compose.yaml', './prometheus.yml:', './metrics.yml:'],
   ['volumes are declared', 'compose.yaml', /^ {2}kafka: \{\}\n/m, ''],
@@ -138,6 +141,7 @@ const COMPOSE: readonly Mutation[] = [
   ['has time to stop', 'compose.yaml', 'stop_grace_period: 30s', 'stop_grace_period: 10s'],
   ['keeps its privileges down', 'compose.yaml', 'read_only: true', 'read_only: false'],
   ['reaches databases that are there', 'compose.yaml', '@postgres:', '@database:'],
+  ['reaches a broker that is there', 'compose.yaml', 'kafka://kafka:9092', 'kafka://broker:9092'],
   ['scrapes what there is', 'prometheus.yml', 'order-service:8080', 'orders:8080'],
   ['base says which version', 'Dockerfile', 'node:24.0.0-bookworm-slim', 'node:latest'],
   ['installs apart from what runs', 'Dockerfile', /^FROM \$NODE_IMAGE$/m, ''],

@@ -64,13 +64,17 @@ export const COMPOSE_RULES: Readonly<Record<string, ServiceRule>> = {
     return isOurs(service) && !isSafe && 'set read_only: true and cap_drop: [ALL]'
   },
 
-  'reaches databases that are there': (service, { value }) => {
-    const urls = textAt(service, 'environment.DATABASE_URLS') ?? ''
-    const hosts = [...urls.matchAll(/@([\w.-]+):/g)].map(([, host]) => host ?? '')
-    const others = service.network_mode === 'host' ? ['127.0.0.1'] : Object.keys(objectAt(value, 'services'))
-    const missing = hosts.filter((host) => !others.includes(host))
-    return missing.length > 0 && `DATABASE_URLS names ${[...new Set(missing)].join(', ')}, which is not there`
-  },
+  'reaches databases that are there': (service, { value }) => absentHosts(service, value, 'DATABASE_URLS'),
+  'reaches a broker that is there': (service, { value }) => absentHosts(service, value, 'EVENTS_URL'),
+}
+
+/** Hosts of a variable with URLs that are no service of the project, nor the machine for who is on its network. */
+function absentHosts(service: Json, project: Json, variable: string): Verdict {
+  const urls = textAt(service, `environment.${variable}`) ?? ''
+  const hosts = [...urls.matchAll(/(?:@|:\/\/)([\w.-]+):\d/g)].map(([, host]) => host ?? '')
+  const others = service.network_mode === 'host' ? ['127.0.0.1'] : Object.keys(objectAt(project, 'services'))
+  const missing = hosts.filter((host) => !others.includes(host))
+  return missing.length > 0 && `${variable} names ${[...new Set(missing)].join(', ')}, which is not there`
 }
 
 /** What Prometheus is to scrape and is not there. */

@@ -6,6 +6,7 @@ const IMAGES = {
   postgres: 'postgres:18.1',
   redis: 'redis:8.2.3',
   kafka: 'apache/kafka:4.1.0',
+  rabbitmq: 'rabbitmq:4.1.4',
   prometheus: 'prom/prometheus:v3.5.0',
 }
 
@@ -75,26 +76,51 @@ export function kafka() {
   return engine(
     'kafka',
     {
-      profiles: ['kafka'],
       environment: {
         KAFKA_NODE_ID: '1',
         KAFKA_PROCESS_ROLES: 'broker,controller',
-        KAFKA_LISTENERS: 'PLAINTEXT://:9092,CONTROLLER://:9093',
-        KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:9092',
+        // Each names its own address to clients: containers find `kafka`, the console is on the machine's network.
+        KAFKA_LISTENERS: 'PLAINTEXT://:9092,HOST://:9094,CONTROLLER://:9093',
+        KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:9092,HOST://127.0.0.1:9094',
+        KAFKA_INTER_BROKER_LISTENER_NAME: 'PLAINTEXT',
         KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,HOST:PLAINTEXT,CONTROLLER:PLAINTEXT',
         KAFKA_CONTROLLER_QUORUM_VOTERS: '1@kafka:9093',
         KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
         KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
         KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
         KAFKA_LOG_DIRS: '/var/lib/kafka/data',
       },
+      ports: ['127.0.0.1:9094:9094'],
       volumes: ['kafka:/var/lib/kafka/data'],
     },
     {
       test: ['CMD-SHELL', '/opt/kafka/bin/kafka-broker-api-versions.sh --bootstrap-server localhost:9092 > /dev/null'],
     },
   )
+}
+
+export function rabbitmq() {
+  return engine(
+    'rabbitmq',
+    {
+      // Its node is named after the host, and its data after the node.
+      hostname: 'rabbitmq',
+      environment: {
+        RABBITMQ_DEFAULT_USER: 'groundswell',
+        RABBITMQ_DEFAULT_PASS: variable('RABBITMQ_PASSWORD', ':?README.md says how to make one'),
+      },
+      ports: ['127.0.0.1:5672:5672'],
+      volumes: ['rabbitmq:/var/lib/rabbitmq'],
+    },
+    { test: ['CMD', 'rabbitmq-diagnostics', '--quiet', 'check_port_connectivity'] },
+  )
+}
+
+/** `EVENTS_URL` as a process sees the broker: in the project's network, or from the machine's own. */
+export function eventsUrl(events: 'kafka' | 'rabbitmq', isOutside: boolean): string {
+  if (events === 'kafka') return isOutside ? 'kafka://127.0.0.1:9094' : 'kafka://kafka:9092'
+  return `amqp://groundswell:${variable('RABBITMQ_PASSWORD')}@${isOutside ? '127.0.0.1' : 'rabbitmq'}:5672`
 }
 
 export function prometheus() {

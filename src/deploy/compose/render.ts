@@ -5,11 +5,17 @@ import type { RenderOptions } from '../options.ts'
 import { type RenderedFile, sealed, yamlFile } from '../rendered-file.ts'
 import { connectionsOf } from '../sizing.ts'
 import { type Workload, workloadsOf } from '../workload.ts'
-import { databaseUrls, kafka, postgres, prometheus, redis, variable } from './engines.ts'
+import { databaseUrls, eventsUrl, kafka, postgres, prometheus, rabbitmq, redis, variable } from './engines.ts'
 import { readme } from './readme.ts'
 
 /** Seconds between the end of our own drain and the kill. */
 const KILL_MARGIN_SECONDS = 5
+
+const BROKERS = {
+  postgres: () => ({}),
+  kafka: () => ({ kafka: kafka() }),
+  rabbitmq: () => ({ rabbitmq: rabbitmq() }),
+} as const
 
 /** The whole fleet on one machine: a container for each process, the engines, and Prometheus that scrapes them all. */
 export function renderCompose(app: App, options: RenderOptions): readonly RenderedFile[] {
@@ -20,10 +26,10 @@ export function renderCompose(app: App, options: RenderOptions): readonly Render
       ...Object.fromEntries(workloads.map((workload) => [workload.name, serviceOf(workload, options)])),
       postgres: postgres(workloads, options.shards),
       redis: { ...redis(), ...(options.variables.has('CACHE_URL') ? {} : { profiles: ['redis'] }) },
-      kafka: kafka(),
+      ...BROKERS[options.events](),
       prometheus: prometheus(),
     },
-    volumes: { postgres: {}, kafka: {}, prometheus: {} },
+    volumes: { postgres: {}, ...(options.events === 'postgres' ? {} : { [options.events]: {} }), prometheus: {} },
   }
   return [
     dockerfile(options.build),
@@ -80,7 +86,7 @@ function portOf({ component }: Workload): number {
   return component === 'console' ? 8079 : 8080
 }
 
-function environment(workload: Workload, { shards, variables }: RenderOptions) {
+function environment(workload: Workload, { shards, events, partitions, variables }: RenderOptions) {
   const isConsole = workload.component === 'console'
   const [database, cache] = isConsole ? ['127.0.0.1', '127.0.0.1'] : ['postgres', 'redis']
   return {
@@ -90,14 +96,21 @@ function environment(workload: Workload, { shards, variables }: RenderOptions) {
       : {}),
     DATABASE_URLS: databaseUrls(database, shards),
     ...(variables.has('CACHE_URL') ? { CACHE_URL: `redis://${cache}:6379` } : {}),
+    ...(events === 'postgres'
+      ? {}
+      : { EVENTS_URL: eventsUrl(events, isConsole), EVENTS_PARTITIONS: String(partitions) }),
     CONNECTIONS_MAX: String(connectionsOf(shards)),
     NODE_OPTIONS: `--max-old-space-size=${Math.floor((workload.scale.memoryMib.limit * HEAP_PERCENT) / 100)}`,
   }
 }
 
-function dependencies({ variables }: RenderOptions) {
+function dependencies({ events, variables }: RenderOptions) {
   const healthy = { condition: 'service_healthy' }
-  return { postgres: healthy, ...(variables.has('CACHE_URL') ? { redis: healthy } : {}) }
+  return {
+    postgres: healthy,
+    ...(variables.has('CACHE_URL') ? { redis: healthy } : {}),
+    ...(events === 'postgres' ? {} : { [events]: healthy }),
+  }
 }
 
 function scrapeConfig(app: App, workloads: readonly Workload[]) {
@@ -117,7 +130,6 @@ function createDatabases(shards: number): RenderedFile {
 function notesOn({ variables }: RenderOptions): string {
   const unused = [
     ...(variables.has('CACHE_URL') ? [] : ['Redis (profile redis): this version has no setting for it yet.']),
-    ...(variables.has('EVENTS_URL') ? [] : ['Kafka (profile kafka): this version keeps its event log in PostgreSQL.']),
   ]
   return [
     'Every port is open on this machine only. The console listens on loopback and has no authentication, so that a published',

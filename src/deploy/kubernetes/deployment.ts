@@ -97,7 +97,7 @@ function probe(path: string, times: { readonly periodSeconds: number; readonly f
   return { httpGet: { path, port: 'http' }, timeoutSeconds: 1, ...times }
 }
 
-function environment(app: string, { scale }: Workload, { shards, variables }: RenderOptions) {
+function environment(app: string, { scale }: Workload, { shards, events, partitions, variables }: RenderOptions) {
   const names = objectNames(app)
   const secret = (name: string, secretName: string, optional?: true) => ({
     name,
@@ -106,6 +106,10 @@ function environment(app: string, { scale }: Workload, { shards, variables }: Re
   return [
     secret('DATABASE_URLS', names.databases),
     ...(variables.has('CACHE_URL') ? [secret('CACHE_URL', names.cache, true)] : []),
+    // Not optional: a pod that went without would write to a log that nobody forwards.
+    ...(events === 'postgres'
+      ? []
+      : [secret('EVENTS_URL', names.events), { name: 'EVENTS_PARTITIONS', value: String(partitions) }]),
     { name: 'CONNECTIONS_MAX', value: String(connectionsOf(shards)) },
     { name: 'NODE_OPTIONS', value: `--max-old-space-size=${Math.floor((scale.memoryMib.limit * HEAP_PERCENT) / 100)}` },
   ]

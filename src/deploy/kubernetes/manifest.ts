@@ -36,6 +36,8 @@ export function objectNames(app: string) {
     databases: `${app}-databases`,
     /** Key CACHE_URL. */
     cache: `${app}-cache`,
+    /** Key EVENTS_URL. */
+    events: `${app}-events`,
     /** Whatever else the application's own `app.ts` reads. */
     settings: `${app}-settings`,
   }

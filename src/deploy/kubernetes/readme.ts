@@ -34,7 +34,7 @@ has its most replicas (${each} a process). Their URLs, and every other secret, a
 \`\`\`sh
 kubectl apply -f shared.yaml
 kubectl -n ${names.namespace} create secret generic ${names.databases} --from-literal=DATABASE_URLS='${list}'
-${cacheLine(names, options)}kubectl apply -k .
+${eventsLine(names, options)}${cacheLine(names, options)}kubectl apply -k .
 kubectl -n ${names.namespace} rollout status deployment/gateway
 \`\`\`
 
@@ -60,6 +60,14 @@ ${scalerLine(options)}- A network plugin that enforces NetworkPolicies; without 
   past the gateway.
 `
   return sealed('README.md', text)
+}
+
+const EVENTS_URLS = { kafka: 'kafka+ssl://…:9093', rabbitmq: 'amqps://…/…' } as const
+
+function eventsLine(names: ReturnType<typeof objectNames>, { events }: RenderOptions): string {
+  if (events === 'postgres') return ''
+  const literal = `--from-literal=EVENTS_URL='${EVENTS_URLS[events]}'`
+  return `kubectl -n ${names.namespace} create secret generic ${names.events} ${literal}\n`
 }
 
 function cacheLine(names: ReturnType<typeof objectNames>, { variables }: RenderOptions): string {

@@ -8,15 +8,11 @@ const KEY = 'groundswell-key'
 /** The one header of a record that AMQP has a property for. */
 const TYPE = 'content-type'
 
-/** Records name attributes as Kafka's binding does. Source: CloudEvents 1.0.2, AMQP protocol binding, 3.1.3.1. */
-const KAFKA_PREFIX = 'ce_'
-export const AMQP_PREFIX = 'cloudEvents:'
-
 export type MessagePlace = { readonly exchange: string; readonly mandatory: boolean }
 
 /** A record as a durable message. Says the encoding, or else the driver parses JSON on arrival. */
 export function envelopeOf(record: BrokerRecord, { exchange, mandatory }: MessagePlace): Envelope {
-  const { [TYPE]: contentType = 'application/json', ...attributes } = record.headers
+  const { [TYPE]: contentType = 'application/json', ...headers } = record.headers
   return {
     exchange,
     mandatory,
@@ -24,7 +20,7 @@ export function envelopeOf(record: BrokerRecord, { exchange, mandatory }: Messag
     durable: true,
     contentType,
     contentEncoding: 'utf-8',
-    headers: { ...renamed(attributes, KAFKA_PREFIX, AMQP_PREFIX), [KEY]: record.key },
+    headers: { ...headers, [KEY]: record.key },
   }
 }
 
@@ -33,23 +29,12 @@ export function recordOf(
   { headers: sent = {}, contentType, body }: Pick<AsyncMessage, 'headers' | 'contentType' | 'body'>,
   { topic, partition }: Pick<RabbitMqQueue, 'topic' | 'partition'>,
 ): BrokerRecord {
-  const { [KEY]: key = '', ...attributes } = textsOf(sent)
-  const headers = renamed(attributes, AMQP_PREFIX, KAFKA_PREFIX)
-  if (contentType !== undefined) headers[TYPE] = contentType
-  return { topic, partition, key, value: String(body), headers }
-}
-
-function textsOf(headers: Readonly<Record<string, unknown>>): Record<string, string> {
-  const texts: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) if (typeof value === 'string') texts[name] = value
-  return texts
-}
-
-/** The same headers, with the prefix `to` where they had `from`. */
-function renamed(headers: Readonly<Record<string, string>>, from: string, to: string): Record<string, string> {
-  const names: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    names[name.startsWith(from) ? to + name.slice(from.length) : name] = value
+  const headers: Record<string, string> = contentType === undefined ? {} : { [TYPE]: contentType }
+  let key = ''
+  for (const [name, value] of Object.entries(sent)) {
+    if (typeof value !== 'string') continue
+    if (name === KEY) key = value
+    else headers[name] = value
   }
-  return names
+  return { topic, partition, key, value: String(body), headers }
 }
