@@ -7,7 +7,7 @@ import { randomFillSync } from 'node:crypto'
  * the span id that it got. Source: W3C Trace Context, section 3.2.
  */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
-/** What is written as we write it, which is all that the gateway hands to services: nothing of it has to be taken apart. */
+/** As we write it, which is all that the gateway hands to services: then nothing has to be taken apart. */
 const OWN_FORM = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 /** Where the last digit of the flags stands, and what it is in a trace that is kept. */
 const FLAG_OFFSET = 54

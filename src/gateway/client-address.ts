@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIPv6, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { BagItem } from '../core/index.ts'
 
 /** Who is at the other end of a connection. Worked out once per connection. */
-export type Peer = {
+export type Peer = BagItem & {
+  readonly socket: Socket
   readonly ip: string
   readonly trusted: boolean
   /** Of a TLS connection, the name that the client asked for, empty for none; undefined without TLS. */
@@ -12,9 +14,11 @@ export type Peer = {
   refused: boolean
   /** What it had sent when its last request was over: the next one's head is read before it is known. */
   receivedBytes: number
+  /** Of an HTTP/1 connection: requests that are not over, and since when there have been none. */
+  underWay: number
+  idleSinceMs: number
 }
 
-const UNKNOWN: Peer = { ip: '', trusted: false, serverName: undefined, refused: false, receivedBytes: 0 }
 const MAPPED_IPV4 = '::ffff:'
 
 /**
@@ -33,14 +37,18 @@ export class Peers {
     const known = this.#bySocket.get(socket)
     if (known !== undefined) return known
     const address = socket.remoteAddress
-    if (address === undefined) return { ...UNKNOWN }
+    if (address === undefined) return peerOf(socket, { ip: '', trusted: false, serverName: undefined })
     const ip = withoutMapping(address)
     const trusted = this.#trusted?.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4') === true
     const serverName = socket instanceof TLSSocket ? nameOf(socket) : undefined
-    const peer = { ip, trusted, serverName, refused: false, receivedBytes: 0 }
+    const peer = peerOf(socket, { ip, trusted, serverName })
     this.#bySocket.set(socket, peer)
     return peer
   }
+}
+
+function peerOf(socket: Socket, known: Pick<Peer, 'ip' | 'trusted' | 'serverName'>): Peer {
+  return { ...known, socket, refused: false, receivedBytes: 0, underWay: 0, idleSinceMs: 0, bagIndex: -1 }
 }
 
 /** The address of the client: the peer's, or what a trusted peer says it is. */

@@ -112,6 +112,8 @@ function targetOf(parts: TargetParts, config: GatewayConfig, options: CompileOpt
     destination,
     host: service === undefined ? '' : hostHeader(service),
     path: { base: service?.path ?? '/', strip: route.strip_path && hasPaths, handling: route.path_handling },
+    isForCalls,
+    isForPlain: route.protocols.includes('http'),
     chains,
     secureChains,
     alternatives: NO_ALTERNATIVES,

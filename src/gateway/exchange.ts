@@ -43,6 +43,9 @@ export type RouteTarget = {
   /** The Host header for the upstream. */
   readonly host: string
   readonly path: PathPlan
+  /** Whether it is for gRPC; else, whether also for requests without TLS. */
+  readonly isForCalls: boolean
+  readonly isForPlain: boolean
   /** For requests without TLS, and with: the same unless a plugin is for one of them only. */
   readonly chains: PluginChains
   readonly secureChains: PluginChains

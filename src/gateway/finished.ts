@@ -21,14 +21,11 @@ export function outcomeOf(exchange: Exchange): RequestOutcome {
   const { dispatchedAtMs, peer, respondedAtMs, request, startedAtMs, status } = exchange
   const { socket } = request
   const nowMs = performance.now()
-  const received = socket.bytesRead
-  const bytesIn = received - peer.receivedBytes
-  peer.receivedBytes = received
   return {
     status: status === 0 ? CLIENT_CLOSED_REQUEST : status,
     upstreamMs: dispatchedAtMs === undefined ? undefined : (respondedAtMs ?? nowMs) - dispatchedAtMs,
     totalMs: nowMs - startedAtMs,
-    bytesIn,
+    bytesIn: socket.bytesRead - peer.receivedBytes,
     bytes: socket.bytesWritten - exchange.sentBytesBefore,
   }
 }

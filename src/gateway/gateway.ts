@@ -24,10 +24,12 @@ import { outcomeOf, publishFinished } from './finished.ts'
 import { limitCall, refuseMismatch } from './grpc.ts'
 import { takeFromHttp1 } from './h2c.ts'
 import { Http2Front } from './http2.ts'
+import { IdleConnections } from './idle-connections.ts'
 import {
   assertGatewayLimits,
   CLIENT_CHECK_MS,
   CLIENT_CONNECTIONS_MAX,
+  CLIENT_IDLE_MARGIN_MS,
   CLIENT_IDLE_MS,
   CLIENT_SEND_TIMEOUT_MS,
   LOCAL_DEADLINE_CHECK_MS,
@@ -42,7 +44,7 @@ import { runAccess } from './pipeline.ts'
 import { PluginStates } from './plugin-states.ts'
 import { type PluginDefinition, type PluginInstance, plugins } from './plugins/index.ts'
 import { RemoteProxy } from './proxy.ts'
-import { isGrpc, type RemoteDestination } from './remote-destination.ts'
+import type { RemoteDestination } from './remote-destination.ts'
 import { type HeadFault, headFault, isHttp2 } from './request-head.ts'
 import { readTarget } from './request-target.ts'
 import { GatewayResponse } from './response.ts'
@@ -77,11 +79,15 @@ export type GatewayOptions = {
   readonly clientTimeouts?: Partial<ClientTimeouts>
 }
 
-/** For the head of a request, for all of it, for taking some of the answer, and how often connections are checked. */
+/**
+ * For the head of a request, for all of it, for taking some of the answer, for the next request to come, and how often
+ * connections are checked.
+ */
 export type ClientTimeouts = {
   readonly headMs: number
   readonly requestMs: number
   readonly sendMs: number
+  readonly idleMs: number
   readonly checkMs: number
 }
 
@@ -89,6 +95,7 @@ const CLIENT_TIMEOUTS: ClientTimeouts = {
   headMs: REQUEST_HEAD_TIMEOUT_MS,
   requestMs: REQUEST_TIMEOUT_MS,
   sendMs: CLIENT_SEND_TIMEOUT_MS,
+  idleMs: CLIENT_IDLE_MS + CLIENT_IDLE_MARGIN_MS,
   checkMs: CLIENT_CHECK_MS,
 }
 
@@ -125,6 +132,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 class NodeGateway implements Gateway {
   readonly #options: GatewayOptions
   readonly #identity: GatewayIdentity
+  readonly #timeouts: ClientTimeouts
   readonly #peers: Peers
   readonly #sampleTrace: () => boolean
   readonly #proxy = new RemoteProxy()
@@ -142,14 +150,18 @@ class NodeGateway implements Gateway {
   #connectionsActive = 0
   #requestsTotal = 0
   readonly #active = new Bag<Exchange>()
+  readonly #idle: IdleConnections
   #deadlines: NodeJS.Timeout | undefined
+  #idleChecks: NodeJS.Timeout | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
+    this.#timeouts = { ...CLIENT_TIMEOUTS, ...options.clientTimeouts }
     const server = `kong/${options.version}`
     this.#identity = { server, via: `1.1 ${server}`, port: '', tlsPort: '', draining: false }
     this.#peers = new Peers(options.trustedIps ?? [])
     this.#sampleTrace = options.sampleTrace ?? (() => false)
+    this.#idle = new IdleConnections(this.#timeouts.idleMs)
     this.#server = this.#createServer()
     this.#connections = new ConnectionDrain(this.#server)
     this.#listeners = new Listeners(this.#server)
@@ -159,7 +171,7 @@ class NodeGateway implements Gateway {
       random: options.random ?? systemRandom,
       changed: () => this.#proxy.retain(remotesOf(this.#compiled)),
     })
-    this.#http2 = new Http2Front(this.#receive, { ...CLIENT_TIMEOUTS, ...options.clientTimeouts }.requestMs)
+    this.#http2 = new Http2Front(this.#receive, this.#timeouts.requestMs)
     this.#tls = new TlsListener({
       contextFor: (name) => this.#compiled.certificates.contextFor(name),
       admits: (socket) => this.#admits(socket),
@@ -184,6 +196,7 @@ class NodeGateway implements Gateway {
       const bound = await this.#listeners.listen({ host, port })
       const boundTls = tlsPort === undefined ? undefined : await this.#tls.listen({ host, port: tlsPort })
       this.#deadlines = setInterval(() => this.#abandonLate(), LOCAL_DEADLINE_CHECK_MS)
+      this.#idleChecks = setInterval(() => this.#idle.sweep(performance.now()), this.#timeouts.checkMs)
       this.#identity.port = String(bound)
       this.#identity.tlsPort = String(boundTls ?? '')
       return { port: bound, tlsPort: boundTls }
@@ -233,14 +246,15 @@ class NodeGateway implements Gateway {
   }
 
   #createServer() {
-    const { headMs, requestMs, checkMs } = { ...CLIENT_TIMEOUTS, ...this.#options.clientTimeouts }
+    const { headMs, requestMs, checkMs } = this.#timeouts
     const server = createServer({
       ServerResponse: GatewayResponse,
       maxHeaderSize: REQUEST_HEAD_BYTES_MAX,
       headersTimeout: headMs,
       requestTimeout: requestMs,
       connectionsCheckingInterval: checkMs,
-      keepAliveTimeout: CLIENT_IDLE_MS,
+      // Idle connections are ended by the gateway itself, and answers say how long one may be.
+      keepAliveTimeout: 0,
       // The gateway answers for these itself, in its own format.
       requireHostHeader: false,
       insecureHTTPParser: false,
@@ -301,6 +315,7 @@ class NodeGateway implements Gateway {
     const peer = this.#peers.of(request.socket)
     if (peer.refused) return
     this.#requestsTotal += 1
+    if (!isHttp2(request)) this.#idle.begin(peer)
     const exchange = new Exchange(request, response, { identity: this.#identity, peer })
     response.exchange = exchange
     exchange.upgrade = upgrade
@@ -333,9 +348,8 @@ class NodeGateway implements Gateway {
 
   /** Answers a request that came by another protocol than its route is for. */
   #misses(exchange: Exchange, target: RouteTarget): boolean {
-    const { protocols } = target.route
-    if (protocols.some(isGrpc)) return refuseMismatch(exchange, target, isSecure(exchange))
-    if (protocols.includes('http') || isSecure(exchange)) return false
+    if (target.isForCalls) return refuseMismatch(exchange, target, isSecure(exchange))
+    if (target.isForPlain || isSecure(exchange)) return false
     demandHttps(exchange, target)
     return true
   }
@@ -367,6 +381,12 @@ class NodeGateway implements Gateway {
     // Over HTTP/2, what was broken off is finished as well.
     if (!exchange.response.writableFinished || !exchange.response.writableEnded) exchange.upstreamWork?.abort()
     exchange.upstreamWork = undefined
+    this.#tell(exchange)
+    if (isHttp2(exchange.request)) exchange.peer.receivedBytes = exchange.peer.socket.bytesRead
+    else this.#idle.end(exchange.peer)
+  }
+
+  #tell(exchange: Exchange): void {
     const loggers = exchange.chain?.loggers ?? NONE
     if (!requestFinished.hasSubscribers && loggers.length === 0) return
     const outcome = outcomeOf(exchange)
@@ -377,7 +397,7 @@ class NodeGateway implements Gateway {
   #abandonLate(): void {
     // A service answers its own deadline; only after one more check it counts as hanging.
     const nowMs = performance.now()
-    const { sendMs } = { ...CLIENT_TIMEOUTS, ...this.#options.clientTimeouts }
+    const { sendMs } = this.#timeouts
     for (const exchange of this.#active.all()) {
       if (exchange.deadlineAtMs < nowMs - LOCAL_DEADLINE_CHECK_MS) exchange.abandon()
       if (exchange.blockedAtMs < nowMs - sendMs) exchange.response.destroy()
@@ -395,6 +415,7 @@ class NodeGateway implements Gateway {
     this.#http2.destroy()
     for (const exchange of this.#active.all()) exchange.upgrade?.destroy()
     clearInterval(this.#deadlines)
+    clearInterval(this.#idleChecks)
     this.#balancers.stop()
     this.#proxy.destroy()
     await this.#pluginStates.stop(options)

@@ -79,6 +79,7 @@ export function callTimeoutMs(headers: IncomingHttpHeaders): number | undefined 
 
 /** Ends a call that is under way when its time is over, whether the answer has begun or not. */
 export function limitCall(exchange: Exchange): void {
+  if (exchange.headers['grpc-timeout'] === undefined) return
   const timeoutMs = callTimeoutMs(exchange.headers)
   if (timeoutMs === undefined) return
   const leftMs = timeoutMs - (performance.now() - exchange.startedAtMs)

@@ -15,6 +15,9 @@ export const CLIENT_CONNECTIONS_MAX = 20_000
 /** Time an idle client connection is kept, nginx's default: longer than most load balancers in front keep theirs. */
 export const CLIENT_IDLE_MS = 75_000
 
+/** How much longer it is kept than clients are told, for a request that is on its way by then. */
+export const CLIENT_IDLE_MARGIN_MS = 1_000
+
 /** Time a client may take to send the head of its request, so that slow senders cannot hold connections. */
 export const REQUEST_HEAD_TIMEOUT_MS = 60_000
 

@@ -1,5 +1,6 @@
 import { type OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Exchange } from './exchange.ts'
+import { CLIENT_IDLE_MS } from './limits.ts'
 import type { BodyFilter } from './response-head.ts'
 import { type HeadersGiven, mergedHeaders, pairsOf } from './response-headers.ts'
 import { bufferOf, callbackOf, editHead, filterBody } from './response-phase.ts'
@@ -30,6 +31,7 @@ export class GatewayResponse extends ServerResponse {
     if (exchange.chain !== undefined && exchange.chain.editors.length > 0) return this.#writeEdited(status, given)
     if (this.getHeaderNames().length === 0) {
       const merged = mergedHeaders(given, exchange)
+      if (this.#staysOpen(merged, exchange)) merged.push(KEEP_ALIVE, IDLE_HINT)
       this.sentHeaders = merged
       return super.writeHead(status, merged)
     }
@@ -69,6 +71,7 @@ export class GatewayResponse extends ServerResponse {
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     const edited = editHead(exchange, { status, own, given })
     this.#filters = edited.filters
+    if (this.#staysOpen(edited.headers, exchange)) edited.headers.push(KEEP_ALIVE, IDLE_HINT)
     this.sentHeaders = edited.headers
     return super.writeHead(edited.status, edited.headers)
   }
@@ -92,6 +95,16 @@ export class GatewayResponse extends ServerResponse {
     return filterBody(this, { filters: this.#filters ?? [], given, isLast })
   }
 
+  /** Whether to tell the client for how long the connection is there for its next request. */
+  #staysOpen(headers: readonly OutgoingHttpHeader[], { request }: Exchange): boolean {
+    if (!this.shouldKeepAlive || request.httpVersionMinor === 0) return false
+    for (let index = 0; index < headers.length; index += 2) {
+      const name = headers[index] as string
+      if (name.length === CONNECTION.length && name.toLowerCase() === CONNECTION) return false
+    }
+    return true
+  }
+
   /** The slow way, for a handler that used `setHeader` before: then Node reads no list of headers. */
   #setAll(given: HeadersGiven | undefined, exchange: Exchange): void {
     const pairs = given === undefined ? [] : pairsOf(given)
@@ -100,6 +113,7 @@ export class GatewayResponse extends ServerResponse {
     }
     const upstream = Object.entries(this.getHeaders()).flat() as OutgoingHttpHeader[]
     const merged = mergedHeaders(upstream, exchange)
+    if (this.#staysOpen(merged, exchange)) merged.push(KEEP_ALIVE, IDLE_HINT)
     this.sentHeaders = merged
     for (const name of this.getHeaderNames()) this.removeHeader(name)
     for (let index = 0; index < merged.length; index += 2) {
@@ -107,5 +121,9 @@ export class GatewayResponse extends ServerResponse {
     }
   }
 }
+
+const CONNECTION = 'connection'
+const KEEP_ALIVE = 'Keep-Alive'
+const IDLE_HINT = `timeout=${CLIENT_IDLE_MS / 1_000}`
 
 const textOf = (value: OutgoingHttpHeader) => (typeof value === 'number' ? String(value) : value)

@@ -58,15 +58,15 @@ export function compileRouter<Target>(entries: readonly RouterEntry<Target>[]): 
   const placeOf = (row: Row<Target>) => placed.get(row) ?? 0
   const byHost = Map.groupBy(rows, ({ host }) => (host?.kind === 'exact' ? host.text : undefined))
   const trees = new Map([...byHost].map(([host, rowsOfHost]) => [host, new PrefixTree(rowsOfHost)]))
+  const anyHost = trees.get(undefined)
   const usesHosts = rows.some((row) => row.host !== undefined)
   return {
     problems,
     match(request, path, connection) {
       const host = usesHosts ? requestHost(request.headers.host) : undefined
-      const find = (tree: PrefixTree<Row<Target>> | undefined) =>
-        tree?.candidates(path).find((row) => rowMatches(row, { request, path, host, connection }))
-      const any = find(trees.get(undefined))
-      const own = host === undefined ? undefined : find(trees.get(host.name))
+      const asked = { request, path, host, connection }
+      const any = firstMatch(anyHost, asked)
+      const own = host === undefined ? undefined : firstMatch(trees.get(host.name), asked)
       if (own === undefined || any === undefined) return own ?? any
       return placeOf(own) < placeOf(any) ? own : any
     },
@@ -89,6 +89,12 @@ type Asked = {
   readonly path: string
   readonly host: RequestHost | undefined
   readonly connection: RouterConnection | undefined
+}
+
+function firstMatch<Target>(tree: PrefixTree<Row<Target>> | undefined, asked: Asked): Row<Target> | undefined {
+  if (tree === undefined) return undefined
+  for (const row of tree.candidates(asked.path)) if (rowMatches(row, asked)) return row
+  return undefined
 }
 
 function rowMatches<Target>(row: Row<Target>, { request, path, host, connection }: Asked): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import type { GatewayOptions } from './gateway.ts'
 import { addRoute, ConfigFixture, startGateway } from './gateway-fixture.ts'
@@ -14,14 +15,11 @@ async function withEcho(context: TestContext, options: Partial<GatewayOptions> =
   addRoute(config, { paths: ['/'], strip_path: false, preserve_host: true })
   const seen: string[] = []
   const dispatch = (request: IncomingMessage, response: ServerResponse) => {
-    let body = ''
-    request.on('data', (chunk) => {
-      body += chunk
-    })
-    request.on('end', () => {
+    const answer = (body: string) => {
       seen.push(`${request.method} ${request.url}`)
       response.end(JSON.stringify({ url: request.url, headers: request.headers, body }))
-    })
+    }
+    text(request).then(answer, () => response.destroy())
   }
   return {
     seen,

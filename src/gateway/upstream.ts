@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServiceEntity } from './config/entities.ts'
 
-/** A service in this process: gets the request and response themselves, without a network hop. */
+/**
+ * A service in this process: gets the request and response themselves, without a network hop. A request whose head
+ * announces no body has ended by then (`readableEnded`), and tells no `end`: reading it, as a stream, gives nothing.
+ */
 export type LocalUpstream = {
   readonly kind: 'local'
   readonly dispatch: (request: IncomingMessage, response: ServerResponse) => void

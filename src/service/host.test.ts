@@ -26,6 +26,7 @@ const refused = at.get('/refused', { replies: {} })
 const misdirected = at.get('/misdirected', { replies: { 201: null } })
 const outOfRange = at.get('/out-of-range', { replies: {} })
 const answerless = at.get('/answerless', { replies: {} })
+const mislabelled = at.get('/mislabelled', { replies: { 200: z.unknown() } })
 const unspeakable = at.get('/unspeakable', { replies: { 200: z.unknown() } })
 
 /** No handler here touches the database, nor a cache. */
@@ -50,6 +51,9 @@ before(async () => {
       handle(misdirected, async () => ({ ...reply(201), headers: { 'x-first': '1', location: '/café/☃' } })),
       handle(outOfRange, async () => ({ ...problem(409, 'odd', { code: 'ODD' }), status: 1_000 })),
       handle(answerless, async () => undefined as never),
+      handle(mislabelled, async () =>
+        reply(200, { text: 'é' }, { 'Content-Length': '1', 'content-type': 'text/html', 'x-own': '1' }),
+      ),
       handle(unspeakable, async () => reply(200, 1n)),
     ],
   })
@@ -135,6 +139,16 @@ test('a handler that answers what HTTP cannot hold gets a 500 reported, and the 
   stop()
   assert.deepEqual(reported, ['/misdirected 500', '/out-of-range 500', '/answerless 500'])
   assert.equal((await send('GET', '/livez')).status, 200)
+})
+
+test('length and type are those of the body, whatever a handler says', async () => {
+  const labelled = await fetch(`${origin}/mislabelled`)
+  const { headers } = labelled
+  assert.equal(headers.get('content-type'), 'application/json; charset=utf-8')
+  assert.deepEqual([headers.get('content-length'), headers.get('x-own')], ['13', '1'])
+  assert.deepEqual(await labelled.json(), { text: 'é' })
+  const empty = await fetch(`${origin}/guarded`, { headers: { 'x-consumer-username': 'operator' } })
+  assert.deepEqual([empty.headers.get('content-type'), empty.headers.get('content-length')], [null, null])
 })
 
 test('a route for named consumers is closed to all others', async () => {

@@ -184,10 +184,7 @@ function replaceAnswer(response: FastifyReply, error: unknown): void {
   }
 }
 
-/**
- * Head and body at once, past Fastify's own way of sending, which is made for streams, hooks and serialisers: a quarter
- * of what a small answer costs a service.
- */
+/** Head and body at once, past Fastify's own way of sending, which is made for streams, hooks and serialisers. */
 function write(response: FastifyReply, answer: Reply | ProblemReply): void {
   const { status, body, headers } = answer
   const text = body === null ? undefined : JSON.stringify(body)

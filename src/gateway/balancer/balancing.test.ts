@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { Pool } from 'undici'
 import { until } from '../../testing/index.ts'
@@ -127,9 +128,7 @@ test('without retries a refused connection is a 502', async (context) => {
 const echoing: LocalUpstream = {
   kind: 'local',
   dispatch: (request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => response.end(`here ${request.method} ${Buffer.concat(chunks)}`))
+    void text(request).then((body) => response.end(`here ${request.method} ${body}`))
   },
 }
 

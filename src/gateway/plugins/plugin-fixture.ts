@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { type Answer, type Ask, ask, ConfigFixture, type StandingClock, startGateway } from '../gateway-fixture.ts'
 
@@ -65,13 +66,11 @@ export type Seen = { readonly url: string; readonly headers: IncomingHttpHeaders
 export const seenBy = (answer: Answer) => JSON.parse(answer.body) as Seen
 
 export function answerWithRequest(request: IncomingMessage, response: ServerResponse): void {
-  const chunks: Buffer[] = []
-  request.on('data', (chunk: Buffer) => chunks.push(chunk))
-  request.on('error', () => response.destroy())
-  request.on('end', () => {
-    const seen: Seen = { url: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString() }
+  const answer = (body: string) => {
+    const seen: Seen = { url: request.url ?? '', headers: request.headers, body }
     response.setHeader('content-type', 'application/json').end(JSON.stringify(seen))
-  })
+  }
+  text(request).then(answer, () => response.destroy())
 }
 
 async function listen(context: TestContext, handler: (request: IncomingMessage, response: ServerResponse) => void) {

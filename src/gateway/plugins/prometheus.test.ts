@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { until } from '../../testing/index.ts'
 import { type RequestMeasured, requestMeasured } from '../channels.ts'
@@ -15,8 +16,7 @@ async function measured(context: TestContext, options: Record<string, unknown>) 
   const { route } = addRoute(config, { name: 'orders', paths: ['/orders'] }, { name: 'order-service' })
   addRoute(config, { paths: ['/plain'] }, { host: 'plain' })
   const dispatch = (request: IncomingMessage, response: ServerResponse) => {
-    request.resume()
-    request.on('end', () => response.end('done'))
+    void text(request).then(() => response.end('done'))
   }
   config.add('plugins', { name: 'prometheus', route: { id: route.id }, config: options })
   const { port } = await startGateway(context, { config, resolve: () => ({ kind: 'local', dispatch }) })

@@ -48,6 +48,11 @@ export const prometheus: PluginDefinition = {
   schema,
   create(raw) {
     const config = raw as Config
+    const counts = {
+      status: config.status_code_metrics,
+      latency: config.latency_metrics,
+      bandwidth: config.bandwidth_metrics,
+    }
     return {
       log(exchange, outcome) {
         if (!requestMeasured.hasSubscribers) return
@@ -63,11 +68,7 @@ export const prometheus: PluginDefinition = {
           upstreamMs: outcome.upstreamMs,
           bytesIn: outcome.bytesIn,
           bytesOut: outcome.bytes,
-          counts: {
-            status: config.status_code_metrics,
-            latency: config.latency_metrics,
-            bandwidth: config.bandwidth_metrics,
-          },
+          counts,
         })
       },
     }
