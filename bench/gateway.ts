@@ -52,7 +52,7 @@ type Options = {
   readonly json?: boolean
 }
 
-/** However it goes, a run ends by then. The longest is a million requests to each of two gateways, on a busy machine. */
+/** However it goes, a run ends by then. The longest sends a million requests to each of two gateways. */
 const TOTAL_MS_MAX = 90 * 60_000
 /** Until the compiler has seen everything. */
 const WARM_SECONDS = 3
