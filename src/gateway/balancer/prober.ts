@@ -83,9 +83,18 @@ export class Prober {
     await Promise.all(Array.from({ length: Math.min(checks.concurrency, queue.length) }, work))
   }
 
-  #probe(address: Address, checks: ActiveChecks): Promise<ProbeResult> {
-    return new Promise((resolve) => {
+  /** Never rejects: a check that cannot be sent at all, such as one with a header that HTTP cannot say, fails. */
+  async #probe(address: Address, checks: ActiveChecks): Promise<ProbeResult> {
+    try {
       const probe = checks.type === 'tcp' ? connect(endpointOf(address)) : this.#request(address, checks)
+      return await this.#outcomeOf(probe, checks)
+    } catch {
+      return 'tcp-failure' // Node refuses to write it; the operator sees an unhealthy target, others their gateway.
+    }
+  }
+
+  #outcomeOf(probe: ClientRequest | Socket, checks: ActiveChecks): Promise<ProbeResult> {
+    return new Promise((resolve) => {
       const timer = setTimeout(() => end('timeout'), checks.timeout * 1_000)
       const end = (result: ProbeResult) => {
         clearTimeout(timer)
