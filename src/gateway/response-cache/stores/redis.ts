@@ -19,8 +19,8 @@ return 1`
  *
  * Beside them is a mark, which is another after each `clear`: a response counts only while the mark is the one that was
  * there when its request looked. So clearing is one write, whatever is kept, and what a gateway had asked a service for
- * before that is not answered with later. Every look reads the mark, so it is never what Redis evicts first. A removal of
- * one response leaves a mark of its own for a while, to the same end.
+ * before that is not answered with later. Every look reads the mark, so it is never what Redis evicts first. A removal
+ * of one response leaves a mark of its own for a while, to the same end.
  */
 export class RedisResponseStore implements ResponseStore {
   readonly #connection: RedisConnection
@@ -46,8 +46,8 @@ export class RedisResponseStore implements ResponseStore {
     const written: Written = { ...response, body: response.body.toString('base64'), mark }
     const milliseconds = String(Math.max(1, Math.ceil(keptMs)))
     const keys = [...this.#marksOf(key), this.#prefix + key]
-    const parameters = [mark, removal, JSON.stringify(written), milliseconds]
-    await this.#connection.run((client) => client.eval(KEEP, { keys, arguments: parameters }))
+    const command = ['EVAL', KEEP, String(keys.length), ...keys, mark, removal, JSON.stringify(written), milliseconds]
+    await this.#connection.run((client) => client.sendCommand(command))
   }
 
   async remove(key: string): Promise<boolean> {
