@@ -107,21 +107,35 @@ class Load {
   }
 }
 
-/** The rate for this machine, which runs the load, the gateway and the targets on the same processors. */
-async function affordableRate(url: string): Promise<number> {
-  const { rateAchieved, generator } = await runLoad({
-    url,
-    arrivals: { kind: 'fixed', rate: RATE, durationMs: 1_000 },
-    request: () => ({ method: 'GET', path: '/' }),
-  })
-  return rateAchieved >= 0.95 * RATE && !generator.saturated ? RATE : Math.max(50, Math.round(rateAchieved / 2))
+/** One-second rounds until the compiler has seen the gateway, the targets and the generator. */
+const CALIBRATIONS_MAX = 6
+
+/**
+ * The rate for this machine, which runs the load, the gateway and the targets on the same processors: all of it if a
+ * round of the calibration kept up with it, else half of the best, since starting processes takes its share, too.
+ */
+async function affordableRate(context: TestContext, url: string): Promise<number> {
+  const achieved: number[] = []
+  for (let round = 0; round < CALIBRATIONS_MAX; round++) {
+    const { rateAchieved, generator } = await runLoad({
+      url,
+      arrivals: { kind: 'fixed', rate: RATE, durationMs: 1_000 },
+      request: () => ({ method: 'GET', path: '/' }),
+    })
+    achieved.push(Math.round(rateAchieved))
+    if (rateAchieved >= 0.95 * RATE && !generator.saturated) break
+  }
+  const best = Math.max(...achieved)
+  const rate = best >= 0.95 * RATE ? RATE : Math.max(50, Math.round(best / 2))
+  context.diagnostic(`calibrated to ${rate}/s: ${RATE}/s were asked, ${achieved.join(', ')} answered`)
+  return rate
 }
 
 test('a target that is killed costs no request once it is noticed, and a rolling restart costs none', async (context) => {
   const targets = await balance(context, 'killed')
   const [, second] = targets
   const url = `${gateway.gateway}/killed`
-  const rate = await affordableRate(url)
+  const rate = await affordableRate(context, url)
   const load = new Load(url, rate)
   await load.more(500)
 
@@ -185,7 +199,7 @@ test('a configuration that changes all the time costs no request', async (contex
   const spare = await new TargetProcess().start()
   context.after(() => spare.end('SIGKILL'))
   const url = `${gateway.gateway}/changed`
-  const rate = await affordableRate(url)
+  const rate = await affordableRate(context, url)
   const load = new Load(url, rate)
   await load.more(100)
   for (let round = 0; round < CHANGE_ROUNDS; round++) await changeEverything('changed', round, spare)

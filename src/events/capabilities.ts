@@ -10,6 +10,6 @@ export type LogCapabilities = {
   readonly keepsRead: boolean
   /** A group that does not read never holds up another. */
   readonly isolatesGroups: boolean
-  /** What precedes the names of CloudEvents attributes in the headers; undefined where no other program reads along. */
-  readonly attributePrefix: string | undefined
+  /** Its records are CloudEvents, which programs in other languages can read along. */
+  readonly isReadByOthers: boolean
 }

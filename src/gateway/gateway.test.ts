@@ -125,27 +125,6 @@ test('X-Forwarded headers and X-Real-IP are believed from trusted addresses only
   assert.equal(headers['x-real-ip'], '10.0.0.9')
 })
 
-test('what cannot be routed is answered as Kong does', async (context) => {
-  const { port, config } = await withFastify(context, { paths: ['/only'] })
-  assert.deepEqual(message(await ask(port, '/other')), [404, 'no Route matched with those values'])
-  config.add('routes', { paths: ['/bare'] })
-  assert.deepEqual(message(await ask(port, '/bare')), [503, 'no Service found with those values'])
-  addRoute(config, { paths: ['/off'] }, { enabled: false })
-  assert.deepEqual(message(await ask(port, '/off')), [404, 'no Route matched with those values'])
-  assert.deepEqual(message(await ask(port, '/only', { method: 'TRACE' })), [405, 'Method not allowed'])
-})
-
-test('a route for https asks for it, or redirects', async (context) => {
-  const { port, config } = await withFastify(context)
-  config.add('routes', { paths: ['/tls'], protocols: ['https'] })
-  config.add('routes', { paths: ['/moved'], protocols: ['https'], https_redirect_status_code: 301 })
-  const demanded = await ask(port, '/tls')
-  assert.deepEqual(message(demanded), [426, 'Please use HTTPS protocol'])
-  assert.deepEqual([demanded.headers.connection, demanded.headers.upgrade], ['Upgrade', 'TLS/1.2, HTTP/1.1'])
-  const moved = await ask(port, '/moved?x=1', { headers: { host: 'shop.example:80' } })
-  assert.deepEqual([moved.status, moved.headers.location], [301, 'https://shop.example/moved?x=1'])
-})
-
 test('what is no request, or too large a one, is answered and its connection closed', async (context) => {
   const { port } = await withFastify(context)
   const nonsense = await exchangeBytes(port, 'nonsense\r\n\r\n')

@@ -112,6 +112,9 @@ export const TRANSFORMED_BODY_BYTES_MAX = 8_388_608
 /** Responses that a gateway keeps in memory for `proxy-cache`, in all its plugins together; the oldest make room. */
 export const CACHED_RESPONSES_BYTES_MAX = 67_108_864
 
+/** How long Redis remembers that a cached response was removed: longer than what looked before is under way. */
+export const REMOVAL_REMEMBERED_MS = 600_000
+
 /** Bodies that `proxy-cache` keeps: larger ones would push many others out. */
 export const CACHED_BODY_BYTES_MAX = 1_048_576
 

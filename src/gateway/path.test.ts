@@ -1,32 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { normalisePath, upstreamPath } from './path.ts'
+import { JOINED_PATHS } from './path-fixture.ts'
 
-/** [service.path, route path, path of the request, upstream's with strip_path, upstream's without] */
-const GOLDEN: readonly (readonly [string, string, string, string, string])[] = [
-  ['/', '/route', '/route', '/', '/route'],
-  ['/', '/route', '/route/', '/', '/route/'],
-  ['/', '/route', '/routereq', '/req', '/routereq'],
-  ['/srv', '/rou', '/roureq', '/srv/req', '/srv/roureq'],
-  ['/srv/', '/rou', '/rou', '/srv', '/srv/rou'],
-  ['/service', '/', '/', '/service', '/service'],
-  ['/service', '/', '/route', '/service/route', '/service/route'],
-  ['/service', '/', '/route/', '/service/route/', '/service/route/'],
-  ['/service', '/route', '/route', '/service', '/service/route'],
-  ['/service', '/route', '/route/', '/service/', '/service/route/'],
-  ['/service', '/route', '/routereq', '/service/req', '/service/routereq'],
-  ['/service', '/route/', '/route/', '/service/', '/service/route/'],
-  ['/service', '/route/', '/route/req', '/service/req', '/service/route/req'],
-  ['/service/', '/', '/', '/service/', '/service/'],
-  ['/service/', '/', '/route', '/service/route', '/service/route'],
-  ['/service/', '/route', '/route', '/service', '/service/route'],
-  ['/service/', '/route', '/route/', '/service/', '/service/route/'],
-  ['/service/', '/route', '/routereq', '/service/req', '/service/routereq'],
-  ['/service/', '/route/', '/route/', '/service/', '/service/route/'],
-  ['/service/', '/route/', '/route/req', '/service/req', '/service/route/req'],
-]
-
-for (const [base, prefix, path, stripped, whole] of GOLDEN) {
+for (const [base, prefix, path, stripped, whole] of JOINED_PATHS) {
   test(`service ${base} and route ${prefix} send ${path} to ${stripped}, or to ${whole} unstripped`, () => {
     assert.equal(upstreamPath({ base, strip: true, handling: 'v0' }, path, prefix.length), stripped)
     assert.equal(upstreamPath({ base, strip: false, handling: 'v0' }, path, prefix.length), whole)

@@ -5,7 +5,8 @@ export type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
  * Names and values in turn: what the upstream gave, then the gateway's, which replace those of the same name. `Via` is
- * appended to, and an upstream's `Server` stays.
+ * appended to, and an upstream's `Server` stays. What `Connection` names is for the hop from the upstream alone, also
+ * where there is none: a service in this process is answered for as one elsewhere.
  */
 export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchange): OutgoingHttpHeader[] {
   const pairs = given === undefined ? [] : pairsOf(given)
@@ -13,11 +14,12 @@ export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchang
   const merged: OutgoingHttpHeader[] = []
   let via = exchange.identity.via
   let server: OutgoingHttpHeader = exchange.identity.server
+  const hops = exchange.exited ? undefined : hopsIn(pairs)
   for (let index = 0; index < pairs.length; index += 2) {
     const name = String(pairs[index])
     const value = pairs[index + 1]
     const key = name.toLowerCase()
-    if (value === undefined || names.includes(key)) continue
+    if (value === undefined || names.includes(key) || hops?.has(key)) continue
     if (key === 'via') via = `${String(value)}, ${via}`
     else if (key === 'server') server = value
     else merged.push(name, value)
@@ -26,6 +28,20 @@ export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchang
   if (!exchange.exited) merged.push('Via', via)
   merged.push('Server', server)
   return merged
+}
+
+/** Options of a connection rather than names of headers. */
+const CONNECTION_OPTION = /^(?:keep-alive|close|upgrade)$/
+
+function hopsIn(pairs: readonly OutgoingHttpHeader[]): ReadonlySet<string> | undefined {
+  for (let index = 0; index < pairs.length; index += 2) {
+    if (String(pairs[index]).toLowerCase() !== 'connection') continue
+    const words = String(pairs[index + 1])
+      .toLowerCase()
+      .split(',')
+    return new Set(words.map((word) => word.trim()).filter((word) => !CONNECTION_OPTION.test(word)))
+  }
+  return undefined
 }
 
 export function pairsOf(given: HeadersGiven): OutgoingHttpHeader[] {

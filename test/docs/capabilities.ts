@@ -14,7 +14,7 @@ const ROWS: readonly (readonly [string, (of: LogCapabilities) => string])[] = [
   ['events stay for `EVENTS_RETENTION_MS`, read or not', ({ keepsRead }) => yesOrNo(keepsRead)],
   ['a service that is new begins with', (of) => (of.keepsRead ? 'the oldest that is kept' : 'what is yet to come')],
   ['a group that does not read holds up others', (of) => (of.isolatesGroups ? 'never' : 'once its queue is full')],
-  ['other programs read along, by headers', ({ attributePrefix: prefix }) => (prefix ? `\`${prefix}id\`, …` : 'no')],
+  ['other programs can read along', ({ isReadByOthers }) => (isReadByOthers ? 'CloudEvents' : 'no')],
 ]
 
 /** The engines of the event log side by side. */

@@ -103,7 +103,7 @@ export const BANS: readonly Ban[] = [
     rule: 'default export: name it',
     pattern: /^export default\b|\bas default\b/gm,
     except: [
-      { path: /^(?:examples|bench)\/[^/]+\/app\.ts$/, why: 'the entry point of an application' },
+      { path: /^(?:examples|bench|test)\/[^/]+\/app\.ts$/, why: 'the entry point of an application' },
       { path: /\.config\.ts$/, why: 'tools read the default export' },
       { path: /^test\/runner\//, why: 'the test runner reads the default export' },
       LOAD,

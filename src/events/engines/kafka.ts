@@ -21,7 +21,7 @@ export const KAFKA: LogCapabilities = {
   sharedBy: 'partition',
   keepsRead: true,
   isolatesGroups: true,
-  attributePrefix: 'ce_',
+  isReadByOthers: true,
 }
 
 type Driver = typeof import('@platformatic/kafka')

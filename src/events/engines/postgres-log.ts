@@ -34,7 +34,7 @@ export const POSTGRES: LogCapabilities = {
   sharedBy: 'shard',
   keepsRead: true,
   isolatesGroups: true,
-  attributePrefix: undefined,
+  isReadByOthers: false,
 }
 
 /** Other processes listen here for "the log of this shard has grown". */

@@ -3,7 +3,6 @@ import type { LogCapabilities } from '../capabilities.ts'
 import { RABBITMQ_CHECK_MS, RABBITMQ_DELIVERIES_MAX, RABBITMQ_QUEUE_RECORDS_MAX } from '../limits.ts'
 import { parseRabbitMqUrl, type RabbitMqAddress } from './rabbitmq-address.ts'
 import { codeOf, importDriver, RabbitMqConnection } from './rabbitmq-connection.ts'
-import { AMQP_PREFIX } from './rabbitmq-message.ts'
 import { RabbitMqPublisher } from './rabbitmq-publisher.ts'
 import { RabbitMqReader } from './rabbitmq-reader.ts'
 import {
@@ -22,7 +21,7 @@ export const RABBITMQ: LogCapabilities = {
   sharedBy: 'partition',
   keepsRead: false,
   isolatesGroups: false,
-  attributePrefix: AMQP_PREFIX,
+  isReadByOthers: true,
 }
 
 export type RabbitMqOptions = Partial<RabbitMqTopology> & {

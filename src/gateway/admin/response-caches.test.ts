@@ -103,7 +103,18 @@ test('responses in Redis are removed for all gateways, those on their way too', 
   const again = first.get('/slow')
   await until(() => first.slow.length === 1, { what: 'the service to be asked, and not Redis' })
   first.slow.pop()?.()
-  assert.equal((await again).status, 'Miss')
+  const { key } = await again
+
+  await first.call('DELETE', `/proxy-cache/${key}`)
+  const later = twin.get('/slow')
+  await until(() => twin.slow.length === 1, { what: 'the service to be asked once more' })
+  assert.equal((await first.call('DELETE', `/proxy-cache/${key}`)).status, 404, 'it is not there yet')
+  twin.slow.pop()?.()
+  assert.equal((await later).status, 'Miss')
+  const last = first.get('/slow')
+  await until(() => first.slow.length === 1, { what: 'the service to be asked, not what was removed on its way' })
+  first.slow.pop()?.()
+  assert.equal((await last).status, 'Miss')
 
   await redis.kill()
   const failed = await first.call('DELETE', '/proxy-cache')

@@ -93,3 +93,17 @@ test('what was sent before it opened changes nothing when it is answered later',
   breaker.failed(4_000, early)
   assert.deepEqual([breaker.state, breaker.admits(5_000)], ['open', true])
 })
+
+test('thresholds that change are in force at once: one that has been reached closes, a shorter wait ends sooner', () => {
+  const { breaker, moves } = breakerOf({ successes: 3 })
+  fail(breaker, 3)
+  breaker.succeeded(5_000, breaker.began())
+  assert.equal(breaker.state, 'half-open')
+  breaker.configure({ ...CONFIG, successes: 1 })
+  assert.deepEqual([breaker.state, breaker.admits(5_000), moves], ['closed', true, ['open', 'half-open', 'closed']])
+
+  fail(breaker, 3, 6_000)
+  assert.equal(breaker.admits(7_000), false)
+  breaker.configure({ ...CONFIG, open_time: 1 })
+  assert.equal(breaker.admits(7_000), true)
+})

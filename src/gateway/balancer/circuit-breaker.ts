@@ -20,7 +20,7 @@ export class CircuitBreaker {
   readonly #recent = new RecentCounts()
   #state: BreakerState = 'closed'
   #failuresInRow = 0
-  #openUntilMs = 0
+  #openedAtMs = 0
   /** Half open: requests under way, and successes so far. */
   #trials = 0
   #successes = 0
@@ -36,15 +36,16 @@ export class CircuitBreaker {
     return this.#state
   }
 
-  /** Takes new thresholds without forgetting what was counted. */
+  /** Takes new thresholds without forgetting what was counted; a state that they would have ended ends now. */
   configure(config: CircuitBreakerConfig): void {
     this.#config = config
+    if (this.#state === 'half-open' && this.#successes >= config.successes) this.#close()
   }
 
   /** Whether one more request may go to the address now. Times are monotonic milliseconds. */
   admits(nowMs: number): boolean {
     if (this.#state === 'closed') return true
-    if (this.#state === 'open') return nowMs >= this.#openUntilMs
+    if (this.#state === 'open') return nowMs >= this.#openedAtMs + this.#config.open_time * 1_000
     return this.#trials + this.#successes < this.#config.successes
   }
 
@@ -102,7 +103,7 @@ export class CircuitBreaker {
 
   #open(nowMs: number): void {
     this.#era += 1
-    this.#openUntilMs = nowMs + this.#config.open_time * 1_000
+    this.#openedAtMs = nowMs
     this.#move('open')
   }
 

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { RouteEntity } from '../config/entities.ts'
-import { compilePathPattern } from '../config/path-pattern.ts'
 import type { HashSource, UpstreamEntity } from '../config/upstream-entities.ts'
 import { type Exchange, headerName } from '../exchange.ts'
+import { uriCaptureOf } from '../uri-capture.ts'
 import { hashOf } from './hash.ts'
 
 const SET_COOKIE = headerName('Set-Cookie')
@@ -79,23 +78,4 @@ function givenCookie(exchange: Exchange, { cookie, cookiePath }: Names): string 
   const value = randomUUID()
   exchange.addReplyHeader(SET_COOKIE, `${cookie}=${value}; Path=${cookiePath}; SameSite=Lax; HttpOnly`)
   return value
-}
-
-/** The regular expressions of a route's paths, which the router has tried already; few upstreams need them again. */
-const patternsOf = new WeakMap<RouteEntity, readonly RegExp[]>()
-
-function uriCaptureOf({ target, path }: Exchange, name: string): string | undefined {
-  if (target === undefined) return undefined
-  const patterns = patternsOf.get(target.route) ?? compiledPatterns(target.route)
-  patternsOf.set(target.route, patterns)
-  for (const pattern of patterns) {
-    const match = pattern.exec(path)
-    if (match !== null) return match.groups?.[name] ?? (/^\d+$/.test(name) ? match[Number(name)] : undefined)
-  }
-  return undefined
-}
-
-function compiledPatterns({ paths }: RouteEntity): readonly RegExp[] {
-  const patterns = (paths ?? []).filter((path) => path.startsWith('~')).map((path) => compilePathPattern(path.slice(1)))
-  return patterns.filter((pattern) => pattern instanceof RegExp)
 }

@@ -180,3 +180,11 @@ test('a name is asked for again, keeps what it had when that fails, and follows 
   assert.deepEqual([addresses(), states().at(-1)], [['10.0.0.2', '10.0.0.3'], ' resolved'])
   context.mock.timers.reset()
 })
+
+test('a check that HTTP cannot say fails, and the gateway goes on', async (context) => {
+  const { server } = await target(context)
+  const healthchecks = activeEvery(0.02, { headers: { 'X-Snow': ['\u2603'] } })
+  const { port, states } = await check(context, { targets: [server.place], healthchecks })
+  await until(() => states().includes(`${server.place} unhealthy`))
+  assert.equal((await ask(port, '/')).status, 503)
+})

@@ -18,7 +18,8 @@ export type ResolveName = (name: string) => Promise<ResolvedName>
  */
 export const resolveName: ResolveName = async (name) => {
   const [found, ttlMs] = await Promise.all([inTime(lookup(name, { all: true })), ttlOf(name)])
-  const ips = found.map(({ address }) => address).sort()
+  // A hosts file may say an address twice.
+  const ips = [...new Set(found.map(({ address }) => address))].sort()
   const ipv4 = ips.filter(isIPv4)
   return { ips: (ipv4.length > 0 ? ipv4 : ips).slice(0, DNS_ADDRESSES_MAX), ttlMs }
 }

@@ -87,17 +87,25 @@ export class Prober {
     await Promise.all(Array.from({ length: Math.min(checks.concurrency, queue.length) }, work))
   }
 
+  /** Never rejects: a check that cannot be sent at all, such as one with a header that HTTP cannot say, fails. */
   #probe(address: Address, checks: ActiveChecks): Promise<ProbeResult> {
     return new Promise((resolve) => {
+      let probe: Probe | undefined
       const found = (result: ProbeResult) => {
         clearTimeout(timer)
-        this.#pending.delete(probe)
-        probe.destroy()
+        if (probe !== undefined) {
+          this.#pending.delete(probe)
+          probe.destroy()
+        }
         resolve(result)
       }
       const timer = setTimeout(() => found('timeout'), checks.timeout * 1_000)
-      const probe = this.#begin(address, checks, found)
-      this.#pending.add(probe)
+      try {
+        probe = this.#begin(address, checks, found)
+        this.#pending.add(probe)
+      } catch {
+        found('tcp-failure') // Node refuses to write it; the operator sees an unhealthy target, others their gateway.
+      }
     })
   }
 

@@ -127,7 +127,7 @@ test('rules that cannot be followed are refused when they are made', () => {
     { append: { headers: ['Content-Length:1'] } },
     { rename: { headers: ['x-a:transfer-encoding'] } },
     { add: { headers: ['x-a:b\r\nx-c:d'] } },
-    { add: { headers: ['x-a:$(uri_captures.id)'] } },
+    { add: { headers: ['x-a:$(shared.id)'] } },
     { add: { body: ['a:$((function() return 1 end)())'] } },
     { replace: { uri: 'relative' } },
     { http_method: 'get' },

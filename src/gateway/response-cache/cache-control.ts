@@ -11,8 +11,11 @@ export function cacheControlOf(header: string | readonly string[] | undefined): 
   return directives
 }
 
+/** What any larger number of seconds counts as. Source: RFC 9111, 1.2.2. */
+const SECONDS_MAX = 2 ** 31
+
 /** Of a directive in seconds; undefined when it is not there or is no number. */
 export function secondsOf(directives: CacheControl, name: string): number | undefined {
   const value = directives.get(name)
-  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : undefined
+  return typeof value === 'string' && /^\d+$/.test(value) ? Math.min(Number(value), SECONDS_MAX) : undefined
 }
