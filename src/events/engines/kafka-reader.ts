@@ -109,6 +109,8 @@ export class KafkaReader implements BrokerReader {
     this.consumer = consumer
     const broken = Promise.withResolvers<never>()
     broken.promise.catch(() => undefined)
+    // A member that could not rejoin its group says so here, also while it is being closed, and is then one no more.
+    consumer.on('error', (error) => broken.reject(error))
     try {
       const stream = await consumer.consume({
         topics: [...this.options.subscription.topics],
