@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { declaredErrors } from '../src/core/index.ts'
+import { eventCaseProblems } from './docs/event-cases.ts'
 import { generatedTables, withTable } from './docs/tables.ts'
 
 /** What the documents say about the code, compared with the code. */
@@ -27,6 +28,10 @@ for (const table of await generatedTables(ROOT)) {
     assert.equal(page, withTable(page, table), 'out of date: npm run docs')
   })
 }
+
+test('every case of the events has the tests that its list names, and every numbered test is in the list', () => {
+  assert.deepEqual(eventCaseProblems(ROOT), [])
+})
 
 test('every dependency has its reason in docs/dependencies.md, and nothing else has', () => {
   const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).sort()

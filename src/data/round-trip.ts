@@ -108,8 +108,8 @@ function rowOf(columns: readonly Column[], values: readonly (string | null)[]): 
 }
 
 /**
- * Statements whose rows have the same columns each time: if those of a prepared one would change, the server refuses it.
- * What FETCH or EXPLAIN answer is another each time.
+ * Statements whose rows have the same columns each time: if those of a prepared one would change, the server refuses
+ * it. What FETCH or EXPLAIN answer is another each time.
  */
 const HAS_FIXED_COLUMNS = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE|BEGIN|COMMIT|ROLLBACK)\b/i
 

@@ -28,13 +28,27 @@ export type EventLogEngine = {
     stop(): Promise<void>
   }>
   /** Polls until the condition holds; rejects when it never does. */
-  until<T>(condition: () => T | Promise<T>, options?: { timeoutMs?: number; what?: string }): Promise<T>
+  until<T>(
+    condition: () => T | Promise<T>,
+    options?: { timeoutMs?: number; what?: string },
+  ): Promise<NonNullable<Exclude<T, false>>>
 }
 
-const Step = event('contract.step', 1, z.object({ account: z.int(), step: z.int() }), { key: (step) => step.account })
+const byAccount = { key: (step: { readonly account: number }) => step.account }
+const StepV1 = event('contract.step', 1, z.object({ account: z.int(), text: z.string() }), byAccount)
+const StepV2 = event('contract.step', 2, z.object({ account: z.int(), number: z.int() }), {
+  ...byAccount,
+  previous: { type: StepV1, upcast: ({ account, text }) => ({ account, number: Number(text) }) },
+})
+const Step = event('contract.step', 3, z.object({ account: z.int(), step: z.int() }), {
+  ...byAccount,
+  previous: { type: StepV2, upcast: ({ account, number }) => ({ account, step: number }) },
+})
+const StepV9 = event('contract.step', 9, z.object({ account: z.int() }), byAccount)
 type Step = z.infer<typeof Step.schema>
 
 const ACCOUNTS = 8
+const ATTEMPTS_MAX = 2
 const GROUP = 'contract-readers'
 const DECLARATION: BrokerDeclaration = {
   topics: [{ name: Step.name, partitions: 3, retentionMs: 3_600_000 }],
@@ -50,6 +64,7 @@ export function eventLogContract(engine: EventLogEngine): void {
     let broker: BrokerUse | undefined
     let events: EventsRuntime
     let fails = (_step: Step) => false
+    let failures = 0
 
     before(async () => {
       const started = await engine.start()
@@ -70,7 +85,9 @@ export function eventLogContract(engine: EventLogEngine): void {
       broker = engineNow === undefined ? undefined : { engine: engineNow, declaration: DECLARATION }
       const consumer = onBatch<Step>(Step, async (deliveries, { tx }) => {
         await record(deliveries, { tx })
-        if (deliveries.some((delivery) => fails(delivery.event.payload))) throw new Error('as the test wants it')
+        if (!deliveries.some((delivery) => fails(delivery.event.payload))) return
+        failures += 1
+        throw new Error('as the test wants it')
       })
       events = await startEvents({
         cluster,
@@ -78,7 +95,7 @@ export function eventLogContract(engine: EventLogEngine): void {
         groups: [{ name: GROUP, consumers: [consumer] }],
         owner: 'contract',
         sequence: true,
-        retry: { attemptsMax: 2, backoff: { minMs: 5, maxMs: 20 } },
+        retry: { attemptsMax: ATTEMPTS_MAX, backoff: { minMs: 5, maxMs: 20 } },
       })
     }
     const stopGroup = async () => {
@@ -205,7 +222,7 @@ export function eventLogContract(engine: EventLogEngine): void {
       ])
     })
 
-    test('an event that fails holds back its key alone; redriven, the key goes on in order', async () => {
+    test('C3 10: an event that fails holds back its key alone; redriven, the key goes on in order', async () => {
       const shard = cluster.home
       const before = (await received(shard, 0)).length
       fails = ({ account, step }) => account === 20 && step === 2
@@ -229,8 +246,56 @@ export function eventLogContract(engine: EventLogEngine): void {
         [1, 2, 3],
       )
     })
+
+    test('C3 9: one poison event of 1,000 ends as a dead letter, the others commit, with few runs more', async () => {
+      const shard = cluster.home
+      const before = (await received(shard, 0)).length
+      const accounts = Array.from({ length: 1_000 }, (_, index) => 1_000 + 2 * index)
+      fails = ({ account }) => account === 1_998
+      failures = 0
+      await shard.transaction(async (tx) => {
+        for (const account of accounts) emit(tx, Step, { account, step: 1 }, newContext())
+      })
+      const seen = (await received(shard, before + 999)).slice(before)
+      const others = accounts.filter((account) => account !== 1_998)
+      assert.deepEqual(seen.map(({ account }) => account).sort(ascending), others)
+      const letter = await engine.until(async () => (await deadLetters(cluster, { group: GROUP }))[0])
+      assert.deepEqual([letter.key, letter.attempts], ['1998', ATTEMPTS_MAX])
+      const runsMax = Math.ceil(Math.log2(accounts.length)) + 1 + ATTEMPTS_MAX
+      assert.ok(failures <= runsMax, `${failures} runs with the poison event`)
+    })
+
+    test('C3 11: two redrives at once bring a dead letter back once', async () => {
+      const shard = cluster.home
+      const before = (await received(shard, 0)).length
+      await engine.until(async () => (await deadLetters(cluster, { group: GROUP })).length === 1)
+      fails = () => false
+      const counts = await Promise.all([redrive(cluster, { group: GROUP }), redrive(cluster, { group: GROUP })])
+      assert.deepEqual(counts.sort(ascending), [0, 1])
+      assert.deepEqual((await received(shard, before + 1)).slice(before), [{ account: 1_998, step: 1 }])
+    })
+
+    test('C3 20: events of versions 1 and 2 reach a handler of version 3; of an unknown one, the dead letters', async () => {
+      const shard = cluster.home
+      const before = (await received(shard, 0)).length
+      await shard.transaction(async (tx) => {
+        emit(tx, StepV1, { account: 40, text: '1' }, newContext())
+        emit(tx, StepV9, { account: 42 }, newContext())
+        emit(tx, StepV2, { account: 40, number: 2 }, newContext())
+        emit(tx, Step, { account: 40, step: 3 }, newContext())
+      })
+      const seen = (await received(shard, before + 3)).slice(before)
+      assert.deepEqual(
+        seen.map(({ account, step }) => [account, step]),
+        [1, 2, 3].map((step) => [40, step]),
+      )
+      const letter = await engine.until(async () => (await deadLetters(cluster, { group: GROUP }))[0])
+      assert.match(letter.error, /version 9 of contract.step is unknown here/)
+    })
   })
 }
+
+const ascending = (left: number, right: number) => left - right
 
 class RolledBack extends Error {}
 

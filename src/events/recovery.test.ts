@@ -91,7 +91,7 @@ else
       until(async () => (await lag(cluster)).filter((row) => row.group === group).every((row) => row.lag === 0))
     const serials = (count: number) => Array.from({ length: count }, (_, serial) => serial)
 
-    test('a process killed between its commit on the target and that on the source repeats no effect', async () => {
+    test('C3 7: a process killed between its commit on the target and that on the source repeats no effect', async () => {
       const child = await startChild({ group: 'remote', target: 'home', dies: true })
       await write(1, 50)
       await once(child, 'exit')
@@ -128,7 +128,7 @@ else
       )
     })
 
-    test('connections that break delay events, repeat none and park none', async () => {
+    test('C3 13: connections that break delay events, repeat none and park none', async () => {
       const cut = () =>
         cluster.home.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -153,6 +153,28 @@ else
         serials(20_000),
       )
       assert.equal((await cluster.home.query('SELECT FROM groundswell.parked_event')).length, 0)
+    })
+
+    test('C3 14: processes that come and go lose nothing and repeat no effect', async () => {
+      const group = 'come-and-go'
+      const from = (await lag(cluster)).find((row) => row.shard === 1)?.end ?? 0
+      const staying = await startConsumer(cluster, group, 'key')
+      let written = 0
+      for (let round = 0; round < 4; round++) {
+        const joining = await startConsumer(cluster, group, 'key')
+        await write(1, 200, written)
+        await until(async () => (await effects(1, group)).length > from + written)
+        await write(1, 200, written + 200)
+        await joining.stop({ deadlineAtMs: Date.now() + 5_000 })
+        written += 400
+      }
+      await until(async () => (await effects(1, group)).length >= from + written)
+      await noLag(group)
+      await staying.stop({ deadlineAtMs: Date.now() + 5_000 })
+      assert.deepEqual(
+        (await effects(1, group)).slice(from).map((row) => row.serial),
+        serials(written),
+      )
     })
 
     test('a process that stops gives its shards away at once', async () => {

@@ -303,7 +303,7 @@ describe('operating a group', () => {
     )
   })
 
-  test('a new group begins with what the log keeps, or, if it says so, with what is yet to come', async () => {
+  test('C3 15: a new group begins with what the log keeps, or, if it says so, with what is yet to come', async () => {
     await run(record)
     await pay([2], 1)
     await noLag()

@@ -29,7 +29,7 @@ const consumerOf = (group: string, target: 'key' | 'home') =>
 
 const soon = () => ({ deadlineAtMs: systemClock.now() + 10_000 })
 
-test('a crash of the database server in the midst of deliveries repeats and loses no effect', async (t) => {
+test('C3 12: a crash of the database server in the midst of deliveries repeats and loses no effect', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'groundswell-crash-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   for (let crash = 0; crash <= CRASHES; crash++) {

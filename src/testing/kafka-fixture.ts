@@ -4,25 +4,14 @@ import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { endInOrder } from './end-in-order.ts'
 import { freePort } from './free-port.ts'
 import { findKafka, type KafkaInstallation } from './kafka-jars.ts'
-import { until } from './until.ts'
+import { type ServerProcess, startServerProcess, whenReady } from './server-process.ts'
 
 /** A real Apache Kafka of one node, on free ports of loopback, in a folder of its own. */
-export type KafkaServer = {
+export type KafkaServer = ServerProcess & {
   /** For EVENTS_URL. */
   readonly url: string
-  readonly pid: number
-  /** Rejects when it ends by itself. */
-  readonly failed: Promise<never>
-  /** Ends it at once, as a crash does. */
-  kill(): Promise<void>
-  /** Stops it from answering, its connections open, until it is resumed. */
-  pause(): void
-  resume(): void
-  /** Starts it again on the same port, with what it had. */
-  restart(): Promise<void>
   /** Ends it for good; a folder of its own is removed. */
   stop(): Promise<void>
 }
@@ -57,38 +46,13 @@ export async function startKafkaServer(options: KafkaServerOptions = {}): Promis
   const files = { properties: join(folder, 'server.properties'), log: join(folder, 'server.log') }
   await writeFile(files.properties, propertiesOf(folder, port, await freePort(), options))
   if (!existsSync(join(folder, 'data', 'meta.properties'))) await format(kafka, files.properties, options.scram)
-  const failure = Promise.withResolvers<never>()
-  failure.promise.catch(() => undefined)
-  const start = async () => {
-    const started = await spawnServer(kafka, files)
-    started.once('exit', (code) => {
-      if (code !== null) failure.reject(new Error(`Kafka ended with ${code}; its log is ${files.log}`))
-    })
-    return started
-  }
-  let child = await start()
-  const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const exited = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await exited
-  }
+  const server = await startServerProcess(() => spawnServer(kafka, files), `Kafka, whose log is ${files.log},`)
   return {
+    ...server,
     url: `kafka://127.0.0.1:${port}`,
-    failed: failure.promise,
-    get pid() {
-      return child.pid ?? 0
-    },
-    kill,
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
-    async restart() {
-      await kill()
-      child = await start()
-    },
     async stop() {
-      if (options.folder !== undefined) return endInOrder(child)
-      await kill()
+      if (options.folder !== undefined) return server.endInOrder()
+      await server.kill()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -154,17 +118,6 @@ async function spawnServer({ java, classpath }: Installed, { properties, log }: 
     detached: true,
   })
   await output.close()
-  const ended = new Promise<never>((_, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`Kafka ended with ${code}; its log is ${log}`)))
-  })
-  ended.catch(() => undefined)
   const isReady = async () => (await readFile(log, 'utf8')).includes('Kafka Server started')
-  try {
-    await Promise.race([until(isReady, { timeoutMs: START_MS_MAX, what: `Kafka is ready (${log})` }), ended])
-  } catch (error) {
-    child.kill('SIGKILL')
-    throw error
-  }
-  return child
+  return whenReady(child, isReady, { name: `Kafka, whose log is ${log},`, timeoutMs: START_MS_MAX })
 }

@@ -3,20 +3,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { accepts } from './accepts.ts'
-import { endInOrder } from './end-in-order.ts'
 import { findExecutable } from './executable-fixture.ts'
 import { freePort } from './free-port.ts'
-import { until } from './until.ts'
+import { endProcess, type ServerProcess, startServerProcess, whenReady } from './server-process.ts'
 
 /** A real RabbitMQ of a test's own, on free ports of loopback. */
-export type RabbitMqServer = {
+export type RabbitMqServer = ServerProcess & {
   readonly url: string
-  /** Rejects when it ends by itself. */
-  readonly failed: Promise<never>
-  /** Ends it at once, as a crash does: what it had not written to disk is lost. */
-  kill(): Promise<void>
-  /** Starts it again on the same ports, with what is on its disk. */
-  restart(): Promise<void>
   /**
    * Runs Erlang in the server and resolves with what it printed: the way to do what AMQP cannot, such as setting off
    * its memory alarm.
@@ -58,34 +51,24 @@ export async function startRabbitMqServer(options: RabbitMqServerOptions = {}): 
   await writeFile(join(folder, 'rabbitmq.conf'), configuration(port))
   await writeFile(join(folder, 'plugins'), '[].')
   const epmd = await startNameServer(epmdPort)
-  let server: ChildProcess
-  const stop = async () => {
-    if (options.folder === undefined) await end(server)
-    else await endInOrder(server)
-    await end(epmd)
-    if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
-  }
-  const failure = Promise.withResolvers<never>()
-  failure.promise.catch(() => undefined)
   try {
-    server = await startServer(place)
-    server.once('exit', (code) => {
-      if (code !== null) failure.reject(new Error(`RabbitMQ ended with ${code}; its log is in ${join(folder, 'log')}`))
-    })
+    const server = await startServerProcess(
+      () => startServer(place),
+      `RabbitMQ, whose log is in ${join(folder, 'log')},`,
+    )
+    return {
+      ...server,
+      url: `amqp://127.0.0.1:${port}`,
+      evaluate: (expression) => evaluate(place, expression),
+      async stop() {
+        await (options.folder === undefined ? server.kill() : server.endInOrder())
+        await endProcess(epmd)
+        if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
+      },
+    }
   } catch (error) {
-    await end(epmd)
+    await endProcess(epmd)
     throw error
-  }
-  return {
-    url: `amqp://127.0.0.1:${port}`,
-    failed: failure.promise,
-    kill: () => end(server),
-    async restart() {
-      await end(server)
-      server = await startServer(place)
-    },
-    evaluate: (expression) => evaluate(place, expression),
-    stop,
   }
 }
 
@@ -105,8 +88,7 @@ function configuration(port: number): string {
  */
 async function startNameServer(port: number): Promise<ChildProcess> {
   const child = spawn('epmd', ['-port', `${port}`, '-address', '127.0.0.1'], { stdio: 'ignore', detached: true })
-  await Promise.race([until(() => accepts(port), { what: 'epmd accepts connections' }), endOf(child, 'epmd')])
-  return child
+  return whenReady(child, () => accepts(port), { name: 'epmd' })
 }
 
 async function startServer(place: Place): Promise<ChildProcess> {
@@ -117,12 +99,7 @@ async function startServer(place: Place): Promise<ChildProcess> {
     // What a terminal sends on Ctrl-C is for whoever started it, who stops it last.
     detached: true,
   })
-  const ready = until(() => accepts(place.port), { timeoutMs: START_MS, what: 'rabbitmq-server accepts connections' })
-  await Promise.race([ready, endOf(child, 'rabbitmq-server')]).catch(async (error: unknown) => {
-    await end(child)
-    throw error
-  })
-  return child
+  return whenReady(child, () => accepts(place.port), { name: 'rabbitmq-server', timeoutMs: START_MS })
 }
 
 function environment({ folder, distributionPort, epmdPort }: Place): NodeJS.ProcessEnv {
@@ -157,21 +134,4 @@ function evaluate(place: Place, expression: string): Promise<string> {
     child.once('error', reject)
     child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(`rabbitmqctl: ${output}`))))
   })
-}
-
-/** Rejects when the process ends. */
-function endOf(child: ChildProcess, name: string): Promise<never> {
-  const ended = new Promise<never>((_, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code, signal) => reject(new Error(`${name} ended with ${code ?? signal}`)))
-  })
-  ended.catch(() => undefined)
-  return ended
-}
-
-async function end(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-  const exited = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGKILL')
-  await exited
 }

@@ -5,6 +5,7 @@ import { describeOptions } from '../../src/runtime/index.ts'
 import { describeMetrics } from '../../src/telemetry/index.ts'
 import { LAYERS } from '../tidy/layers.ts'
 import { capabilitiesTable } from './capabilities.ts'
+import { eventCases } from './event-cases.ts'
 import { pluginReference } from './plugins.ts'
 
 /**
@@ -19,6 +20,7 @@ export async function generatedTables(root: string): Promise<readonly GeneratedT
     { page: 'docs/limits.md', name: 'limits', text: await limitsTables(root) },
     { page: 'docs/configuration.md', name: 'configuration', text: configurationTable() },
     { page: 'docs/architecture.md', name: 'imports', text: importsTable() },
+    { page: 'docs/events-cases.md', name: 'cases', text: eventCases(root) },
     { page: 'docs/plugins.md', name: 'plugins', text: pluginReference() },
     { page: 'docs/guides/telemetry.md', name: 'metrics', text: metricsTable() },
     { page: 'docs/guides/events.md', name: 'capabilities', text: await capabilitiesTable(root) },

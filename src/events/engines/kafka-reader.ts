@@ -111,8 +111,8 @@ export class KafkaReader implements BrokerReader {
     this.consumer = consumer
     const broken = Promise.withResolvers<never>()
     broken.promise.catch(() => undefined)
-    // Such as a group that it could not join again: an event of the client, of which nothing else tells.
-    consumer.on('error', (error: Error) => broken.reject(error))
+    // A member that could not rejoin its group says so here, also while it is being closed, and is then one no more.
+    consumer.on('error', (error) => broken.reject(error))
     try {
       const stream = await consumer.consume({
         topics: [...this.options.subscription.topics],

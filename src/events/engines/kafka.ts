@@ -27,22 +27,27 @@ export const KAFKA: LogCapabilities = {
 type Driver = typeof import('@platformatic/kafka')
 type Groups = BrokerDeclaration['groups']
 
+export type KafkaOpening = BrokerOpening & {
+  /** Time without a heartbeat after which a reader's partitions go to others; default KAFKA_SESSION_MS. */
+  readonly sessionMs?: number
+}
+
 /** Events on Apache Kafka 3.7 or newer. Connects when it is first used. Throws EVENTS_DRIVER_MISSING. */
-export async function openKafka(opening: BrokerOpening): Promise<Broker> {
+export async function openKafka(opening: KafkaOpening): Promise<Broker> {
   return new Kafka(await importDriver(), opening)
 }
 
 class Kafka implements Broker {
   readonly capabilities = KAFKA
   private readonly driver: Driver
-  private readonly opening: BrokerOpening
+  private readonly opening: KafkaOpening
   private readonly label: string
   private readonly client: BaseOptions
   private readonly admin: Admin
   private readonly producer: Producer<string, string, string, string>
   private readonly publisher: KafkaPublisher
 
-  constructor(driver: Driver, opening: BrokerOpening) {
+  constructor(driver: Driver, opening: KafkaOpening) {
     const { label, ...address } = parseKafkaUrl(opening.url)
     this.driver = driver
     this.opening = opening
@@ -106,14 +111,15 @@ class Kafka implements Broker {
   }
 
   async subscribe(subscription: Parameters<Broker['subscribe']>[0]): Promise<KafkaReader> {
-    const { instanceId } = this.opening
+    const { instanceId, sessionMs = KAFKA_SESSION_MS } = this.opening
     const open = () =>
       new this.driver.Consumer({
         ...this.client,
         groupId: subscription.group,
         ...(instanceId === undefined ? {} : { groupInstanceId: instanceId }),
         deserializers: this.driver.stringDeserializers,
-        sessionTimeout: KAFKA_SESSION_MS,
+        sessionTimeout: sessionMs,
+        heartbeatInterval: Math.floor(sessionMs / HEARTBEATS_PER_SESSION),
         rebalanceTimeout: KAFKA_REBALANCE_MS,
       })
     const explain = (error: unknown, doing: string) => this.unavailable(error, doing)
@@ -186,6 +192,9 @@ class Kafka implements Broker {
     return eventsError('EVENTS_BROKER_UNAVAILABLE', `${this.label} failed at ${doing}: ${reasons}`, { cause })
   }
 }
+
+/** As Kafka's own client has it: two may get lost. */
+const HEARTBEATS_PER_SESSION = 3
 
 /** Asks the broker for as many replicas as it makes of a topic by default. */
 const BROKERS_DEFAULT = -1
