@@ -89,6 +89,7 @@ export async function brokerContract(engine: BrokerEngine, more: (of: () => Brok
       await fixture.begin(scenario)
       await fixture.write(scenario, 0, 20)
       await fixture.settled(scenario, 20)
+      await fixture.server.flush?.()
       await fixture.server.kill()
       for (let serial = 20; serial < 120; serial += 10) await fixture.write(scenario, serial, serial + 10)
       assert.equal((await fixture.effects(scenario)).length, 6 * 20)

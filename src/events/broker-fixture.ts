@@ -31,6 +31,8 @@ export type BrokerEngine = {
 
 export type BrokerServer = {
   readonly url: string
+  /** Writes to disk what it would otherwise write within seconds, and without which it could not go on after a crash. */
+  flush?(): Promise<unknown>
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>
   /** Starts it again with what it had. */

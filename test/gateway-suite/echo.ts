@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import type { Answer } from '../../src/gateway/gateway-fixture.ts'
 
 /** What a service saw of a request. */
@@ -16,17 +17,17 @@ export const answerAs = (wanted: Wanted) => ({ 'X-Answer': JSON.stringify(wanted
 
 /** A service that answers with what it was sent, or as `X-Answer` says. */
 export function answerWithRequest(request: IncomingMessage, response: ServerResponse): void {
-  const chunks: Buffer[] = []
-  request.on('data', (chunk: Buffer) => chunks.push(chunk))
-  request.on('error', () => response.destroy())
-  request.on('end', () => {
-    const { method = '', url = '', headers } = request
-    const seen: Seen = { method, url, headers, body: Buffer.concat(chunks).toString() }
-    const asked = headers['x-answer']
-    const wanted = (typeof asked === 'string' ? JSON.parse(asked) : {}) as Wanted
-    response.writeHead(wanted.status ?? 200, { 'Content-Type': 'application/json', ...wanted.headers })
-    response.end(wanted.body ?? JSON.stringify(seen))
-  })
+  text(request).then(
+    (body) => {
+      const { method = '', url = '', headers } = request
+      const seen: Seen = { method, url, headers, body }
+      const asked = headers['x-answer']
+      const wanted = (typeof asked === 'string' ? JSON.parse(asked) : {}) as Wanted
+      response.writeHead(wanted.status ?? 200, { 'Content-Type': 'application/json', ...wanted.headers })
+      response.end(wanted.body ?? JSON.stringify(seen))
+    },
+    () => response.destroy(),
+  )
 }
 
 export const seenBy = (answer: Answer) => JSON.parse(answer.body) as Seen

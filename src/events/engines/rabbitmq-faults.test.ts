@@ -17,7 +17,11 @@ await brokerContract(
     skip: rabbitMqMissing(),
     file: import.meta.filename,
     until,
-    startServer: startRabbitMqServer,
+    async startServer() {
+      const server = await startRabbitMqServer()
+      // It forgets where a queue is that was declared within a second or so before a crash, and never finds it again.
+      return { ...server, flush: () => server.evaluate('[dets:sync(Table) || Table <- dets:all()].') }
+    },
     openBroker: (url) => openRabbitMq({ url, clientId: 'test' }),
     startCluster: () => startTestCluster({ shards: 2, migrations: [systemMigrations, eventsMigrations] }),
   },
