@@ -31,7 +31,7 @@ export type BrokerEngine = {
 
 export type BrokerServer = {
   readonly url: string
-  /** Writes to disk what it would otherwise write within seconds, and without which it could not go on after a crash. */
+  /** Writes to disk what it would otherwise write soon, and without which it could not go on after a crash. */
   flush?(): Promise<unknown>
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>

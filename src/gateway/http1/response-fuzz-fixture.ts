@@ -17,8 +17,8 @@ export type GeneratedResponse = {
   readonly keepsAlive: boolean
 }
 
-/** The same test again: `FUZZ_SEED=… node --test …`. Each run has another. */
-export const FUZZ_SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
+/** The suite runs the same cases each time; to look for more, `FUZZ_SEED=… node --test …`. */
+export const FUZZ_SEED = Number(process.env.FUZZ_SEED ?? 1)
 
 /** `marks`: headers and values in turn that the head has besides others. */
 export function generateResponse(random: Random, marks: readonly string[] = []): GeneratedResponse {

@@ -101,6 +101,8 @@ test(`a damaged response is refused, or read as Node reads it (FUZZ_SEED=${FUZZ_
     assert.deepEqual(read(split(random, damaged), method), found, `the pieces matter in ${what}`)
     // Blanks behind the coding belong to no value (RFC 9112, 5.1), but make Node read until the end.
     if (typeof found === 'string' || /chunked[\t ]+\r\n/i.test(String(damaged))) continue
+    // Node refuses a length among trailers; we read it as any field, and the gateway leaves it out (RFC 9110, 6.5.1).
+    if (found.trailers.includes('content-length')) continue
     accepted += 1
     const { used, keepsAlive: _, ...reading } = found
     assert.deepEqual(reading, await readByNode(damaged.subarray(0, used), method), what)

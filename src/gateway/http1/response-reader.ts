@@ -107,12 +107,14 @@ export class ResponseReader {
     if (status === SWITCHING_PROTOCOLS && !this.#maySwitch) throw new MalformedResponse('nobody asked to switch')
     if (status === SWITCHING_PROTOCOLS) this.#state = 'switched'
     else if (status >= 200) this.#beginBody(framing)
-    else this.#countInterim()
+    else this.#takeInterim(head)
     this.#sink.onHead(head)
   }
 
   /** Each is bytes, and so ends the silence that a call waits for: without a bound they could go on for ever. */
-  #countInterim(): void {
+  #takeInterim({ keepsAlive }: ResponseHead): void {
+    if (!keepsAlive)
+      throw new MalformedResponse('an interim answer says that the connection ends, and others must follow')
     this.#interimCount += 1
     if (this.#interimCount > INTERIM_RESPONSES_MAX) throw new MalformedResponse('the interim answers do not end')
   }
