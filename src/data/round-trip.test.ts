@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { connect, createServer } from 'node:net'
 import { after, before, test } from 'node:test'
-import { startTestCluster, type TestCluster } from '../testing/index.ts'
+import { startCutOff, startTestCluster, type TestCluster } from '../testing/index.ts'
 import { type Connections, openConnections } from './connection.ts'
 import { runStatement, runTransaction } from './transaction.ts'
 
@@ -20,27 +19,19 @@ before(async () => {
 })
 after(async () => {
   await connections.close({ deadlineAtMs: Date.now() + 5_000 })
-  counted.stop()
+  await counted.stop()
   await running.stop()
 })
 
 /** A way to the database that counts the messages of the client by their type. */
 async function startCounter(to: string) {
-  const target = new URL(to)
+  const url = new URL(to)
   const seen = new Map<string, number>()
-  const server = createServer((downstream) => {
-    const upstream = connect(Number(target.port), target.hostname)
-    const count = counterOf(seen)
-    downstream.on('data', count)
-    downstream.pipe(upstream).pipe(downstream)
-    downstream.on('error', () => upstream.destroy())
-    upstream.on('error', () => downstream.destroy())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = new URL(target)
+  const proxy = await startCutOff(Number(url.port), { onClientData: counterOf(seen) })
+  // Through the proxy, not through the server's socket.
   url.searchParams.delete('host')
   url.hostname = '127.0.0.1'
-  url.port = String((server.address() as { port: number }).port)
+  url.port = String(proxy.port)
   return {
     url: url.href,
     /** Messages of these types since the last call. */
@@ -49,7 +40,7 @@ async function startCounter(to: string) {
       seen.clear()
       return counts
     },
-    stop: () => void server.close(),
+    stop: proxy.stop,
   }
 }
 
@@ -165,6 +156,16 @@ test('a table that changed under a prepared statement is a conflict, not rows of
   assert.deepEqual(await query('SELECT * FROM public.changing'), [{ id: 1 }])
   await query('ALTER TABLE public.changing RENAME COLUMN id TO number')
   await assert.rejects(query('SELECT * FROM public.changing'), /cached plan must not change result type/)
+})
+
+test('what cannot be written ends its connection, of which the server has heard nothing, and no other', async () => {
+  const unwritable = Object.create(Buffer.prototype)
+  const outcome = runTransaction(connections, place, async (tx) => {
+    void tx.query('INSERT INTO public.item VALUES ($1, $2)', [7, 'seven'])
+    await tx.query('SELECT $1::bytea', [unwritable])
+  })
+  await assert.rejects(outcome, TypeError)
+  assert.deepEqual(await query('SELECT id FROM public.item WHERE id = 7'), [])
 })
 
 test('an empty text answers nothing, and many statements come back each to its own', async () => {

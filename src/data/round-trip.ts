@@ -145,14 +145,22 @@ class RoundTrip extends pg.Query {
     this.callback = () => {}
   }
 
-  override submit = (connection: unknown): void => {
+  override submit = (connection: unknown): Error | undefined => {
     const wire = connection as Wire
     this.prepared = preparedOn.get(wire) ?? new Map<string, Prepared>()
     preparedOn.set(wire, this.prepared)
     wire.stream.cork()
-    for (const statement of this.statements) this.write(wire, statement)
-    wire.sync()
-    wire.stream.uncork()
+    try {
+      for (const statement of this.statements) this.write(wire, statement)
+      wire.sync()
+      return undefined
+    } catch (error) {
+      // A text too large for one message, for example. Half a round trip must not reach the server.
+      wire.stream.destroy()
+      return error as Error
+    } finally {
+      wire.stream.uncork()
+    }
   }
 
   private write(wire: Wire, statement: Statement): void {

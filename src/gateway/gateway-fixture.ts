@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { connect } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../core/index.ts'
 import { type Catalog, createCatalog } from './config/catalog.ts'
@@ -163,5 +164,18 @@ export function ask(port: number, path: string, { method = 'GET', headers = {}, 
     })
     request.on('error', reject)
     request.end(body)
+  })
+}
+
+/** Sends bytes as they are and reads until the connection ends. */
+export function exchangeBytes(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const socket = connect(port, '127.0.0.1', () => void socket.write(bytes))
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(text))
   })
 }

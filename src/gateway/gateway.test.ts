@@ -7,7 +7,7 @@ import { until } from '../testing/index.ts'
 import { configProblem, type RequestFinished, requestFinished } from './channels.ts'
 import type { ConfigSource } from './config/entities.ts'
 import { createGateway, type GatewayOptions } from './gateway.ts'
-import { type Answer, addRoute, ask, ConfigFixture, startGateway } from './gateway-fixture.ts'
+import { type Answer, addRoute, ask, ConfigFixture, exchangeBytes, startGateway } from './gateway-fixture.ts'
 
 /** A gateway whose one service is a real Fastify in this process, called through its `routing`. */
 async function withFastify(context: TestContext, route: Record<string, unknown> = { paths: ['/'] }) {
@@ -30,19 +30,6 @@ async function withFastify(context: TestContext, route: Record<string, unknown> 
 
 const message = (answer: Answer) => [answer.status, JSON.parse(answer.body).message]
 const seenBy = (answer: Answer) => JSON.parse(answer.body) as { url: string; headers: IncomingHttpHeaders }
-
-/** Sends bytes as they are and reads until the connection ends. */
-function exchangeBytes(port: number, bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const socket = connect(port, '127.0.0.1', () => void socket.write(bytes))
-    socket.on('data', (chunk) => {
-      text += chunk.toString('latin1')
-    })
-    socket.on('error', reject)
-    socket.on('close', () => resolve(text))
-  })
-}
 
 test('a service in this process gets the request, body included, and its answer gets the gateway’s headers', async (context) => {
   const { port } = await withFastify(context)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import type { AddressInfo, createServer as createTcpServer, Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { until } from '../testing/index.ts'
+import { freePort, until } from '../testing/index.ts'
 import { type Answer, addRoute, ask, ConfigFixture, startGateway } from './gateway-fixture.ts'
 
 type Upstream = { readonly port: number; readonly sockets: Set<Socket>; connections: number }
@@ -40,16 +40,6 @@ async function proxyTo(context: TestContext, port: number, service: Record<strin
 
 const plain = { accept: 'application/json' }
 const message = (answer: Answer) => [answer.status, JSON.parse(answer.body).message]
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 test('a request and its answer pass through, without what is about the connection', async (context) => {
   const upstream = await upstreamOf(context, (request, response) => {

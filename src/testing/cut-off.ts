@@ -12,12 +12,18 @@ export type CutOff = {
   stop(): Promise<void>
 }
 
-export async function startCutOff(serverPort: number): Promise<CutOff> {
+export type CutOffOptions = {
+  /** Sees what clients send, of all connections as it comes. */
+  readonly onClientData?: (chunk: Buffer) => void
+}
+
+export async function startCutOff(serverPort: number, { onClientData }: CutOffOptions = {}): Promise<CutOff> {
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
   let isHeld = false
   const listener = createServer((client) => {
     const pair = { client, server: connect(serverPort, '127.0.0.1') }
     pairs.add(pair)
+    if (onClientData !== undefined) client.on('data', onClientData)
     client.pipe(pair.server)
     if (!isHeld) pair.server.pipe(client)
     for (const socket of [client, pair.server]) {

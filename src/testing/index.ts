@@ -1,5 +1,5 @@
 export { startTestCluster, type TestCluster } from './cluster.ts'
-export { type CutOff, startCutOff } from './cut-off.ts'
+export { type CutOff, type CutOffOptions, startCutOff } from './cut-off.ts'
 export { freePort } from './free-port.ts'
 export { type KafkaServer, kafkaMissing, startKafkaServer } from './kafka-fixture.ts'
 export * from './load/index.ts'

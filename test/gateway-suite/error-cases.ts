@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { connect, createServer as createTcpServer } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
+import { exchangeBytes } from '../../src/gateway/gateway-fixture.ts'
+import { freePort } from '../../src/testing/index.ts'
 import type { Case } from './case.ts'
 import { JSON_WANTED as headers, type Json, outcome, type World } from './world.ts'
 
@@ -41,7 +43,7 @@ export const errorCases: readonly Case[] = [
   [
     'a connection that is refused, or reset, or speaks no HTTP: 502',
     async (world) => {
-      const { service } = await toPort(world, await world.deadPort())
+      const { service } = await toPort(world, await freePort())
       const reset = createTcpServer((socket) => void socket.once('data', () => socket.resetAndDestroy()))
       const nonsense = createTcpServer((socket) => void socket.end('nonsense\r\n\r\n'))
       assert.deepEqual(await outcomeOf(world), [502, INVALID_RESPONSE])
@@ -82,9 +84,12 @@ export const errorCases: readonly Case[] = [
   [
     'a head that is too large, or none at all: 400, and the connection is closed',
     async (world) => {
-      const large = await exchange(world, `GET / HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(40_000)}\r\n\r\n`)
+      const large = await exchangeBytes(
+        world.port,
+        `GET / HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(40_000)}\r\n\r\n`,
+      )
       assert.match(large, /^HTTP\/1\.1 400 [\s\S]*Request header or cookie too large/)
-      const nonsense = await exchange(world, 'nonsense\r\n\r\n')
+      const nonsense = await exchangeBytes(world.port, 'nonsense\r\n\r\n')
       assert.match(nonsense, /^HTTP\/1\.1 400 [\s\S]*\r\n\r\nBad request\nrequest_id: [0-9a-f]{32}\n$/)
     },
   ],
@@ -107,7 +112,7 @@ export const errorCases: readonly Case[] = [
   [
     'a failure of an upstream is said as text to who says nothing of formats',
     async (world) => {
-      await toPort(world, await world.deadPort())
+      await toPort(world, await freePort())
       const silent = await world.ask('/')
       const id = silent.headers['x-kong-request-id']
       assert.deepEqual([silent.status, silent.body], [502, `${INVALID_RESPONSE}\nrequest_id: ${id}\n`])
@@ -150,16 +155,3 @@ export const errorCases: readonly Case[] = [
     },
   ],
 ]
-
-/** Sends bytes as they are and reads until the connection ends. */
-function exchange({ port }: World, bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const socket = connect(port, '127.0.0.1', () => void socket.write(bytes))
-    socket.on('data', (chunk) => {
-      text += chunk.toString('latin1')
-    })
-    socket.on('error', reject)
-    socket.on('close', () => resolve(text))
-  })
-}

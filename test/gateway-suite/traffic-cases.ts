@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Answer } from '../../src/gateway/gateway-fixture.ts'
-import { until } from '../../src/testing/index.ts'
+import { freePort, until } from '../../src/testing/index.ts'
 import type { Case } from './case.ts'
 import { answerAs } from './echo.ts'
 import { type Json, outcome } from './world.ts'
@@ -62,7 +62,7 @@ export const trafficCases: readonly Case[] = [
   [
     'rate-limiting: a Redis that is down lets pass without headers, or is a 500, as fault_tolerant says',
     async (world) => {
-      const redis = { host: '127.0.0.1', port: await world.deadPort() }
+      const redis = { host: '127.0.0.1', port: await freePort() }
       const { plugin } = await world.plugged('rate-limiting', { year: 1, policy: 'redis', redis })
       for (let count = 0; count < 2; count++) {
         const { status, headers } = await world.ask('/')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type Answer, type Ask, ask } from '../../src/gateway/gateway-fixture.ts'
 import type { GatewayCapabilities, RunningFixture } from './fixture.ts'
@@ -111,16 +111,6 @@ export class World {
       for (const socket of sockets) socket.destroy()
     })
     return (server.address() as AddressInfo).port
-  }
-
-  /** A port that nothing listens on. */
-  async deadPort(): Promise<number> {
-    const server = createTcpServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, 'close')
-    return port
   }
 }
 
