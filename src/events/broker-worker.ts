@@ -201,11 +201,12 @@ export class BrokerWorker {
     readerRestarted.publish({ group: this.options.group.name, reason })
     const stalled = this.reader
     this.hasGap = false
-    this.restartedAtMs = performance.now()
-    this.activeAtMs = performance.now()
     // One that is stuck may never stop: what it still delivers is harmless.
     await Promise.race([stalled?.stop().catch((error) => this.report(error, 0)), delay(READER_STOP_MS)])
     this.reader = await this.subscribe()
+    // From here on: one that takes long to begin is not to be given up for that.
+    this.restartedAtMs = performance.now()
+    this.activeAtMs = performance.now()
   }
 
   private report(error: unknown, retryInMs: number): void {

@@ -74,7 +74,7 @@ function positionsLost(of: () => BrokerFixture): void {
     const end = workFailed.subscribe(({ error }) => {
       if (error instanceof GroundswellError && error.code === 'EVENTS_OFFSET_EXPIRED') gaps.push(error)
     })
-    await of().begin(scenario, { stallMs: 500 })
+    await of().begin(scenario, { stallMs: 2_000 })
     const gap = await until(() => gaps[0], { what: 'the gap is told' })
     const { source, stream, after: next } = gap.details as { source: number; stream: string; after: number }
     assert.equal(stream, `${topic}/${expired}`)
