@@ -45,8 +45,9 @@ type Options = {
 
 /** The longest is a million requests to each of two gateways, on a busy machine. */
 const TOTAL_MS_MAX = 90 * 60_000
-/** Until the compiler has seen everything. */
-const WARM_SECONDS = 3
+/** By then V8 has compiled what a request needs (docs/decisions/0012); an arm that needs no compiler is done sooner. */
+const WARM_REQUESTS = 60_000
+const WARM_SECONDS = 2
 
 /** The upstream that the proxies share is as the bare server, in a process of its own. */
 const START: Readonly<Record<ArmName, (upstream: string) => Promise<Arm>>> = {
@@ -96,7 +97,8 @@ async function measureArms(names: readonly ArmName[], { upstream, started, ...op
     note(`${name}: starting`)
     const arm = await started.add(START[name](upstream))
     measured.push({ name, arm, windows: [] })
-    await saturate(arm, { seconds: WARM_SECONDS, connections })
+    let warmed = 0
+    while (warmed < WARM_REQUESTS) warmed += (await saturate(arm, { seconds: WARM_SECONDS, connections })).requests
   }
   await inTurns(measured, rounds, async ({ name, arm, windows }, round) => {
     const window = await saturate(arm, { seconds, connections })

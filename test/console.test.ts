@@ -11,6 +11,7 @@ import { createFixtureView } from '../src/console/telemetry-fixture.ts'
 import { app } from '../src/core/index.ts'
 import { until } from '../src/testing/index.ts'
 import { browserMissing, complaintsOf, launchBrowser } from './browser.ts'
+import { assertConsoleBuilt } from './built-console.ts'
 import { coloursOf, contrasts, fillOf, picture, themeColours, topmostInk, transformOf, widthOfPage } from './in-page.ts'
 import { run, startShop, temporaryDataDir } from './shop-process.ts'
 
@@ -165,7 +166,7 @@ test('on a phone nothing is wider than the screen', { skip: browserMissing }, as
 test('over the shop under load the four views move, and the page has nothing to complain about', {
   skip: browserMissing,
 }, async () => {
-  await build({ configFile: join(ROOT, 'console/vite.config.ts'), logLevel: 'error' })
+  await assertConsoleBuilt()
   const dataDir = await temporaryDataDir()
   const shop = await startShop(dataDir.path)
   try {

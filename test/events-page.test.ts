@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { build } from 'vite'
 import { until } from '../src/testing/index.ts'
 import { browserMissing, complaintsOf, launchBrowser } from './browser.ts'
+import { assertConsoleBuilt } from './built-console.ts'
 import { widthOfPage } from './in-page.ts'
 import {
   askEveryShard,
@@ -29,8 +28,7 @@ let stuck = ''
 
 before(async () => {
   if (browserMissing !== false) return
-  const root = resolve(import.meta.dirname, '..')
-  await build({ configFile: join(root, 'console/vite.config.ts'), logLevel: 'error' })
+  await assertConsoleBuilt()
   dataDir = await temporaryDataDir()
   shop = await startShop(dataDir.path, { env: { EVENTS_ATTEMPTS_MAX: '1' } })
   buyer = await clientOf(shop)

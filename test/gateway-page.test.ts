@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
-import { build } from 'vite'
 import { until } from '../src/testing/index.ts'
 import { browserMissing, complaintsOf, launchBrowser } from './browser.ts'
+import { assertConsoleBuilt } from './built-console.ts'
 import { widthOfPage } from './in-page.ts'
 import { databaseUrlsOf, type ShopProcess, startShop, temporaryDataDir } from './shop-process.ts'
 
@@ -20,8 +19,7 @@ let complaints: string[]
 
 before(async () => {
   if (browserMissing !== false) return
-  const root = resolve(import.meta.dirname, '..')
-  await build({ configFile: join(root, 'console/vite.config.ts'), logLevel: 'error' })
+  await assertConsoleBuilt()
   dataDir = await temporaryDataDir()
   shop = await startShop(dataDir.path, { env: { ADMIN_TOKEN: TOKEN } })
   browser = await launchBrowser()

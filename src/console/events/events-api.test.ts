@@ -120,7 +120,13 @@ const act = (verb: string, sent: Sent = { body: {} }, name = GROUP) =>
 
 test('a dead letter is shown with its cause, its key and what waits behind it', async () => {
   await write([2, 1, 2, 2], 'x'.repeat(PAYLOAD_CHARS_MAX))
-  await until(async () => (await topic())?.waiting === 2 && (await topic())?.lag === 0, { what: 'two that wait' })
+  await until(
+    async () => {
+      const { dead, waiting, lag } = (await topic()) ?? {}
+      return dead === 1 && waiting === 2 && lag === 0
+    },
+    { what: 'a dead one and two that wait' },
+  )
   const { topic: name, dead, waiting, retrying, places } = (await topic()) ?? assert.fail('the topic is not there')
   assert.deepEqual([name, dead, waiting, retrying, places.length], ['test.letter', 1, 2, 0, 2])
   assert.equal((await group())?.state, 'running')
