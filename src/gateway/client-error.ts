@@ -44,7 +44,13 @@ function isLongTarget(error: (NodeJS.ErrnoException & { rawPacket?: Buffer }) | 
   return line.length === REQUEST_TARGET_BYTES_MAX && /^[A-Z]+ [^\r\n]*$/.test(line)
 }
 
-/** Node keeps the response under way on the socket; there is no public way to ask for it. */
-function isAnswering(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }): boolean {
+/**
+ * Whether a response is under way, whose end is not put off any longer then. Node keeps it on the socket; there is no
+ * public way to ask for it.
+ */
+function isAnswering(
+  socket: Socket & { _httpMessage?: { headersSent: boolean; runDeferred(): void } | null },
+): boolean {
+  socket._httpMessage?.runDeferred()
   return socket._httpMessage?.headersSent === true
 }

@@ -10,6 +10,7 @@ test('a pool that is gone opens no connection for what is tried again', () => {
   const errors: Error[] = []
   const handler: CallHandler = {
     onSent() {},
+    onUnsent() {},
     onProgress() {},
     onHead() {},
     onData() {},

@@ -4,19 +4,22 @@ import { CLIENT_IDLE_MS } from './limits.ts'
 import type { BodyFilter } from './response-head.ts'
 import { type HeadersGiven, mergedHeaders, pairsOf } from './response-headers.ts'
 import { bufferOf, callbackOf, editHead, filterBody } from './response-phase.ts'
+import { type Deferred, defer } from './turn.ts'
 
 /**
  * The response of a request at the gateway. Whoever writes its head (the gateway, the proxy, or a service in this
  * process), the gateway's own headers are added here, once: that is what lets a service get the very same object
  * without knowing.
  */
-export class GatewayResponse extends ServerResponse {
+export class GatewayResponse extends ServerResponse implements Deferred {
   /** Undefined only between the parser and the gateway's listener. */
   exchange: Exchange | undefined = undefined
   /** The gateway has answered in place of a service in this process, which may yet try to: it writes into nothing. */
   abandoned = false
   /** What the body flows through, the upstream's side first; undefined when nothing looks at it. */
   #filters: readonly BodyFilter[] | undefined
+  /** What it ends with, at the end of this turn. */
+  #ending: Parameters<ServerResponse['end']> | undefined
   /** Names and values in turn, as they were sent; undefined before. */
   sentHeaders: readonly OutgoingHttpHeader[] | undefined = undefined
 
@@ -47,14 +50,36 @@ export class GatewayResponse extends ServerResponse {
 
   override write(...parameters: unknown[]): boolean {
     if (this.abandoned) return true
+    // Node says what is wrong with that, once it has ended.
+    if (this.#ending !== undefined) this.runDeferred()
     if (this.#looksAtBody()) return this.#writeFiltered(parameters)
     return super.write(...(parameters as Parameters<ServerResponse['write']>))
   }
 
   override end(...parameters: unknown[]): this {
-    if (this.abandoned) return this
+    if (this.abandoned || this.#ending !== undefined) return this
     if (this.#looksAtBody()) return this.#endFiltered(parameters)
-    return super.end(...(parameters as Parameters<ServerResponse['end']>))
+    const ending = parameters as Parameters<ServerResponse['end']>
+    // What could be refused is refused at once; before the whole request is here, its connection may yet be cut.
+    if (!this.headersSent || !this.req.complete || !isBody(ending[0])) return super.end(...ending)
+    this.#ending = ending
+    defer(this)
+    return this
+  }
+
+  /** Ends it now, if that was put off. */
+  runDeferred(): void {
+    const ending = this.#ending
+    if (ending !== undefined && !this.writableFinished && !this.destroyed) super.end(...ending)
+  }
+
+  static {
+    // Types call it a property, but Node has it as an accessor of the prototype, over `finished`.
+    Object.defineProperty(GatewayResponse.prototype, 'writableEnded', {
+      get(this: GatewayResponse) {
+        return this.#ending !== undefined || this.finished
+      },
+    })
   }
 
   /** Plugins look at the head first, which a handler that only writes a body leaves to Node. */
@@ -120,6 +145,10 @@ export class GatewayResponse extends ServerResponse {
       this.appendHeader(String(merged[index]), textOf(merged[index + 1] as OutgoingHttpHeader))
     }
   }
+}
+
+function isBody(chunk: unknown): boolean {
+  return chunk === undefined || typeof chunk === 'string' || chunk instanceof Uint8Array
 }
 
 const CONNECTION = 'connection'

@@ -84,6 +84,10 @@ export class UpstreamAttempts implements CallHandler {
     this.#sent = true
   }
 
+  onUnsent(): void {
+    this.#sent = false
+  }
+
   /**
    * A long upload is no silence: the wait for the answer begins when the last of it is sent. A deadline of the client
    * stays.

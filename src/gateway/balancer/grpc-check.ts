@@ -54,6 +54,8 @@ class HealthAnswer implements CallHandler {
 
   onSent(): void {}
 
+  onUnsent(): void {}
+
   onProgress(): void {}
 
   onHead({ status, headers }: ResponseHead): void {

@@ -14,6 +14,8 @@ export type CallRequest = OutgoingRequest & { readonly silenceMs: number }
 export type CallHandler = ResponseSink & {
   /** It is about to be written to a connection: from here on it may have arrived. */
   onSent(): void
+  /** Its connection ended before anything was written: it has not arrived. */
+  onUnsent(): void
   /** Some of a body that is a stream has been sent. */
   onProgress(): void
   /** Names and values of trailers in turn. */

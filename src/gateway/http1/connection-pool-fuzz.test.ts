@@ -112,6 +112,7 @@ function ask(pool: ConnectionPool, index: number, method: string): Promise<Outco
     }
     const handler: CallHandler = {
       onSent() {},
+      onUnsent() {},
       onProgress() {},
       onHead: (head) => void heads.push(head),
       onData(data) {

@@ -38,6 +38,7 @@ function send(pool: ConnectionPool, request: CallRequest): Promise<string> {
     let body = ''
     const handler: CallHandler = {
       onSent() {},
+      onUnsent() {},
       onProgress() {},
       onHead() {},
       onData(data) {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { UPSTREAM_IDLE_MARGIN_MS, UPSTREAM_IDLE_MS, UPSTREAM_SMALL_BODY_BYTES_MAX } from '../limits.ts'
+import { type Deferred, defer } from '../turn.ts'
 import { sendBody } from './body-sender.ts'
 import { type Call, callTimedOut } from './call.ts'
 import { endOfChunks, isChunked, requestText } from './request-text.ts'
@@ -23,7 +24,7 @@ export type ConnectionOwner = {
  *
  * Bytes that nobody asked for end it: they would be taken for the answer to the next request.
  */
-export class Connection implements ResponseSink {
+export class Connection implements ResponseSink, Deferred {
   readonly #socket: Socket
   readonly #owner: ConnectionOwner
   readonly #reader = new ResponseReader(this)
@@ -34,6 +35,8 @@ export class Connection implements ResponseSink {
   #releaseFailures: (() => void) | undefined
   /** The upstream takes no more, though it may have answered. */
   #writeFailure: Error | undefined
+  /** A request that is written at the end of this turn. */
+  #unwritten: string | undefined
   #isPaused = false
   #isGone = false
   #silenceMs = 0
@@ -63,7 +66,7 @@ export class Connection implements ResponseSink {
       handler.onSent()
       if (this.#call !== call) return
       this.#reader.expect(request.method, request.upgrades)
-      if (body === null) this.#socket.write(head, 'latin1')
+      if (body === null) this.#writeLater(head)
       else if (Buffer.isBuffer(body)) this.#writeWhole(head, body)
       else this.#writeStream(head, call)
     } catch (error) {
@@ -122,14 +125,27 @@ export class Connection implements ResponseSink {
   /** Ends it, and what it carries fails. */
   readonly fail = (error: Error): void => {
     const call = this.#call
+    if (this.#unwritten !== undefined) call?.handler.onUnsent()
     this.destroy()
     call?.fail(error)
+  }
+
+  #writeLater(text: string): void {
+    this.#unwritten = text
+    defer(this)
+  }
+
+  /** The connection may have ended meanwhile. */
+  runDeferred(): void {
+    const text = this.#unwritten
+    this.#unwritten = undefined
+    if (text !== undefined && !this.#isGone) this.#socket.write(text, 'latin1')
   }
 
   /** Head and body in one write: as text where that is short, for one text is the cheapest write there is. */
   #writeWhole(head: string, body: Buffer): void {
     if (body.length <= UPSTREAM_SMALL_BODY_BYTES_MAX) {
-      this.#socket.write(head + body.toString('latin1'), 'latin1')
+      this.#writeLater(head + body.toString('latin1'))
       return
     }
     this.#socket.cork()
