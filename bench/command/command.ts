@@ -1,4 +1,5 @@
 import { type Command, CommanderError, InvalidArgumentError } from 'commander'
+import { messageOf } from '../../src/core/index.ts'
 import { stopEveryProcess } from './processes.ts'
 
 /** The command line that benches have in common: how one is read, run, bounded and ended. */
@@ -57,7 +58,8 @@ class Parts implements Started {
   async stop(): Promise<void> {
     for (const starting of this.starting.splice(0).reverse()) {
       const part = await starting.catch(() => undefined)
-      await part?.stop()
+      // One that cannot be ended leaves none of the others running, and hides no failure of the run.
+      await part?.stop().catch((error: unknown) => note(`a part of the run did not end: ${messageOf(error)}`))
     }
   }
 }

@@ -18,9 +18,8 @@ export function facts<Fact>(name: string): Facts<Fact> {
     },
     publish: (fact) => inner.publish(fact),
     subscribe(listener) {
-      const forward = (message: unknown) => listener(message as Fact)
-      inner.subscribe(forward)
-      return () => void inner.unsubscribe(forward)
+      inner.subscribe(listener as (message: unknown) => void)
+      return () => void inner.unsubscribe(listener as (message: unknown) => void)
     },
   }
 }

@@ -75,6 +75,52 @@ test('a pool that is gone opens no connection for what is tried again', async (c
   assert.equal(connections, 0)
 })
 
+test('an upstream that is silent for long is given up by the check after that', async (context) => {
+  const asked = Promise.withResolvers<void>()
+  const pool = await pooled(
+    context,
+    (socket) => void socket.on('error', () => socket.destroy()).once('data', () => asked.resolve()),
+  )
+  const answered = send(pool, { ...REQUEST, silenceMs: 30_000 })
+  await asked.promise
+  pool.sweep(performance.now() + 20_000)
+  const failed = assert.rejects(answered, { code: 'UPSTREAM_SILENT' })
+  pool.sweep(performance.now() + 30_000)
+  await failed
+})
+
+test('a request whose connection ends before it is written is told to be unsent', async (context) => {
+  const first = Promise.withResolvers<Socket>()
+  const pool = await pooled(context, (socket) => {
+    first.resolve(socket)
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+  })
+  assert.equal(await send(pool, REQUEST), 'ok')
+  const told: string[] = []
+  const failed = Promise.withResolvers<void>()
+  pool.send(
+    { ...REQUEST, method: 'POST', body: Buffer.from('once') },
+    {
+      onSent: () => void told.push('sent'),
+      onUnsent: () => void told.push('unsent'),
+      onProgress() {},
+      onHead() {},
+      onData() {},
+      onEnd() {},
+      onUpgrade() {},
+      onError() {
+        told.push('failed')
+        failed.resolve()
+      },
+    },
+  )
+  // In the turn in which it was given the request, and so before that is written.
+  pool.destroy()
+  await failed.promise
+  assert.deepEqual(told, ['sent', 'unsent', 'failed'])
+  assert.equal((await first.promise).bytesRead, 'GET / HTTP/1.1\r\nconnection: keep-alive\r\n\r\n'.length)
+})
+
 /** What comes of an upload whose upstream says this after the first of it, and then resets the connection. */
 async function uploadRefused(context: TestContext, answer: string): Promise<string> {
   const body = new Readable({ read() {} })

@@ -66,9 +66,9 @@ export class ConnectionPool implements ConnectionOwner {
     this.#openForWaiting()
   }
 
-  /** Ends connections that nobody has needed for a while. */
+  /** Ends connections that nobody has needed for a while, or whose upstream is silent. To be called every second. */
   sweep(nowMs: number): void {
-    for (const connection of [...this.#free]) connection.endIfIdle(nowMs)
+    for (const connection of [...this.#connections]) connection.check(nowMs)
   }
 
   /** Ends what is free now, and the rest as it becomes so. */

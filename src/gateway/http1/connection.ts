@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net'
-import { UPSTREAM_IDLE_MARGIN_MS, UPSTREAM_IDLE_MS, UPSTREAM_SMALL_BODY_BYTES_MAX } from '../limits.ts'
+import {
+  PRECISE_TIMEOUT_MS_MAX,
+  UPSTREAM_IDLE_MARGIN_MS,
+  UPSTREAM_IDLE_MS,
+  UPSTREAM_SMALL_BODY_BYTES_MAX,
+} from '../limits.ts'
 import { type Deferred, defer } from '../turn.ts'
 import { sendBody } from './body-sender.ts'
 import { type Call, callTimedOut } from './call.ts'
@@ -40,6 +45,8 @@ export class Connection implements ResponseSink, Deferred {
   #isPaused = false
   #isGone = false
   #silenceMs = 0
+  /** When the last byte of a call went in or out, on the clock of `performance.now()`. */
+  #activeAtMs = 0
   /** Until when it may wait for its next call, on the clock of `performance.now()`. */
   idleUntilMs = Number.POSITIVE_INFINITY
 
@@ -81,6 +88,7 @@ export class Connection implements ResponseSink, Deferred {
       this.destroy()
       return
     }
+    this.#activeAtMs = performance.now()
     try {
       const used = this.#reader.read(bytes)
       if (this.#call !== call) return
@@ -108,13 +116,17 @@ export class Connection implements ResponseSink, Deferred {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    this.#socket.setTimeout(this.#silenceMs)
+    this.#windUp()
     this.#socket.resume()
   }
 
-  /** Ends it when nobody has needed it for too long. */
-  endIfIdle(nowMs: number): void {
-    if (this.#call === undefined && nowMs >= this.idleUntilMs) this.destroy()
+  /** Ends it when nobody has needed it for too long, or when it has been silent for too long. To be called often. */
+  check(nowMs: number): void {
+    if (this.#call === undefined) {
+      if (nowMs >= this.idleUntilMs) this.destroy()
+    } else if (!this.#isTimed && nowMs - this.#activeAtMs >= this.#silenceMs) {
+      this.#onSilence()
+    }
   }
 
   destroy(): void {
@@ -162,7 +174,10 @@ export class Connection implements ResponseSink, Deferred {
     this.#stopSending = sendBody(body, this.#socket, {
       length: isChunked(call.request) ? undefined : Number(headers['content-length']),
       endOfChunks: () => endOfChunks(trailers?.() ?? {}),
-      onProgress: () => call.handler.onProgress(),
+      onProgress: () => {
+        this.#activeAtMs = performance.now()
+        call.handler.onProgress()
+      },
       onDone: () => {
         this.#stopSending = undefined
       },
@@ -227,18 +242,31 @@ export class Connection implements ResponseSink, Deferred {
     this.#owner.onGone(this)
   }
 
-  /** Node's own timer of the socket, which every byte in and out winds up again. */
   #beginSilence(silenceMs: number): void {
+    this.#activeAtMs = performance.now()
     if (silenceMs === this.#silenceMs) return
     this.#silenceMs = silenceMs
-    this.#socket.setTimeout(silenceMs)
+    this.#socket.setTimeout(this.#isTimed ? silenceMs : 0)
+  }
+
+  /**
+   * Whether Node's timer of the socket, which every byte in and out winds up again, bounds the silence: a fiftieth of a
+   * request. A long one may last a second longer, until it is noticed by a check.
+   */
+  get #isTimed(): boolean {
+    return this.#silenceMs < PRECISE_TIMEOUT_MS_MAX
+  }
+
+  #windUp(): void {
+    this.#activeAtMs = performance.now()
+    if (this.#isTimed) this.#socket.setTimeout(this.#silenceMs)
   }
 
   readonly #onSilence = (): void => {
     // It may be the client who is slow, in reading or in sending: then the upstream is waited for all the same.
     const isUploading = this.#stopSending !== undefined && !this.#socket.writableNeedDrain
     if (this.#call === undefined || this.#isPaused) return
-    if (isUploading) this.#socket.setTimeout(this.#silenceMs)
+    if (isUploading) this.#windUp()
     else this.fail(callTimedOut('silence'))
   }
 }

@@ -58,7 +58,9 @@ test('at 100 orders a second a payment provider that becomes slow raises the ale
   const onSlow = () => {
     slowAtMs = Date.now()
   }
+  const raised = new AbortController()
   const load = runScenario(ordersSlowFrom(slowFrom, onSlow), {
+    signal: raised.signal,
     url: shop.gateway,
     adminUrl: shop.admin,
     shape: { rate: RATE, durationMs: USUAL_MS + SLOW_MS, arrivals: 'fixed' },
@@ -68,6 +70,7 @@ test('at 100 orders a second a payment provider that becomes slow raises the ale
     async () => alertsIn(shop.output()).find(({ subject }) => subject === 'order placed to shipped'),
     { timeoutMs: USUAL_MS + SLOW_MS + 30_000 },
   )
+  raised.abort()
   const { report } = await load
   assert.deepEqual(report.failures, {})
   assert.equal(alert.state, 'firing')
