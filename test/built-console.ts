@@ -6,8 +6,8 @@ const CONSOLE = join(import.meta.dirname, '..', 'console')
 const FOLDERS_ASIDE = new Set(['dist', 'node_modules'])
 
 /**
- * That `console/dist`, which the shop shows, is of the console's present source. Tests read it and do not write it: they
- * run side by side, and whoever reads while another builds finds half of it. `npm test` builds it before the tests.
+ * That `console/dist`, which the shop shows, is of the console's present source. Tests read it and do not write it:
+ * they run side by side, and whoever reads while another builds finds half of it. `npm test` builds it beforehand.
  */
 export async function assertConsoleBuilt(): Promise<void> {
   const built = await writtenAtMs(join(CONSOLE, 'dist', 'index.html')).catch(() => 0)

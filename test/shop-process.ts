@@ -23,6 +23,8 @@ export type ShopProcess = {
 export type SpawnOptions = {
   /** The application; the shop if absent. */
   readonly app?: string
+  /** How it is started; `start` if absent. */
+  readonly command?: 'start' | 'dev'
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Who to run as, when that is not who runs the tests. */
@@ -50,8 +52,8 @@ export async function run(args: readonly string[], env: Readonly<Record<string, 
 /** Starts the shop (or the part that `--only` in `args` names) and resolves when it says that it is ready. */
 export async function startShop(dataDir: string, options: SpawnOptions = {}): Promise<ShopProcess> {
   const env = { GATEWAY_PORT: '0', ADMIN_PORT: '0', CONSOLE_PORT: '0', PORT: '0', DATA_DIR: dataDir, ...options.env }
-  const { app = APP, checkout = { folder: ROOT, node: process.execPath }, args = [] } = options
-  const child = spawn(checkout.node, [CLI, 'start', app, ...args], {
+  const { app = APP, command = 'start', checkout = { folder: ROOT, node: process.execPath }, args = [] } = options
+  const child = spawn(checkout.node, [CLI, command, app, ...args], {
     cwd: checkout.folder,
     env: { ...process.env, ...env },
     ...options.account,

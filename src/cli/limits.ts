@@ -5,6 +5,9 @@
  */
 export const SIGNAL_DUPLICATE_MS = 400
 
+/** Time without another change after which `dev` starts again: an editor's writes, or a checkout's, are closer. */
+export const DEV_QUIET_MS = 200
+
 /** Dead letters that `events dlq` shows when no limit is given: a screenful. */
 export const DEAD_LETTERS_SHOWN = 50
 

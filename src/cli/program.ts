@@ -70,6 +70,7 @@ function addStart(program: Command, exit: Exit, environment: readonly string[]):
       const { start } = await import('./start.ts')
       exit(await start(app, options))
     })
+  addDev(program, exit)
   program
     .command('database')
     .summary('start the embedded PostgreSQL alone')
@@ -89,6 +90,28 @@ function addStart(program: Command, exit: Exit, environment: readonly string[]):
     .action(async (options: { json?: boolean }) => {
       const { kafka } = await import('./kafka.ts')
       exit(await kafka(options))
+    })
+}
+
+function addDev(program: Command, exit: Exit): void {
+  program
+    .command('dev')
+    .summary('start an application, and again when its files change')
+    .description('As `start`, and starts the application anew when a file that it imports is written.')
+    .argument('<app>', 'file whose default export is the application')
+    .addOption(
+      new Option('--events <broker>', 'start a real broker beside it, which stays over restarts').choices([
+        'kafka',
+        'rabbitmq',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      examples('groundswell dev examples/shop/app.ts', 'groundswell dev examples/shop/app.ts --events kafka'),
+    )
+    .action(async (app: string, options: import('./dev.ts').DevArguments) => {
+      const { dev } = await import('./dev.ts')
+      exit(await dev(app, options))
     })
 }
 
