@@ -38,10 +38,14 @@ async function compare(options: Options, started: Started): Promise<number> {
   return 0
 }
 
+/** More than any of them opens. */
+const CONNECTIONS_PER_ARM = 60
+
 /** One PostgreSQL for all arms, with a database for each. */
 async function startServer(databases: number) {
   const folder = await mkdtemp(join(tmpdir(), 'groundswell-bench-'))
-  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), shards: databases })
+  const connectionsMax = CONNECTIONS_PER_ARM * databases
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), shards: databases, connectionsMax })
   return {
     urls: server.urls,
     async stop() {

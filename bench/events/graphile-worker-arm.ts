@@ -1,4 +1,6 @@
 import { Logger, run, runMigrations } from 'graphile-worker'
+import { messageOf } from '../../src/core/index.ts'
+import { note } from '../command/command.ts'
 import {
   type ArmPlace,
   COUNT_EFFECTS,
@@ -43,11 +45,15 @@ export async function startGraphileWorkerArm({ url, handled }: ArmPlace): Promis
       },
     },
   })
+  let isStopping = false
+  const over = runner.promise.catch((error: unknown) => note(`graphile-worker has failed: ${messageOf(error)}`))
+  void over.then(() => isStopping || note('graphile-worker has ended by itself: its events are not handled any more'))
   return {
     name: 'graphile-worker',
     produce: (id) => placeWithJob(pool, id, (client) => client.query(ADD_JOB, [id])),
     effects: async () => Number((await pool.query(COUNT_EFFECTS)).rows[0].count),
     async stop() {
+      isStopping = true
       await runner.stop()
       await workers.end()
       await pool.end()

@@ -40,11 +40,14 @@ export type EmbeddedPostgresOptions = {
   readonly shards: number
   /** Default: a free port, the same at every start while it stays free. */
   readonly port?: number | undefined
+  /** Connections that a server which this starts takes. Default 120. */
+  readonly connectionsMax?: number
   readonly onProgress?: (line: string) => void
 }
 
 type Site = {
   readonly dataDir: string
+  readonly connectionsMax: number | undefined
   readonly logFile: string
   readonly portFile: string
   readonly passwordFile: string
@@ -75,7 +78,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const lock = await lockFile(`${dataDir}.lock`, dataDir)
   let running: Running | undefined
   try {
-    const site = await prepareSite(dataDir, options.onProgress ?? (() => {}))
+    const site = await prepareSite(dataDir, options)
     const password = await initialise(site)
     running = (await adopt(site, { password, port: options.port })) ?? (await launch(site, options.port))
     const access = { port: running.port, password, socketDir: socketDirOf(dataDir, running.port) }
@@ -117,19 +120,20 @@ function handle(running: Running, { urls, lock }: { urls: readonly string[]; loc
   }
 }
 
-async function prepareSite(dataDir: string, progress: (line: string) => void): Promise<Site> {
+async function prepareSite(dataDir: string, options: EmbeddedPostgresOptions): Promise<Site> {
   const binaries = await findPostgresBinaries()
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const user = await serverUser(binaries, dataDir)
   const beside = (suffix: string) => `${dataDir}.${suffix}`
   return {
     dataDir,
+    connectionsMax: options.connectionsMax,
     logFile: beside('log'),
     portFile: beside('port'),
     passwordFile: beside('password'),
     binaries,
     user,
-    progress,
+    progress: options.onProgress ?? (() => {}),
   }
 }
 
@@ -275,7 +279,7 @@ async function launch(site: Site, wantedPort: number | undefined): Promise<Runni
 }
 
 async function spawnServer(site: Site, port: number): Promise<Running> {
-  const command = site.user.command(site.binaries.postgres, serverSettings({ dataDir: site.dataDir, port }))
+  const command = site.user.command(site.binaries.postgres, serverSettings({ ...site, port }))
   const log = await open(site.logFile, 'a', 0o600)
   const logFrom = (await log.stat()).size
   const child = spawn(command.file, [...command.args], {

@@ -3,18 +3,23 @@ import { join } from 'node:path'
 import { ENGINE_BUFFERS_BYTES_MAX } from '../limits.ts'
 
 const MIB = 1_048_576
+const CONNECTIONS_MAX_DEFAULT = 120
 
 /**
  * Settings of the embedded server: full durability, throughput on a two-core laptop, and ready for online moves
  * (logical WAL). Passed on the command line at each start, so that an upgrade of Groundswell changes them too.
  */
-export function serverSettings(options: { readonly dataDir: string; readonly port: number }): readonly string[] {
+export function serverSettings(options: {
+  readonly dataDir: string
+  readonly port: number
+  readonly connectionsMax: number | undefined
+}): readonly string[] {
   const buffersMiB = Math.floor(Math.min(ENGINE_BUFFERS_BYTES_MAX, totalmem() / 4) / MIB)
   const settings: Readonly<Record<string, string>> = {
     listen_addresses: '127.0.0.1',
     port: String(options.port),
     unix_socket_directories: fitsSocket(options.dataDir) ? options.dataDir : '',
-    max_connections: '120',
+    max_connections: String(options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT),
     // Durability: an acknowledged commit survives the crash of any process and of the machine.
     fsync: 'on',
     synchronous_commit: 'on',
