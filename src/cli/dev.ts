@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { watch } from 'node:fs'
+import { existsSync, watch } from 'node:fs'
 import { dirname, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runtimeError } from '../runtime/index.ts'
 import { DEV_QUIET_MS } from './limits.ts'
 import { note, print } from './output.ts'
 import { type BrokerName, startOwnBroker } from './own-broker.ts'
@@ -24,6 +25,7 @@ const CLI = fileURLToPath(new URL('../../bin/groundswell.js', import.meta.url))
  * Resolves with 0 once it is asked to stop, and the application has.
  */
 export async function dev(path: string, { events }: DevArguments): Promise<number> {
+  if (!existsSync(path)) throw runtimeError('RUNTIME_APP_INVALID', `${resolve(path)} does not exist`)
   const signal = stopRequested(note)
   const broker =
     events === undefined ? undefined : await startOwnBroker(events, { env: process.env, log: print, signal })

@@ -34,6 +34,8 @@ export function createProgram(exit: Exit, environment: readonly string[]): Comma
 
 type Exit = (code: number) => void
 
+const BROKERS = ['kafka', 'rabbitmq'] as const
+
 const JSON_READY = ['--json', 'when ready, print one line of JSON with the addresses'] as const
 const JSON_OUTPUT = ['--json', 'print JSON for machines'] as const
 
@@ -54,7 +56,7 @@ function addStart(program: Command, exit: Exit, environment: readonly string[]):
       new Option(
         '--events <broker>',
         'start a real broker beside it and send events through it; its data are in DATA_DIR',
-      ).choices(['kafka', 'rabbitmq']),
+      ).choices(BROKERS),
     )
     .option(...JSON_READY)
     .addHelpText(
@@ -97,13 +99,12 @@ function addDev(program: Command, exit: Exit): void {
   program
     .command('dev')
     .summary('start an application, and again when its files change')
-    .description('As `start`, and starts the application anew when a file that it imports is written.')
+    .description(
+      'As `start`, and starts the application anew when a file in its folder, or in one below that, changes.',
+    )
     .argument('<app>', 'file whose default export is the application')
     .addOption(
-      new Option('--events <broker>', 'start a real broker beside it, which stays over restarts').choices([
-        'kafka',
-        'rabbitmq',
-      ]),
+      new Option('--events <broker>', 'start a real broker beside it, which stays over restarts').choices(BROKERS),
     )
     .addHelpText(
       'after',

@@ -70,7 +70,8 @@ export class GatewayResponse extends ServerResponse implements Deferred {
   /** Ends it now, if that was put off. */
   runDeferred(): void {
     const ending = this.#ending
-    if (ending !== undefined && !this.writableFinished && !this.destroyed) super.end(...ending)
+    // Once only: Node takes a second end with a body for a write after the end.
+    if (ending !== undefined && !this.finished && !this.destroyed) super.end(...ending)
   }
 
   static {
