@@ -47,3 +47,26 @@ test('over HTTP/2 its stream is reset, and the others go on', async (context) =>
   other.resume()
   await until(() => gateway.stats().requestsActive === 0)
 })
+
+test('garbage behind a request, sent while its answer is still being read, ends the connection and nothing else', async (context) => {
+  const config = new ConfigFixture()
+  addRoute(config, { paths: ['/'] })
+  const body = Buffer.alloc(32_000_000)
+  const { port, gateway } = await startGateway(context, {
+    config,
+    resolve: () => ({
+      kind: 'local',
+      dispatch: (_request, response) =>
+        void setImmediate(() => response.writeHead(200, { 'content-length': body.length }).end(body)),
+    }),
+  })
+  const socket = connect(port, '127.0.0.1')
+  context.after(() => socket.destroy())
+  socket.on('error', () => undefined)
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(socket, 'readable')
+  socket.write('no request\r\n\r\n')
+  socket.resume()
+  await once(socket, 'close')
+  await until(() => gateway.stats().requestsActive === 0)
+})
