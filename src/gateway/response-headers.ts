@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import type { Exchange } from './exchange.ts'
+import { fieldName } from './http1/field-name.ts'
 
 export type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
@@ -18,7 +19,7 @@ export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchang
   for (let index = 0; index < pairs.length; index += 2) {
     const name = String(pairs[index])
     const value = pairs[index + 1]
-    const key = name.toLowerCase()
+    const key = keyOf(name)
     if (value === undefined || names.includes(key) || hops?.has(key)) continue
     if (key === 'via') via = `${String(value)}, ${via}`
     else if (key === 'server') server = value
@@ -30,12 +31,17 @@ export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchang
   return merged
 }
 
+/** The name in lower case; what is no name, Node refuses later. */
+function keyOf(name: string): string {
+  return fieldName(name)?.key ?? name.toLowerCase()
+}
+
 /** Options of a connection rather than names of headers. */
 const CONNECTION_OPTION = /^(?:keep-alive|close|upgrade)$/
 
 function hopsIn(pairs: readonly OutgoingHttpHeader[]): ReadonlySet<string> | undefined {
   for (let index = 0; index < pairs.length; index += 2) {
-    if (String(pairs[index]).toLowerCase() !== 'connection') continue
+    if (keyOf(String(pairs[index])) !== 'connection') continue
     const words = String(pairs[index + 1])
       .toLowerCase()
       .split(',')

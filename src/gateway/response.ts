@@ -4,6 +4,7 @@ import { CLIENT_IDLE_MS } from './limits.ts'
 import type { BodyFilter } from './response-head.ts'
 import { type HeadersGiven, mergedHeaders, pairsOf } from './response-headers.ts'
 import { bufferOf, callbackOf, editHead, filterBody } from './response-phase.ts'
+import { responseText } from './response-text.ts'
 import { type Deferred, defer } from './turn.ts'
 
 /**
@@ -40,6 +41,25 @@ export class GatewayResponse extends ServerResponse implements Deferred {
     }
     this.#setAll(given, exchange)
     return super.writeHead(status)
+  }
+
+  /** How Node makes the head of what `writeHead` was given, in which headers that were set before are no list. */
+  _storeHeader(statusLine: string, headers: HeadersGiven | undefined): void {
+    const plain = this.#isPlain && Array.isArray(headers) ? responseText(statusLine, headers) : undefined
+    if (plain === undefined) {
+      nodes._storeHeader.call(this, statusLine, headers)
+      return
+    }
+    const inner = this as unknown as NodeInternals
+    inner._header = plain.text
+    inner._headerSent = false
+    inner._contentLength = plain.contentLength
+  }
+
+  /** Nothing but the list of headers says what the head is. */
+  get #isPlain(): boolean {
+    const { _hasBody, _removedConnection } = this as unknown as NodeInternals
+    return this.shouldKeepAlive && this.sendDate && _hasBody && !_removedConnection
   }
 
   /** Sends a head that is the whole response. */
@@ -147,6 +167,18 @@ export class GatewayResponse extends ServerResponse implements Deferred {
     }
   }
 }
+
+/** What Node keeps in a response, from 24 on at least; response-text.test.ts notices when it no longer does. */
+type NodeInternals = {
+  _storeHeader(statusLine: string, headers: HeadersGiven | undefined): void
+  readonly _hasBody: boolean
+  readonly _removedConnection: boolean
+  _header: string
+  _headerSent: boolean
+  _contentLength: number
+}
+
+const nodes = ServerResponse.prototype as unknown as NodeInternals
 
 function isBody(chunk: unknown): boolean {
   return chunk === undefined || typeof chunk === 'string' || chunk instanceof Uint8Array

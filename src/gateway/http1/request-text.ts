@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
+import { type FieldName, fieldName, isName, NOT_FIELD_VALUE } from './field-name.ts'
 import { UnwritableRequest } from './malformed.ts'
 
 /** What is sent on as the body: nothing, all of it, or a stream. */
@@ -29,7 +30,7 @@ export function isChunked({ headers, body }: OutgoingRequest): boolean {
  */
 export function requestText(request: OutgoingRequest): string {
   const { method, path, headers } = request
-  if (!TOKEN.test(method) || !TARGET.test(path)) throw new UnwritableRequest('the request line has other characters')
+  if (!isName(method) || !TARGET.test(path)) throw new UnwritableRequest('the request line has other characters')
   const text = `${method} ${path} HTTP/1.1\r\n${linesOf(headers)}`
   return `${text}${framingLine(request)}${request.upgrades ? UPGRADE_LINES : CONNECTION_LINE}`
 }
@@ -39,47 +40,25 @@ export function endOfChunks(trailers: IncomingHttpHeaders): string {
   return `0\r\n${linesOf(trailers)}\r\n`
 }
 
-/** All values are looked at together, by one search: the one that is to blame is looked for when there is one. */
 function linesOf(fields: IncomingHttpHeaders): string {
   let text = ''
-  let values = ''
   for (const name in fields) {
     const value = fields[name]
     if (value === undefined || isOurs(name)) continue
-    if (!isName(name)) throw new UnwritableRequest(`"${name}" is no name of a header`)
-    if (typeof value === 'string') {
-      text += `${name}: ${value}\r\n`
-      values += value
-    } else {
-      for (const one of value) text += `${name}: ${one}\r\n`
-      values += value.join('')
-    }
+    const field = fieldName(name)
+    if (field === undefined) throw new UnwritableRequest(`"${name}" is no name of a header`)
+    if (typeof value === 'string') text += lineOf(field, value)
+    else for (const one of value) text += lineOf(field, one)
   }
-  if (NOT_FIELD_VALUE.test(values)) throw new UnwritableRequest(faultIn(fields))
   return text
 }
 
-function faultIn(fields: IncomingHttpHeaders): string {
-  const names = Object.keys(fields).filter((name) => !isOurs(name) && NOT_FIELD_VALUE.test(String(fields[name])))
-  return `the header ${names.join(', ')} has characters that it cannot have`
+function lineOf({ key, prefix }: FieldName, value: string): string {
+  if (NOT_FIELD_VALUE.test(value)) throw new UnwritableRequest(`the header ${key} has characters that it cannot have`)
+  return `${prefix}${value}\r\n`
 }
 
-/** Names that were found to be some: there are few different ones. */
-const names = new Set<string>()
-
-function isName(name: string): boolean {
-  if (names.has(name)) return true
-  if (!TOKEN.test(name)) return false
-  if (names.size < NAMES_MAX && name.length <= NAME_CHARS_MAX) names.add(name)
-  return true
-}
-
-const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 const TARGET = /^[!-~\x80-\xff]+$/
-const NOT_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
-/** What clients send may be anything: no more is remembered of it. */
-const NAMES_MAX = 1_000
-const NAME_CHARS_MAX = 64
 
 const CONNECTION_LINE = 'connection: keep-alive\r\n\r\n'
 const UPGRADE_LINES = 'connection: upgrade\r\nupgrade: websocket\r\n\r\n'

@@ -1,0 +1,34 @@
+/** The name of a header, as whoever reads or writes heads needs it. */
+export type FieldName = {
+  /** In lower case. */
+  readonly key: string
+  /** The name as it was given, a colon, a blank: with a value behind it, and CR LF, it is a line. */
+  readonly prefix: string
+}
+
+/** What the value of a field cannot have: it would end its line, or not be of HTTP's characters. RFC 9110, 5.5. */
+export const NOT_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
+
+/** Names that were found to be some: there are few different ones, and the same ones in every message. */
+const known = new Map<string, FieldName>()
+
+/** What clients send may be anything: no more is remembered of it. */
+const NAMES_MAX = 1_000
+const NAME_CHARS_MAX = 64
+
+/** Undefined when it is no name. Source: RFC 9110, 5.1. */
+export function fieldName(name: string): FieldName | undefined {
+  const found = known.get(name)
+  if (found !== undefined) return found
+  if (!TOKEN.test(name)) return undefined
+  const made = { key: name.toLowerCase(), prefix: `${name}: ` }
+  if (known.size < NAMES_MAX && name.length <= NAME_CHARS_MAX) known.set(name, made)
+  return made
+}
+
+/** Whether it is a token, as names of headers and methods are. */
+export function isName(text: string): boolean {
+  return fieldName(text) !== undefined
+}
