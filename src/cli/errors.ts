@@ -22,6 +22,11 @@ export const cliError = defineErrors({
     retryable: false,
     remedy: 'There is nothing to check in the folder. Name the one that `groundswell deploy` wrote to.',
   },
+  CLI_OPTION_INVALID: {
+    status: 500,
+    retryable: false,
+    remedy: 'The message says which options belong together; `--help` has examples.',
+  },
   CLI_PROJECT_MISSING: {
     status: 500,
     retryable: false,

@@ -87,18 +87,22 @@ function addReplay(events: Command, exit: Exit): void {
 function addSkip(events: Command, exit: Exit): void {
   events
     .command('skip')
-    .summary('move a group past what a broker has lost')
+    .summary('go on without events that are lost')
     .description(
-      'Moves a consumer group past records that the broker no longer has, as its EVENTS_OFFSET_EXPIRED names them.',
+      'Moves a consumer group past records that the broker no longer has, as its EVENTS_OFFSET_EXPIRED names them; ' +
+        'or ~broker, which forwards the log, past events that were dropped before they were forwarded.',
     )
-    .argument('<group>', 'consumer group: the name of a service')
-    .requiredOption('--shard <number>', 'shard whose log the records came from', parse.index)
-    .requiredOption('--stream <topic/partition>', 'where the gap is')
-    .requiredOption('--to <offset>', 'where the broker goes on', parse.index)
+    .argument('<group>', 'consumer group: the name of a service, or ~broker')
+    .option('--shard <number>', 'shard whose log the records came from', parse.index)
+    .option('--stream <topic/partition>', 'where the gap is; not for ~broker')
+    .option('--to <offset>', 'where the broker goes on; not for ~broker', parse.index)
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
-      examples('groundswell events skip email-service --shard 2 --stream order.placed/7 --to 41210'),
+      examples(
+        'groundswell events skip email-service --shard 2 --stream order.placed/7 --to 41210',
+        'groundswell events skip ~broker',
+      ),
     )
     .action(async (group: string, options: SkipArguments) => {
       const { skip } = await import('./events-operation.ts')

@@ -122,3 +122,26 @@ test('events are followed as they come, of one key, up to a limit; what a group 
   assert.match(unknown.stderr, /^error CLI_TOPIC_UNKNOWN: .*there is: ticket\.sold\n$/)
   assert.match((await events('pause', 'typo')).stderr, /^error CLI_GROUP_UNKNOWN: .*there is: mail\n$/)
 })
+
+test('what is lost is passed over only where it is said which, and the forwarder only where something is', async () => {
+  const { cluster } = started
+  const half = await events('skip', 'mail', '--shard', '0', '--to', '3')
+  assert.equal(half.code, 1)
+  assert.match(half.stderr, /^error CLI_OPTION_INVALID: .*all of --shard, --stream and --to\n/)
+  const unread = await events('skip', 'mail', '--shard', '0', '--stream', 'ticket.lost/1', '--to', '3')
+  assert.equal(unread.code, 1)
+  assert.match(unread.stderr, /^error EVENTS_REPLAY_INVALID: mail has read nothing of ticket\.lost\/1/)
+  await runtime.stop({ deadlineAtMs: Date.now() + 5_000 })
+  // As if a broker carried the log, and retention had dropped what was not forwarded.
+  await cluster.home.query(
+    `INSERT INTO groundswell.consumer_position (grp, source, topic, next_offset) VALUES ('~broker', 0, 'ticket.sold', 0)`,
+  )
+  assert.equal((await events('skip', '~broker')).stdout, 'Nothing was dropped that waits to be forwarded.\n')
+  await cluster.home.query('UPDATE groundswell.log_head SET first_offset = 1')
+  assert.match((await events('skip', '~broker', '--to', '1')).stderr, /^error CLI_OPTION_INVALID: .*only --shard/)
+  const passed = await events('skip', '~broker', '--json')
+  assert.deepEqual(JSON.parse(passed.stdout), {
+    group: '~broker',
+    passed: [{ topic: 'ticket.sold', events: 1, first: 1, shard: 0 }],
+  })
+})

@@ -1,5 +1,6 @@
 import { delay } from '../core/index.ts'
 import {
+  FORWARDER,
   type FollowedEvent,
   follow,
   moveGroup,
@@ -9,6 +10,7 @@ import {
   type ReplayStart,
   replayGroup,
   replaysPending,
+  skipUnforwarded,
   type TopicState,
   topicStates,
 } from '../runtime/index.ts'
@@ -86,21 +88,45 @@ export function replay(
 
 export type SkipArguments = {
   readonly json?: boolean
-  readonly shard: number
-  readonly stream: string
-  readonly to: number
+  readonly shard?: number
+  readonly stream?: string
+  readonly to?: number
 }
 
-/** `groundswell events skip`: accepts that a broker has lost records, so that their partition goes on. */
-export function skip(group: string, { json, shard, stream, to }: SkipArguments): Promise<number> {
+/** `groundswell events skip`: accepts that events are lost, so that what waits behind them goes on. */
+export function skip(group: string, options: SkipArguments): Promise<number> {
+  const { json, shard, stream, to } = options
   return withCluster(async (cluster) => {
     await assertGroupKnown(cluster, group)
     const last = cluster.shards.length - 1
-    if (shard > last) throw cliError('CLI_SHARD_UNKNOWN', `there is no shard ${shard}; there are 0 to ${last}`)
+    if (shard !== undefined && shard > last) {
+      throw cliError('CLI_SHARD_UNKNOWN', `there is no shard ${shard}; there are 0 to ${last}`)
+    }
+    if (group === FORWARDER) {
+      await skipDropped(cluster, options)
+      return
+    }
+    if (shard === undefined || stream === undefined || to === undefined) {
+      throw cliError('CLI_OPTION_INVALID', `where ${group} is to go on needs all of --shard, --stream and --to`)
+    }
     await moveGroup(cluster, { group, source: shard, stream, offset: to })
     if (json) printJson({ group, shard, stream, to })
     else print(`${group} goes on at offset ${to} of ${stream}, shard ${shard}.`)
   })
+}
+
+/** What retention dropped before it was forwarded is the same for all topics of a shard: nothing else is to be said. */
+async function skipDropped(cluster: OpenCluster, { json, shard, stream, to }: SkipArguments): Promise<void> {
+  if (stream !== undefined || to !== undefined) {
+    throw cliError('CLI_OPTION_INVALID', `${FORWARDER} is moved to what the log still holds: only --shard can be said`)
+  }
+  const passed = await skipUnforwarded(cluster, shard)
+  if (json) printJson({ group: FORWARDER, passed: passed.map(({ group: _, ...rest }) => rest) })
+  else if (passed.length === 0) print('Nothing was dropped that waits to be forwarded.')
+  else {
+    const rows = passed.map((one) => [one.topic, String(one.shard), String(one.events), String(one.first)])
+    print(table(['TOPIC', 'SHARD', 'LOST', 'GOES ON AT'], rows))
+  }
 }
 
 /** `groundswell events pause` and `resume`. */

@@ -15,12 +15,13 @@ import { FORWARD_EVENTS_MAX, READ_POLL_MS_LOCAL, READ_POLL_MS_REMOTE } from './l
 import { LogReader } from './log-reader.ts'
 import { partitionOf } from './partition.ts'
 import { backoffMs } from './pause.ts'
+import { assertNothingMissed } from './retention.ts'
 import type { LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
 import { streamOf } from './stream.ts'
 import type { Tail } from './tail.ts'
 
-/** Nobody moves the forwarder. */
+/** Whoever moves the forwarder finds it failing, and it looks where it is before it tries again. */
 const NONE: Moves = new Map()
 
 export type ForwarderOptions = {
@@ -36,7 +37,8 @@ export type ForwarderOptions = {
  *   loading:    how far each topic was forwarded, and the last record of each partition
  *   forwarding: read, publish, and once the broker has acknowledged all of it, advance the positions
  *   waiting:    for a signal, a notice, or the poll
- *   failed:     the broker or the database is away → after a pause, loading, for as long as it takes
+ *   failed:     the broker or the database is away, or retention dropped what was not forwarded yet → after a pause,
+ *               loading, for as long as it takes
  *   stopped:    by `stop()`; the batch under way is finished
  * A crash or a lost lease between acknowledgement and position repeats records. They say the same as the first time,
  * their place included, since place and partition follow from the log alone: readers know them as repetitions.
@@ -53,7 +55,14 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     const { source, tail, partitions } = options
     this.options = options
-    this.reader = new LogReader({ source, tail, name: FORWARDER, topics: [...partitions.keys()] })
+    const reading = { group: FORWARDER, topics: partitions, remedy: `events skip ${FORWARDER} --shard ${source.index}` }
+    this.reader = new LogReader({
+      source,
+      tail,
+      name: FORWARDER,
+      topics: [...partitions.keys()],
+      onGap: () => assertNothingMissed(source, reading),
+    })
     this.running = this.run()
   }
 

@@ -8,6 +8,7 @@ export { CLOUD_EVENT_MEDIA_TYPE, type CloudEvent, toCloudEvent } from './cloud-e
 export { type CallContext, type ConsumerContext, type Delivery, on, onBatch } from './consumer.ts'
 export { type EmitOptions, emit } from './emit.ts'
 export type { ReplayStart } from './engines/postgres-groups.ts'
+export { FORWARDER } from './engines/postgres-positions.ts'
 export { type FollowedEvent, type FollowOptions, follow } from './follow.ts'
 export { RETENTION_MS, RETENTION_MS_MAX, RETENTION_MS_MIN } from './limits.ts'
 export { openBroker } from './open-broker.ts'
@@ -26,6 +27,7 @@ export {
   redrive,
   replayGroup,
   replaysPending,
+  skipUnforwarded,
   type TopicState,
   topicStates,
 } from './operations.ts'

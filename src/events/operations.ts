@@ -1,5 +1,6 @@
 import type { Cluster, Shard } from '../data/index.ts'
 import { askForReplay, planReplay, type ReplayStart, replaysAsked, setPaused } from './engines/postgres-groups.ts'
+import { type MissedEvents, passMissed } from './engines/postgres-periods.ts'
 import { FORWARDER, setPosition } from './engines/postgres-positions.ts'
 import { eventsError } from './errors.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
@@ -280,9 +281,12 @@ export async function replaysPending(cluster: Cluster, group: string): Promise<r
   return asked.filter(({ topics }) => topics.size > 0).map(({ shard }) => shard.index)
 }
 
+const POSITION = 'SELECT FROM groundswell.consumer_position WHERE grp = $1 AND source = $2 AND topic = $3'
+
 /**
  * Moves a group to an offset of a stream (`topic/partition` of one source shard), to go on behind a gap whose loss is
  * accepted: `after` of the error EVENTS_OFFSET_EXPIRED. Events below it that come later all the same are passed over.
+ * Throws EVENTS_REPLAY_INVALID when the group has no position there.
  */
 export async function moveGroup(
   cluster: Cluster,
@@ -291,7 +295,26 @@ export async function moveGroup(
   const { group, source, stream, offset } = to
   const shard = cluster.shards[source]
   if (shard === undefined) throw new RangeError(`there is no shard ${source}`)
+  const [position] = await shard.query(POSITION, [group, source, stream])
+  if (position === undefined) {
+    throw eventsError('EVENTS_REPLAY_INVALID', `${group} has read nothing of ${stream} that shard ${source} wrote`)
+  }
   await setPosition(shard, { group, source }, { stream, offset })
+}
+
+/**
+ * Lets the forwarder go on behind what retention dropped before it was forwarded, on every shard or on one, and tells
+ * what that was: no group will hear of these events, nor of a gap. Positions that are not before a gap stay.
+ */
+export async function skipUnforwarded(
+  cluster: Cluster,
+  only?: number,
+): Promise<readonly (MissedEvents & { readonly shard: number })[]> {
+  const shards = cluster.shards.filter(({ index }) => only === undefined || index === only)
+  const passed = await Promise.all(
+    shards.map(async (shard) => (await passMissed(shard)).map((missed) => ({ ...missed, shard: shard.index }))),
+  )
+  return passed.flat()
 }
 
 /** Throws EVENTS_BROKER_NEEDED when a broker has carried this log: without it groups would repeat what they read. */

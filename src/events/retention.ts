@@ -12,7 +12,6 @@ import {
   PERIODS_PER_RETENTION,
   RETENTION_MS,
 } from './limits.ts'
-import type { Group } from './plan.ts'
 
 /** How long the log keeps events, and in which pieces it drops them. */
 export type Retention = {
@@ -74,14 +73,22 @@ async function dropWhenFree(shard: Shard, period: number): Promise<boolean> {
   return false
 }
 
+/** A group, or the forwarder, and what gets it past a gap that retention made. */
+export type Reading = {
+  readonly group: string
+  readonly topics: { has(topic: string): boolean }
+  /** The command without its first word. */
+  readonly remedy: string
+}
+
 /** Throws EVENTS_OFFSET_EXPIRED when events of a shard were dropped before the group had processed them. */
-export async function assertNothingMissed(source: Shard, { name: group, consumers }: Group): Promise<void> {
-  const missed = (await missedEvents(source)).filter((one) => one.group === group && consumers.has(one.topic))
+export async function assertNothingMissed(source: Shard, { group, topics, remedy }: Reading): Promise<void> {
+  const missed = (await missedEvents(source)).filter((one) => one.group === group && topics.has(one.topic))
   if (missed.length === 0) return
   const list = missed.map(({ topic, events }) => `${events} of ${topic}`).join(', ')
   throw eventsError(
     'EVENTS_OFFSET_EXPIRED',
-    `${group} has missed events of shard ${source.index} that retention dropped: ${list}; to go on without them: groundswell events replay ${group} --from earliest`,
+    `${group} has missed events of shard ${source.index} that retention dropped: ${list}; to go on without them: groundswell ${remedy}`,
     { details: { shard: source.index, group, missed } },
   )
 }

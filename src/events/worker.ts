@@ -18,7 +18,7 @@ import { LogReader } from './log-reader.ts'
 import { backoffMs } from './pause.ts'
 import { endsOf, type Group } from './plan.ts'
 import { takeReplays } from './replay.ts'
-import { assertNothingMissed } from './retention.ts'
+import { assertNothingMissed, type Reading } from './retention.ts'
 import type { LoggedEvent } from './segment.ts'
 import { Gate } from './signals.ts'
 import type { Tail } from './tail.ts'
@@ -82,7 +82,7 @@ export class GroupWorker {
       tail,
       name: group.name,
       topics: [...group.consumers.keys()],
-      onGap: () => assertNothingMissed(source, group),
+      onGap: () => assertNothingMissed(source, this.reading),
     })
     this.call = { group: options.group.name, cluster: options.cluster, signal: this.cutOff.signal }
     this.running = this.run()
@@ -114,6 +114,11 @@ export class GroupWorker {
     return this.stopping.signal.aborted
   }
 
+  private get reading(): Reading {
+    const { name, consumers } = this.options.group
+    return { group: name, topics: consumers, remedy: `events replay ${name} --from earliest` }
+  }
+
   private async run(): Promise<void> {
     while (!this.stopped) {
       try {
@@ -140,7 +145,7 @@ export class GroupWorker {
     const begins = [...group.consumers].map(([topic, consumer]) => [topic, consumer.from] as const)
     await beginPositions(source, { group: group.name, source: source.index }, new Map(begins))
     const targets = await Targets.load(this.options)
-    await assertNothingMissed(source, group)
+    await assertNothingMissed(source, this.reading)
     this.options.states?.settled(group.name)
     this.retryAtMs = 0
     this.refreshAtMs = performance.now() + PARKED_REFRESH_MS

@@ -4,6 +4,7 @@ export { bucketDirectoryStriped, bucketOf, type OpenCluster } from '../data/inde
 export {
   type DeadLetter,
   deadLetters,
+  FORWARDER,
   type FollowedEvent,
   follow,
   groupNames,
@@ -19,6 +20,7 @@ export {
   replayGroup,
   replaysPending,
   type SagaView,
+  skipUnforwarded,
   type TopicState,
   topicStates,
   viewSaga,

@@ -17,6 +17,7 @@ import {
   type EventsRuntime,
   emit,
   eventsMigrations,
+  FORWARDER,
   lag,
   onBatch,
   pauseGroup,
@@ -24,6 +25,7 @@ import {
   redrive,
   replayGroup,
   replaysPending,
+  skipUnforwarded,
   startEvents,
   workFailed,
 } from '../index.ts'
@@ -64,6 +66,8 @@ for (const engine of ENGINES) {
     let cluster: OpenCluster
     let stopCluster: () => Promise<void>
     let stop = async () => {}
+    /** Nothing can be published. */
+    let isAway = false
 
     before(async () => {
       server = await engine.start()
@@ -119,7 +123,7 @@ for (const engine of ENGINES) {
       intercept?: (taken: Intercepted) => Intercepted['onBatch'],
     ) => {
       const opened = await engine.open(server.url)
-      const used = intercept === undefined ? opened : intercepted(opened, intercept)
+      const used = intercepted(opened, { intercept, isAway: () => isAway })
       const broker = { engine: used, declaration, stallMs: 500 }
       const runtime: EventsRuntime = await startEvents({
         ...{ cluster, broker, groups, owner: 'test', sequence: true, retry: FAST },
@@ -261,17 +265,66 @@ for (const engine of ENGINES) {
       unsubscribe()
       assert.deepEqual(await told(scenario), eachAccount(['0', '1', '2', '3']))
     })
+
+    test('what retention dropped before it was forwarded stops the forwarder, until an operator goes on without', async () => {
+      const scenario = scenarioOf('dropped')
+      await start(scenario)
+      await write(scenario, 0, 1)
+      await count(scenario, ACCOUNTS)
+      await stop()
+      isAway = true
+      await start(scenario)
+      await write(scenario, 1, 2)
+      await write(scenario, 2, 3)
+      const forwarder = async () =>
+        (await lag(cluster)).find(({ group, topic }) => group === FORWARDER && topic === scenario.type.name)
+      await until(async () => (await forwarder())?.lag === 2 * ACCOUNTS, { what: 'the log to hold all of it' })
+      await stop()
+      // As dropping a period does, and nothing of it is left in memory.
+      const { name: topic } = scenario.type
+      const kept = 2 * ACCOUNTS
+      await cluster.home.query('DELETE FROM groundswell.log_segment WHERE topic = $1 AND last_offset < $2', [
+        topic,
+        kept,
+      ])
+      await cluster.home.query('UPDATE groundswell.log_head SET first_offset = $2 WHERE topic = $1', [topic, kept])
+      const errors: unknown[] = []
+      const unsubscribe = workFailed.subscribe(({ part, error }) => part === 'forwarder' && errors.push(error))
+      isAway = false
+      await start(scenario)
+      await until(() => errors.length > 0)
+      const { code, message } = errors[0] as GroundswellError
+      assert.equal(code, 'EVENTS_OFFSET_EXPIRED')
+      assert.match(message, /6 of replay\.dropped; .*groundswell events skip ~broker --shard 0$/)
+      assert.equal((await forwarder())?.missed, ACCOUNTS)
+
+      assert.deepEqual(await skipUnforwarded(cluster, 1), [])
+      assert.deepEqual(await skipUnforwarded(cluster), [
+        { group: FORWARDER, shard: 0, topic, events: ACCOUNTS, first: kept },
+      ])
+      await count(scenario, 2 * ACCOUNTS)
+      await write(scenario, 3, 4)
+      await count(scenario, 3 * ACCOUNTS)
+      unsubscribe()
+      assert.deepEqual(await told(scenario), eachAccount(['0', '2', '3']))
+      assert.deepEqual(await skipUnforwarded(cluster), [])
+    })
   })
 }
 
 type Intercepted = Pick<BrokerSubscription, 'onBatch'>
 
-/** The engine, with what it hands over passed through `intercept`. */
-function intercepted(engine: Broker, intercept: (taken: Intercepted) => Intercepted['onBatch']): Broker {
+type Interception = {
+  readonly intercept: ((taken: Intercepted) => Intercepted['onBatch']) | undefined
+  readonly isAway: () => boolean
+}
+
+/** The engine, with what it hands over passed through `intercept`, and out of reach for what is published if told so. */
+function intercepted(engine: Broker, { intercept = ({ onBatch }) => onBatch, isAway }: Interception): Broker {
   return {
     capabilities: engine.capabilities,
     declare: (declaration) => engine.declare(declaration),
-    publish: (records) => engine.publish(records),
+    publish: (records) => (isAway() ? Promise.reject(new Error('the broker is away')) : engine.publish(records)),
     subscribe: (subscription) => engine.subscribe({ ...subscription, onBatch: intercept(subscription) }),
     lag: (groups) => engine.lag(groups),
     ping: () => engine.ping(),
