@@ -319,7 +319,7 @@ type Interception = {
   readonly isAway: () => boolean
 }
 
-/** The engine, with what it hands over passed through `intercept`, and out of reach for what is published if told so. */
+/** The engine, with what it hands over passed through `intercept`; nothing can be published while it `isAway`. */
 function intercepted(engine: Broker, { intercept = ({ onBatch }) => onBatch, isAway }: Interception): Broker {
   return {
     capabilities: engine.capabilities,
