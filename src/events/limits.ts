@@ -34,7 +34,16 @@ export const DRAIN_LINGER_MS_SATURATED = 90
 export const PACE_SAMPLE_MS = 200
 
 /** Share of the time in which the event loop is busy, up to which there is time to spare. */
-export const PACE_IDLE = 0.2
+export const PACE_IDLE = 0.4
+
+/**
+ * Transactions a second of all loops of a process up to which none need be saved: a tenth of what a slow core bears.
+ * One group of one shard has no more, whatever comes; eight groups of four shards would have thousands.
+ */
+export const PACE_TRANSACTIONS_FEW = 300
+
+/** Transactions a second from which on the loops linger in full. */
+export const PACE_TRANSACTIONS_MANY = 900
 
 /** Share up to which nothing lingers longer, and from which on nothing lingers less. */
 export const PACE_BUSY = 0.6

@@ -73,6 +73,33 @@ describe('retention', () => {
     await write(1, 1)
   })
 
+  test('periods that were made for a longer retention end earlier where nothing was written; writers go on', async () => {
+    const hour = 3_600_000
+    const long = { retentionMs: 7 * hour, periodMs: hour, aheadMs: 2 * hour }
+    const short = { retentionMs: 60_000, periodMs: 60_000, aheadMs: 90_000 }
+    /** In minutes; what lies between the beginning of time and the test is none. */
+    const lengths = async () => {
+      const read = `SELECT round(extract(epoch FROM ends_at - starts_at) / 60)::int AS minutes
+        FROM groundswell.log_period WHERE isfinite(starts_at) ORDER BY id`
+      return (await home.query<{ minutes: number }>(read)).map(({ minutes }) => minutes)
+    }
+    await startAnew()
+    await prepareLog(started.cluster, long)
+    assert.deepEqual(await lengths(), [60, 60, 60])
+    await prepareLog(started.cluster, short)
+    assert.deepEqual(await lengths(), [1, 1])
+    await prepareLog(started.cluster, long)
+    assert.deepEqual((await lengths()).slice(2), [60, 60], 'none is made longer')
+
+    await startAnew()
+    await prepareLog(started.cluster, long)
+    await write(1, 1)
+    const writing = Array.from({ length: 20 }, (_, serial) => write(1, serial + 2))
+    await Promise.all([...writing, prepareLog(started.cluster, short)])
+    assert.deepEqual(await lengths(), [60], 'only what is to come ends earlier')
+    await write(1, 22)
+  })
+
   test('an event whose text was written before the end of a period is read after it, and keeps the period', async () => {
     await startAnew()
     await prepareLog(started.cluster, { retentionMs: 0, periodMs: 400, aheadMs: 400 })
@@ -126,7 +153,7 @@ describe('retention', () => {
     await over(period)
     await keepLog(started.cluster, { retentionMs: 0, periodMs: 60_000, aheadMs: 60_000 })
     unsubscribe()
-    assert.deepEqual(missed, [{ shard: 0, group: 'slow', topic: Tick.name, events: 2 }])
+    assert.deepEqual(missed, [{ shard: 0, group: 'slow', topic: Tick.name, events: 2, first: 3 }])
     const kept = await ids()
     assert.ok(!kept.includes(first) && !kept.includes(period))
     assert.equal((await lag(started.cluster)).find(({ group }) => group === 'slow')?.missed, 2)

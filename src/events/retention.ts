@@ -1,7 +1,7 @@
 import { delay, GroundswellError, jittered } from '../core/index.ts'
 import type { Cluster, Shard } from '../data/index.ts'
 import { eventsMissed, periodsChanged } from './channels.ts'
-import { dropPeriod, expiredPeriods, extendLog, missedEvents } from './engines/postgres-periods.ts'
+import { dropPeriod, expiredPeriods, extendLog, missedEvents, shortenLog } from './engines/postgres-periods.ts'
 import { eventsError } from './errors.ts'
 import {
   PERIOD_AHEAD_MS_MIN,
@@ -35,7 +35,7 @@ export function keepLogIntervalMs({ periodMs }: Retention): number {
 
 /** Makes the periods that are to come. Must come before the first event of a process. Idempotent. */
 export async function prepareLog(cluster: Cluster, retention: Retention): Promise<void> {
-  await Promise.all(cluster.shards.map((shard) => extendLog(shard, retention)))
+  await Promise.all(cluster.shards.map((shard) => makePeriods(shard, retention)))
 }
 
 /**
@@ -48,11 +48,11 @@ export async function keepLog(cluster: Cluster, retention: Retention): Promise<v
 }
 
 async function keepShard(shard: Shard, retention: Retention): Promise<void> {
-  const added = await extendLog(shard, retention)
+  const added = await makePeriods(shard, retention)
   let dropped = 0
   for (const period of await expiredPeriods(shard, retention.retentionMs)) {
     // Those that follow it are younger, and their events come after its.
-    if (!(await dropWhenFree(shard, period))) break
+    if (!(await whenFree(() => dropPeriod(shard, period, PERIOD_DROP_LOCK_MS)))) break
     dropped += 1
   }
   if (added + dropped > 0) periodsChanged.publish({ shard: shard.index, added, dropped })
@@ -60,17 +60,26 @@ async function keepShard(shard: Shard, retention: Retention): Promise<void> {
   for (const missed of await missedEvents(shard)) eventsMissed.publish({ shard: shard.index, ...missed })
 }
 
-/** A transaction that is left open keeps its locks for as long as it likes: then it is for the next round. */
-async function dropWhenFree(shard: Shard, period: number): Promise<boolean> {
+/** Those that are to come, and shorter ones if they were made for a longer retention. Answers how many it added. */
+async function makePeriods(shard: Shard, retention: Retention): Promise<number> {
+  const anew = (await whenFree(() => shortenLog(shard, retention, PERIOD_DROP_LOCK_MS))) ?? 0
+  return anew + (await extendLog(shard, retention))
+}
+
+/**
+ * Undefined if a lock cannot be had: a transaction that is left open keeps its own for as long as it likes, and then it
+ * is for the next round.
+ */
+async function whenFree<Answer>(run: () => Promise<Answer>): Promise<Answer | undefined> {
   for (let attempt = 1; attempt <= PERIOD_DROP_ATTEMPTS; attempt++) {
     try {
-      return await dropPeriod(shard, period, PERIOD_DROP_LOCK_MS)
+      return await run()
     } catch (error) {
       if (!(error instanceof GroundswellError) || error.code !== 'DATA_CONFLICT') throw error
       await delay(jittered(PERIOD_DROP_PAUSE_MS))
     }
   }
-  return false
+  return undefined
 }
 
 /** A group, or the forwarder, and what gets it past a gap that retention made. */

@@ -14,6 +14,27 @@ export async function extendLog(
   )
 }
 
+const SHORTEN = `SELECT groundswell.shorten_log($1 * interval '1 millisecond') AS shortened`
+
+/**
+ * Ends empty periods earlier that go on for longer than `periodMs`, and adds those that follow. Answers how many it
+ * added; 0 when there was none to shorten. Waits for locks as {@link dropPeriod} does.
+ */
+export function shortenLog(
+  shard: Shard,
+  { periodMs, aheadMs }: { readonly periodMs: number; readonly aheadMs: number },
+  lockMs: number,
+): Promise<number> {
+  return shard.transaction(async (tx) => {
+    void tx.query(LOCK_TIMEOUT, [`${lockMs}ms`])
+    const [row] = await tx.query<{ shortened: number }>(SHORTEN, [periodMs])
+    if (row === undefined || row.shortened === 0) return 0
+    return (await tx.query<{ added: number }>(EXTEND, [periodMs, aheadMs]))[0]?.added ?? 0
+  })
+}
+
+const LOCK_TIMEOUT = `SELECT set_config('lock_timeout', $1, true)`
+
 const EXPIRED = `
 SELECT id FROM groundswell.log_period WHERE ends_at <= clock_timestamp() - $1 * interval '1 millisecond' ORDER BY id`
 
@@ -29,7 +50,7 @@ export async function expiredPeriods(shard: Queryable, retentionMs: number): Pro
 export function dropPeriod(shard: Shard, period: number, lockMs: number): Promise<boolean> {
   return shard.transaction(async (tx) => {
     const [, [row]] = await Promise.all([
-      tx.query(`SELECT set_config('lock_timeout', $1, true)`, [`${lockMs}ms`]),
+      tx.query(LOCK_TIMEOUT, [`${lockMs}ms`]),
       tx.query<{ dropped: boolean }>('SELECT groundswell.drop_log_period($1) AS dropped', [period]),
     ])
     return row?.dropped ?? false
