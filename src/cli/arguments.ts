@@ -48,9 +48,19 @@ export function setting(text: string, before: Readonly<Record<string, string>> =
 
 /** An http:// URL without a path, query or slash at the end. */
 export function baseUrl(text: string): string {
+  return urlOf(text, ['http:'])
+}
+
+/** The same, or https://. */
+export function secureBaseUrl(text: string): string {
+  return urlOf(text, ['http:', 'https:'])
+}
+
+function urlOf(text: string, protocols: readonly string[]): string {
   const url = URL.parse(text)
-  if (url === null || url.protocol !== 'http:' || url.search !== '') {
-    throw new InvalidArgumentError('It must be a URL like http://127.0.0.1:8000.')
+  if (url === null || !protocols.includes(url.protocol) || url.search !== '') {
+    const others = protocols.includes('https:') ? ', or with https://' : ''
+    throw new InvalidArgumentError(`It must be a URL like http://127.0.0.1:8000${others}.`)
   }
   return text.replace(/\/$/, '')
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { startEmbeddedPostgres } from '../data/index.ts'
+import { openCluster, startEmbeddedPostgres } from '../data/index.ts'
 import { until } from '../testing/index.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -130,11 +130,21 @@ test('after kill -9 the next start takes the PostgreSQL over, and stops it in or
   const next = groundswell(['database'])
   await next.says(/^ready/m)
   assert.match(next.output().stderr, /^taking over the PostgreSQL/)
+  assert.ok((await connectionsMax(next)) >= 4 * 48, 'connections for several processes')
   next.child.kill('SIGTERM')
   assert.equal(await next.exited, 0)
   assert.match(next.output().stderr, /\nstopped\n$/)
   assert.deepEqual(await leftBehind(join(folder, 'data')), [])
 })
+
+/** What the server takes that is described by the line for other processes. */
+async function connectionsMax(run: Run): Promise<number> {
+  const [, urls = ''] = /^export DATABASE_URLS='(.*)'$/m.exec(run.output().stdout) ?? []
+  const cluster = await openCluster({ urls: urls.split(','), applicationName: 'test' })
+  const [row] = await cluster.home.query<{ max_connections: string }>('SHOW max_connections')
+  await cluster.close({ deadlineAtMs: Date.now() + 5_000 })
+  return Number(row?.max_connections)
+}
 
 test('processes that start at once on empty databases migrate them once, and all run', async () => {
   const server = await startEmbeddedPostgres({ dataDir: join(folder, 'shared', 'postgres'), shards: 2 })

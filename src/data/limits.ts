@@ -1,6 +1,9 @@
 /** Limits of the data layer, each with its reason. docs/limits.md lists them. */
 
-/** Connections of one process over all shards: two processes and a person still fit under the embedded server's 120. */
+/**
+ * Connections of one process over all shards: two processes and a person still fit under the embedded server's 120, and
+ * eight under the 400 that it takes when `groundswell database` runs it.
+ */
 export const CONNECTIONS_MAX = 48
 
 /** Connections per shard at the least: one runs batches while the other answers a read. */

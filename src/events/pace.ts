@@ -23,8 +23,8 @@ export class Pace {
   private perSecond = 0
 
   /**
-   * From {@link LINGER_FACTOR_MIN} to {@link LINGER_FACTOR_MAX}, by how busy the event loop has been of late, and by how
-   * many transactions there were: to be asked once for each.
+   * From {@link LINGER_FACTOR_MIN} to {@link LINGER_FACTOR_MAX}, by how busy the event loop has been of late, and by
+   * how many transactions there were: to be asked once for each.
    */
   factor(): number {
     this.transactions += 1

@@ -9,6 +9,7 @@ import {
   startEmbeddedPostgres,
 } from '../data/index.ts'
 import { runtimeError } from './errors.ts'
+import { SERVED_CONNECTIONS_MAX } from './limits.ts'
 import { type RuntimeOptions, readOptions } from './options.ts'
 
 /**
@@ -28,8 +29,12 @@ export type Databases = {
   stop(options: StopOptions): Promise<void>
 }
 
-/** Starts or finds the databases of a process that runs services. */
-export async function startDatabases(options: RuntimeOptions, log: (line: string) => void): Promise<Databases> {
+/** Starts or finds the databases of a process that runs services. `connectionsMax`: of the embedded server. */
+export async function startDatabases(
+  options: RuntimeOptions,
+  log: (line: string) => void,
+  connectionsMax?: number,
+): Promise<Databases> {
   if (options.databaseUrls !== undefined) {
     return {
       urls: options.databaseUrls,
@@ -53,6 +58,7 @@ export async function startDatabases(options: RuntimeOptions, log: (line: string
     server = await startEmbeddedPostgres({
       dataDir,
       shards: options.shards,
+      ...(connectionsMax !== undefined && { connectionsMax }),
       port: options.postgresPort || undefined,
       onProgress: log,
     })
@@ -117,10 +123,11 @@ export async function startDatabase({ env, log, signal }: DatabaseOptions): Prom
   if (options.databaseUrls !== undefined) {
     throw runtimeError('RUNTIME_OPTIONS_INVALID', 'DATABASE_URLS is set, so there is no embedded database to start')
   }
-  const databases = await startDatabases(options, (line) => {
+  const logged = (line: string) => {
     signal?.throwIfAborted()
     log(line)
-  })
+  }
+  const databases = await startDatabases(options, logged, SERVED_CONNECTIONS_MAX)
   if (signal?.aborted !== true) return databases
   await databases.stop({ deadlineAtMs: systemClock.now() + STOP_GRACE_MS })
   throw signal.reason

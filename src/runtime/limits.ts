@@ -69,3 +69,9 @@ export const STOP_DELAY_MS_MAX = 60_000
 
 /** Time a broker gets to say how far groups are before the console shows them without: it asks again in a second. */
 export const BROKER_LAG_MS = 2_000
+
+/**
+ * Connections that the embedded server takes when it serves processes apart: of eight of them with CONNECTIONS_MAX
+ * each, and of people.
+ */
+export const SERVED_CONNECTIONS_MAX = 400

@@ -6,7 +6,8 @@ DECLARE
   empty boolean;
 BEGIN
   EXECUTE format(
-    'SELECT NOT EXISTS (SELECT FROM groundswell.segment_%1$s) AND NOT EXISTS (SELECT FROM groundswell.log_segment_%1$s)',
+    'SELECT NOT EXISTS (SELECT FROM groundswell.segment_%1$s)
+       AND NOT EXISTS (SELECT FROM groundswell.log_segment_%1$s)',
     period) INTO empty;
   RETURN empty;
 END
