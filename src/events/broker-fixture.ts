@@ -8,8 +8,8 @@ import type { Broker, BrokerDeclaration } from './broker.ts'
 import { workFailed } from './channels.ts'
 import { type CallContext, type ConsumerContext, type Delivery, onBatch } from './consumer.ts'
 import { emit } from './emit.ts'
-import { lag } from './operations.ts'
 import { type EventsOptions, type EventsRuntime, startEvents } from './runtime.ts'
+import { isSettled } from './settled-fixture.ts'
 
 /** A real broker with delivery around it, for tests that break the one or the other. */
 export type BrokerEngine = {
@@ -255,8 +255,7 @@ export class BrokerFixture {
   }
 
   async forwarded(): Promise<void> {
-    const isForwarded = async () => (await lag(this.cluster)).every((row) => row.lag === 0)
-    await this.engine.until(isForwarded, { timeoutMs: 60_000, what: 'all is forwarded' })
+    await this.engine.until(() => isSettled(this.cluster), { timeoutMs: 60_000, what: 'all is forwarded' })
   }
 
   /** Waits until every account has its serials up to `count`, and asserts that each came once and in order. */

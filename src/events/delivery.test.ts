@@ -18,6 +18,7 @@ import {
   startEvents,
 } from './index.ts'
 import { DELIVERY_EVENTS_MAX } from './limits.ts'
+import { isSettled } from './settled-fixture.ts'
 
 const Tick = event('test.tick', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tick) => tick.account })
 type Tick = z.infer<typeof Tick.schema>
@@ -86,7 +87,7 @@ describe('delivery', () => {
       ],
     )
   }
-  const noLag = () => until(async () => (await lag(cluster)).every((row) => row.lag === 0), { what: 'no lag' })
+  const noLag = () => until(() => isSettled(cluster), { what: 'no lag' })
   const settled = async (count: number, shard: Shard = cluster.home) => {
     await until(async () => (await effects(shard)).length >= count, { what: `${count} effects` })
     await noLag()

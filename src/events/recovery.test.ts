@@ -7,6 +7,7 @@ import { type ConsumerTarget, event, newContext } from '../core/index.ts'
 import { type OpenCluster, openCluster, systemMigrations } from '../data/index.ts'
 import { startTestCluster, until } from '../testing/index.ts'
 import { delivered, type EventsRuntime, emit, eventsMigrations, lag, onBatch, startEvents } from './index.ts'
+import { isSettled } from './settled-fixture.ts'
 
 const Tick = event('test.tick', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tick) => tick.account })
 
@@ -87,8 +88,7 @@ else
       cluster.shards[shard]?.query<{ serial: number }>('SELECT serial FROM test.effect WHERE grp = $1 ORDER BY seq', [
         group,
       ]) ?? Promise.resolve([])
-    const noLag = (group: string) =>
-      until(async () => (await lag(cluster)).filter((row) => row.group === group).every((row) => row.lag === 0))
+    const noLag = (group: string) => until(() => isSettled(cluster, (row) => row.group === group))
     const serials = (count: number) => Array.from({ length: count }, (_, serial) => serial)
 
     test('C3 7: a process killed between its commit on the target and that on the source repeats no effect', async () => {

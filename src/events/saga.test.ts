@@ -10,15 +10,14 @@ import {
   type EventsRuntime,
   emit,
   eventsMigrations,
-  lag,
   message,
   on,
-  outboxDepth,
   saga,
   sagaMissed,
   startEvents,
   viewSaga,
 } from './index.ts'
+import { isSettled } from './settled-fixture.ts'
 
 const Trip = z.object({ tripId: z.string(), userId: z.int(), nights: z.int() })
 type Trip = z.infer<typeof Trip>
@@ -157,11 +156,7 @@ describe('a saga', () => {
     for (const type of [HotelBooked, FlightBooked, FlightBooked]) await answer(type, trip)
     await settled(hasty, trip, 4)
     const groups = ['conductor-hasty-trip', 'participants']
-    const isQuiet = async () => {
-      if ((await outboxDepth(cluster)).some(({ events: waiting }) => waiting > 0)) return false
-      return (await lag(cluster)).every((row) => row.lag === 0 || !groups.includes(row.group))
-    }
-    await until(isQuiet, { what: 'everything delivered' })
+    await until(() => isSettled(cluster, ({ group }) => groups.includes(group)), { what: 'everything delivered' })
     const cancelled = told.get(trip.tripId)?.filter((name) => name.endsWith('cancel-due'))
     assert.deepEqual(cancelled?.toSorted(), ['flight.cancel-due', 'hotel.cancel-due'])
     assert.deepEqual(

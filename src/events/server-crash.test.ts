@@ -7,7 +7,8 @@ import { z } from 'zod'
 import { event, newContext, systemClock } from '../core/index.ts'
 import { type OpenCluster, openCluster, startEmbeddedPostgres, systemMigrations } from '../data/index.ts'
 import { until } from '../testing/index.ts'
-import { emit, eventsMigrations, lag, onBatch, outboxDepth, startEvents } from './index.ts'
+import { emit, eventsMigrations, onBatch, startEvents } from './index.ts'
+import { isSettled } from './settled-fixture.ts'
 
 const Tick = event('test.tick', 1, z.object({ account: z.int(), serial: z.int() }), { key: (tick) => tick.account })
 const EVENTS_EACH = 3_000
@@ -97,11 +98,7 @@ const effects = (cluster: OpenCluster, shard: number, group: string) =>
   ) ?? Promise.resolve([])
 
 async function assertCaughtUp(cluster: OpenCluster, count: number): Promise<void> {
-  // The outbox first: what waits there is in no lag yet.
-  const isDone = async () =>
-    (await outboxDepth(cluster)).every((shard) => shard.events === 0) &&
-    (await lag(cluster)).every((row) => row.lag === 0)
-  await until(isDone, { timeoutMs: 30_000 })
+  await until(() => isSettled(cluster), { timeoutMs: 30_000 })
   const serials = Array.from({ length: count }, (_, serial) => serial)
   for (const { index } of cluster.shards) {
     assert.deepEqual(
