@@ -35,8 +35,9 @@ test('digits are an integer key, everything else is text', () => {
 })
 
 test('a base URL is http and keeps its path without a slash at the end', () => {
-  assert.equal(parse.baseUrl('http://127.0.0.1:8000/'), 'http://127.0.0.1:8000')
-  assert.equal(parse.secureBaseUrl('https://api.example.com/'), 'https://api.example.com')
-  for (const text of ['a', 'ftp://a', 'https://a/?b']) assert.throws(() => parse.secureBaseUrl(text))
-  for (const text of ['127.0.0.1:8000', 'https://a', 'ftp://a', 'http://a/?b']) assert.throws(() => parse.baseUrl(text))
+  assert.equal(parse.plainBaseUrl('http://127.0.0.1:8000/'), 'http://127.0.0.1:8000')
+  assert.equal(parse.baseUrl('https://api.example.com/'), 'https://api.example.com')
+  for (const text of ['a', 'ftp://a', 'https://a/?b']) assert.throws(() => parse.baseUrl(text))
+  for (const text of ['127.0.0.1:8000', 'https://a', 'ftp://a', 'http://a/?b'])
+    assert.throws(() => parse.plainBaseUrl(text))
 })

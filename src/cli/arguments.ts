@@ -46,13 +46,13 @@ export function setting(text: string, before: Readonly<Record<string, string>> =
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
 }
 
-/** An http:// URL without a path, query or slash at the end. */
-export function baseUrl(text: string): string {
+/** An http:// URL without a path, query or slash at the end, for what speaks no TLS. */
+export function plainBaseUrl(text: string): string {
   return urlOf(text, ['http:'])
 }
 
 /** The same, or https://. */
-export function secureBaseUrl(text: string): string {
+export function baseUrl(text: string): string {
   return urlOf(text, ['http:', 'https:'])
 }
 

@@ -85,7 +85,7 @@ export function addApi(program: Command, exit: Exit): void {
     .summary('describe the routes as OpenAPI 3.1')
     .description('Describes the routes that clients may call, as an OpenAPI 3.1 document.')
     .argument(...APP)
-    .option('--url <url>', 'where clients reach the gateway', parse.secureBaseUrl, 'http://127.0.0.1:8000')
+    .option('--url <url>', 'where clients reach the gateway', parse.baseUrl, 'http://127.0.0.1:8000')
     .option(...OUT)
     .addHelpText('after', examples('groundswell api docs examples/shop/app.ts --out openapi.json'))
     .action(async (app: string, options: import('./contracts.ts').DocumentArguments & { url: string }) => {

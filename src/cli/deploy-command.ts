@@ -55,7 +55,7 @@ function addTarget(command: Command, target: keyof typeof TARGETS, { what, exit 
           .choices(['hpa', 'keda'])
           .default('hpa'),
       )
-      .option('--prometheus-url <url>', 'where KEDA asks', parse.secureBaseUrl, 'http://prometheus.monitoring.svc:9090')
+      .option('--prometheus-url <url>', 'where KEDA asks', parse.baseUrl, 'http://prometheus.monitoring.svc:9090')
   }
   made
     .addHelpText('after', examples(`groundswell deploy ${target} examples/shop/app.ts --out build/${target}`))

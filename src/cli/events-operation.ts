@@ -121,7 +121,7 @@ async function skipDropped(cluster: OpenCluster, { json, shard, stream, to }: Sk
     throw cliError('CLI_OPTION_INVALID', `${FORWARDER} is moved to what the log still holds: only --shard can be said`)
   }
   const passed = await skipUnforwarded(cluster, shard)
-  if (json) printJson({ group: FORWARDER, passed: passed.map(({ group: _, ...rest }) => rest) })
+  if (json) printJson({ group: FORWARDER, passed })
   else if (passed.length === 0) print('Nothing was dropped that waits to be forwarded.')
   else {
     const rows = passed.map((one) => [one.topic, String(one.shard), String(one.events), String(one.first)])

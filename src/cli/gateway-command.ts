@@ -12,7 +12,7 @@ export function addGateway(program: Command, exit: (code: number) => void): void
     .description('Writes what a running gateway is configured to do, as a file that another gateway starts from.')
     .addOption(new Option('--format <gateway>', 'whose file').choices(['kong', 'apisix']).default('kong'))
     .option('--out <file>', 'where to write (default: stdout)')
-    .option('--admin-url <url>', 'its Admin API (default: http://localhost with ADMIN_PORT)', parse.secureBaseUrl)
+    .option('--admin-url <url>', 'its Admin API (default: http://localhost with ADMIN_PORT)', parse.baseUrl)
     .option('--json', 'print JSON for machines: the text, and what has no counterpart')
     .addHelpText(
       'after',
@@ -33,7 +33,7 @@ export function addGateway(program: Command, exit: (code: number) => void): void
       'Brings what a file declares into a running gateway. It replaces what has the same name, and deletes nothing.',
     )
     .argument('<file>', 'Kong declarative file, or apisix.yaml')
-    .option('--admin-url <url>', 'its Admin API (default: http://localhost with ADMIN_PORT)', parse.secureBaseUrl)
+    .option('--admin-url <url>', 'its Admin API (default: http://localhost with ADMIN_PORT)', parse.baseUrl)
     .option('--json', 'print JSON for machines')
     .addHelpText(
       'after',

@@ -1,6 +1,6 @@
 import type { Cluster, Shard } from '../data/index.ts'
 import { askForReplay, planReplay, type ReplayStart, replaysAsked, setPaused } from './engines/postgres-groups.ts'
-import { type MissedEvents, passMissed } from './engines/postgres-periods.ts'
+import { type PassedEvents, passMissed } from './engines/postgres-periods.ts'
 import { FORWARDER, setPosition } from './engines/postgres-positions.ts'
 import { eventsError } from './errors.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
@@ -309,10 +309,10 @@ export async function moveGroup(
 export async function skipUnforwarded(
   cluster: Cluster,
   only?: number,
-): Promise<readonly (MissedEvents & { readonly shard: number })[]> {
+): Promise<readonly (PassedEvents & { readonly shard: number })[]> {
   const shards = cluster.shards.filter(({ index }) => only === undefined || index === only)
   const passed = await Promise.all(
-    shards.map(async (shard) => (await passMissed(shard)).map((missed) => ({ ...missed, shard: shard.index }))),
+    shards.map(async (shard) => (await passMissed(shard)).map((one) => ({ ...one, shard: shard.index }))),
   )
   return passed.flat()
 }

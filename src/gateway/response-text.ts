@@ -39,14 +39,14 @@ export function responseText(statusLine: string, pairs: readonly OutgoingHttpHea
   return { text: `${text}${hasDate ? '' : dateLine()}Connection: keep-alive\r\n\r\n`, contentLength }
 }
 
-let second = 0
+let secondMs = 0
 let line = ''
 
 function dateLine(): string {
   const nowMs = systemClock.now()
-  if (nowMs - second >= 1_000 || nowMs < second) {
-    second = nowMs - (nowMs % 1_000)
-    line = `Date: ${new Date(second).toUTCString()}\r\n`
+  if (nowMs - secondMs >= 1_000 || nowMs < secondMs) {
+    secondMs = nowMs - (nowMs % 1_000)
+    line = `Date: ${new Date(secondMs).toUTCString()}\r\n`
   }
   return line
 }

@@ -47,7 +47,7 @@ export class GatewayResponse extends ServerResponse implements Deferred {
   _storeHeader(statusLine: string, headers: HeadersGiven | undefined): void {
     const plain = this.#isPlain && Array.isArray(headers) ? responseText(statusLine, headers) : undefined
     if (plain === undefined) {
-      nodes._storeHeader.call(this, statusLine, headers)
+      nodePrototype._storeHeader.call(this, statusLine, headers)
       return
     }
     const inner = this as unknown as NodeInternals
@@ -178,7 +178,7 @@ type NodeInternals = {
   _contentLength: number
 }
 
-const nodes = ServerResponse.prototype as unknown as NodeInternals
+const nodePrototype = ServerResponse.prototype as unknown as NodeInternals
 
 function isBody(chunk: unknown): boolean {
   return chunk === undefined || typeof chunk === 'string' || chunk instanceof Uint8Array

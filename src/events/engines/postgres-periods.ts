@@ -59,8 +59,7 @@ export function dropPeriod(shard: Shard, period: number, lockMs: number): Promis
 
 // Where a broker carries the log, what groups had come to before says nothing any more; they have what is forwarded.
 const MISSED = `
-SELECT p.grp AS group, p.topic, least(h.first_offset, h.next_offset) - p.next_offset AS events,
-  least(h.first_offset, h.next_offset) AS first
+SELECT p.grp AS group, p.topic, least(h.first_offset, h.next_offset) - p.next_offset AS events
 FROM groundswell.consumer_position AS p JOIN groundswell.log_head AS h ON h.topic = p.topic
 WHERE p.source = $1 AND p.next_offset < h.first_offset AND (p.grp = '${FORWARDER}' OR NOT EXISTS (
   SELECT FROM groundswell.consumer_position AS f WHERE f.grp = '${FORWARDER}' AND f.source = $1
@@ -68,13 +67,7 @@ WHERE p.source = $1 AND p.next_offset < h.first_offset AND (p.grp = '${FORWARDER
 ORDER BY p.grp, p.topic`
 
 /** Events of one topic and shard that were dropped before a group had processed them. */
-export type MissedEvents = {
-  readonly group: string
-  readonly topic: string
-  readonly events: number
-  /** Offset of the first event behind them. */
-  readonly first: number
-}
+export type MissedEvents = { readonly group: string; readonly topic: string; readonly events: number }
 
 /** What groups have missed on a shard, and not been moved past yet. */
 export function missedEvents(shard: Shard): Promise<readonly MissedEvents[]> {
@@ -89,9 +82,12 @@ WITH missed AS (
 )
 UPDATE groundswell.consumer_position AS p SET next_offset = m.first FROM missed AS m
 WHERE p.grp = '${FORWARDER}' AND p.source = $1 AND p.topic = m.topic AND p.next_offset = m.from
-RETURNING p.grp AS group, p.topic, m.first - m.from AS events, m.first`
+RETURNING p.topic, m.first - m.from AS events, m.first`
+
+/** Events that the forwarder will not forward; `first` is the offset of the one behind them. */
+export type PassedEvents = { readonly topic: string; readonly events: number; readonly first: number }
 
 /** Moves the forwarder past what was dropped before it was forwarded, and tells what that was. */
-export function passMissed(shard: Shard): Promise<readonly MissedEvents[]> {
-  return shard.query<MissedEvents>(PASS, [shard.index])
+export function passMissed(shard: Shard): Promise<readonly PassedEvents[]> {
+  return shard.query<PassedEvents>(PASS, [shard.index])
 }
