@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import type { Exchange } from './exchange.ts'
-import { fieldName } from './http1/field-name.ts'
+import { keyOf } from './http1/field-name.ts'
 
 export type HeadersGiven = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
@@ -19,6 +19,7 @@ export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchang
   for (let index = 0; index < pairs.length; index += 2) {
     const name = String(pairs[index])
     const value = pairs[index + 1]
+    // What is no name, Node refuses later.
     const key = keyOf(name)
     if (value === undefined || names.includes(key) || hops?.has(key)) continue
     if (key === 'via') via = `${String(value)}, ${via}`
@@ -29,11 +30,6 @@ export function mergedHeaders(given: HeadersGiven | undefined, exchange: Exchang
   if (!exchange.exited) merged.push('Via', via)
   merged.push('Server', server)
   return merged
-}
-
-/** The name in lower case; what is no name, Node refuses later. */
-function keyOf(name: string): string {
-  return fieldName(name)?.key ?? name.toLowerCase()
 }
 
 /** Options of a connection rather than names of headers. */

@@ -29,7 +29,7 @@ export class GatewayResponse extends ServerResponse implements Deferred {
     const given = typeof reason === 'object' ? reason : headers
     if (this.abandoned) return this
     if (typeof reason === 'string') this.statusMessage = reason
-    if (exchange === undefined || this.headersSent) return super.writeHead(status, given)
+    if (exchange === undefined || this.headersSent) return this.#store(status, given)
     if (exchange.draining || exchange.headers.expect !== undefined) this.shouldKeepAlive = false
     exchange.beginResponse(status)
     if (exchange.chain !== undefined && exchange.chain.editors.length > 0) return this.#writeEdited(status, given)
@@ -37,29 +37,31 @@ export class GatewayResponse extends ServerResponse implements Deferred {
       const merged = mergedHeaders(given, exchange)
       if (this.#staysOpen(merged, exchange)) merged.push(KEEP_ALIVE, IDLE_HINT)
       this.sentHeaders = merged
-      return super.writeHead(status, merged)
+      return this.#store(status, merged)
     }
     this.#setAll(given, exchange)
     return super.writeHead(status)
   }
 
-  /** How Node makes the head of what `writeHead` was given, in which headers that were set before are no list. */
-  _storeHeader(statusLine: string, headers: HeadersGiven | undefined): void {
-    const plain = this.#isPlain && Array.isArray(headers) ? responseText(statusLine, headers) : undefined
-    if (plain === undefined) {
-      nodePrototype._storeHeader.call(this, statusLine, headers)
-      return
-    }
+  /** As Node's `writeHead`; what is plain goes without it. */
+  #store(status: number, headers: HeadersGiven | undefined): this {
+    const isPlain = Array.isArray(headers) && this.#isPlain
+    const plain = isPlain ? responseText(status, this.statusMessage, headers) : undefined
+    if (plain === undefined) return super.writeHead(status, headers)
+    this.statusCode = status
+    this.statusMessage = plain.reason
     const inner = this as unknown as NodeInternals
     inner._header = plain.text
     inner._headerSent = false
     inner._contentLength = plain.contentLength
+    return this
   }
 
-  /** Nothing but the list of headers says what the head is. */
+  /** Nothing but the status and a list of headers says what the head is. */
   get #isPlain(): boolean {
-    const { _hasBody, _removedConnection } = this as unknown as NodeInternals
-    return this.shouldKeepAlive && this.sendDate && _hasBody && !_removedConnection
+    const { _hasBody, _removedConnection, _expect_continue } = this as unknown as NodeInternals
+    const isOpen = this.shouldKeepAlive && !_expect_continue && !_removedConnection
+    return isOpen && this.sendDate && _hasBody && !this.headersSent && this.getHeaderNames().length === 0
   }
 
   /** Sends a head that is the whole response. */
@@ -119,7 +121,7 @@ export class GatewayResponse extends ServerResponse implements Deferred {
     this.#filters = edited.filters
     if (this.#staysOpen(edited.headers, exchange)) edited.headers.push(KEEP_ALIVE, IDLE_HINT)
     this.sentHeaders = edited.headers
-    return super.writeHead(edited.status, edited.headers)
+    return this.#store(edited.status, edited.headers)
   }
 
   #writeFiltered(parameters: unknown[]): boolean {
@@ -170,15 +172,13 @@ export class GatewayResponse extends ServerResponse implements Deferred {
 
 /** What Node keeps in a response, from 24 on at least; response-text.test.ts notices when it no longer does. */
 type NodeInternals = {
-  _storeHeader(statusLine: string, headers: HeadersGiven | undefined): void
   readonly _hasBody: boolean
   readonly _removedConnection: boolean
+  readonly _expect_continue: boolean
   _header: string
   _headerSent: boolean
   _contentLength: number
 }
-
-const nodePrototype = ServerResponse.prototype as unknown as NodeInternals
 
 function isBody(chunk: unknown): boolean {
   return chunk === undefined || typeof chunk === 'string' || chunk instanceof Uint8Array

@@ -2,7 +2,7 @@
 export type FieldName = {
   /** In lower case. */
   readonly key: string
-  /** The name as it was given, a colon, a blank: with a value behind it, and CR LF, it is a line. */
+  /** CR LF, the name as it was given, a colon, a blank: between the line before and the value. */
   readonly prefix: string
 }
 
@@ -23,9 +23,14 @@ export function fieldName(name: string): FieldName | undefined {
   const found = known.get(name)
   if (found !== undefined) return found
   if (!TOKEN.test(name)) return undefined
-  const made = { key: name.toLowerCase(), prefix: `${name}: ` }
+  const made = { key: name.toLowerCase(), prefix: `\r\n${name}: ` }
   if (known.size < NAMES_MAX && name.length <= NAME_CHARS_MAX) known.set(name, made)
   return made
+}
+
+/** The name in lower case, whether or not it is one. */
+export function keyOf(name: string): string {
+  return fieldName(name)?.key ?? name.toLowerCase()
 }
 
 /** Whether it is a token, as names of headers and methods are. */

@@ -31,15 +31,16 @@ export function isChunked({ headers, body }: OutgoingRequest): boolean {
 export function requestText(request: OutgoingRequest): string {
   const { method, path, headers } = request
   if (!isName(method) || !TARGET.test(path)) throw new UnwritableRequest('the request line has other characters')
-  const text = `${method} ${path} HTTP/1.1\r\n${linesOf(headers)}`
+  const text = `${method} ${path} HTTP/1.1${linesOf(headers)}`
   return `${text}${framingLine(request)}${request.upgrades ? UPGRADE_LINES : CONNECTION_LINE}`
 }
 
 /** What ends a body in chunks: the last chunk, trailers, an empty line. Throws as {@link requestText} does. */
 export function endOfChunks(trailers: IncomingHttpHeaders): string {
-  return `0\r\n${linesOf(trailers)}\r\n`
+  return `0${linesOf(trailers)}\r\n\r\n`
 }
 
+/** Each line with the CR LF before it, as all lines here have it. */
 function linesOf(fields: IncomingHttpHeaders): string {
   let text = ''
   for (const name in fields) {
@@ -55,13 +56,13 @@ function linesOf(fields: IncomingHttpHeaders): string {
 
 function lineOf({ key, prefix }: FieldName, value: string): string {
   if (NOT_FIELD_VALUE.test(value)) throw new UnwritableRequest(`the header ${key} has characters that it cannot have`)
-  return `${prefix}${value}\r\n`
+  return prefix + value
 }
 
 const TARGET = /^[!-~\x80-\xff]+$/
 
-const CONNECTION_LINE = 'connection: keep-alive\r\n\r\n'
-const UPGRADE_LINES = 'connection: upgrade\r\nupgrade: websocket\r\n\r\n'
+const CONNECTION_LINE = '\r\nconnection: keep-alive\r\n\r\n'
+const UPGRADE_LINES = '\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'
 
 /** `expect` has been answered already. */
 function isOurs(name: string): boolean {
@@ -84,9 +85,9 @@ const EXPECTING_BODY = new Set(['POST', 'PUT', 'PATCH'])
 function framingLine(request: OutgoingRequest): string {
   const { body, headers, method } = request
   const given = headers['content-length']
-  if (body === null) return given !== undefined || EXPECTING_BODY.has(method) ? 'content-length: 0\r\n' : ''
-  if (Buffer.isBuffer(body)) return `content-length: ${body.length}\r\n`
-  if (given === undefined) return 'transfer-encoding: chunked\r\n'
+  if (body === null) return given !== undefined || EXPECTING_BODY.has(method) ? '\r\ncontent-length: 0' : ''
+  if (Buffer.isBuffer(body)) return `\r\ncontent-length: ${body.length}`
+  if (given === undefined) return '\r\ntransfer-encoding: chunked'
   if (!/^\d+$/.test(given)) throw new UnwritableRequest('the length of the body is no number')
-  return `content-length: ${given}\r\n`
+  return `\r\ncontent-length: ${given}`
 }

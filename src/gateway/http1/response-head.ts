@@ -1,3 +1,4 @@
+import { keyOf } from './field-name.ts'
 import { MalformedResponse } from './malformed.ts'
 
 /** How the end of a body is found: after so many bytes, by its chunks, or because the connection ends. */
@@ -24,6 +25,8 @@ type Said = {
   keepAlive: string | undefined
 }
 
+type StatusLine = { readonly minor: string; readonly status: number; readonly reason: string }
+
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
 
 /** Lines that end in CR LF and no other way, names that touch their colon, no folded lines. */
@@ -39,13 +42,9 @@ const IDLE_SECONDS = /(?:^|[\s,])timeout=(\d{1,6})(?:[\s,]|$)/i
  */
 export function readResponseHead(text: string, method: string): ResponseHead {
   const end = text.indexOf('\r\n')
-  const [, minor, digits, reason = ''] = STATUS_LINE.exec(text.slice(0, end)) ?? []
-  if (digits === undefined) throw new MalformedResponse('the status line is none')
-  // A reader of that version would take it for the answer, and the answer for its body.
-  if (minor === '0' && digits.startsWith('1')) throw new MalformedResponse('HTTP/1.0 has no interim answers')
+  const { minor, status, reason } = readStatusLine(text.slice(0, end))
   const said: Said = { length: undefined, coding: undefined, connection: undefined, keepAlive: undefined }
   const headers = readFields(text.slice(end + 2), said)
-  const status = Number(digits)
   const framing = framingOf(said, hasNoBody(method, status))
   const persists = !hasToken(said.connection, 'close') && (minor === '1' || hasToken(said.connection, 'keep-alive'))
   return {
@@ -58,6 +57,21 @@ export function readResponseHead(text: string, method: string): ResponseHead {
   }
 }
 
+/** The last status line: most are alike. */
+let line = ''
+let lineRead: StatusLine = { minor: '', status: 0, reason: '' }
+
+function readStatusLine(text: string): StatusLine {
+  if (text === line) return lineRead
+  const [, minor = '', digits, reason = ''] = STATUS_LINE.exec(text) ?? []
+  if (digits === undefined) throw new MalformedResponse('the status line is none')
+  // A reader of that version would take it for the answer, and the answer for its body.
+  if (minor === '0' && digits.startsWith('1')) throw new MalformedResponse('HTTP/1.0 has no interim answers')
+  line = text
+  lineRead = { minor, status: Number(digits), reason }
+  return lineRead
+}
+
 /** Reads header or trailer lines, each with its CR LF. Throws {@link MalformedResponse}. */
 export function readFields(text: string, said?: Said): string[] {
   if (!FIELD_LINES.test(text)) throw new MalformedResponse('a header line is none')
@@ -65,7 +79,7 @@ export function readFields(text: string, said?: Said): string[] {
   for (let start = 0; start < text.length; ) {
     const colon = text.indexOf(':', start)
     const end = text.indexOf('\r\n', colon)
-    const name = text.slice(start, colon).toLowerCase()
+    const name = keyOf(text.slice(start, colon))
     const value = withoutBlanks(text, colon + 1, end)
     fields.push(name, value)
     if (said !== undefined) note(said, name, value)
