@@ -33,29 +33,23 @@ export const DRAIN_LINGER_MS_SATURATED = 90
 /** Time over which the use of the event loop is measured: several deliveries. */
 export const PACE_SAMPLE_MS = 200
 
-/** Share of the time in which the event loop is busy, up to which there is time to spare. */
+/** Share of the time in which the event loop is busy, up to which there is time to spare: nothing lingers. */
 export const PACE_IDLE = 0.4
 
 /**
- * Transactions a second of all loops of a process up to which none need be saved: a tenth of what a slow core bears.
- * One group of one shard has no more, whatever comes; eight groups of four shards would have thousands.
+ * Transactions a second of all loops of a process up to which none need be saved: a fifth of what a slow core bears.
+ * One group of one shard has no more at 350 events a second; eight groups of four shards would have thousands.
  */
-export const PACE_TRANSACTIONS_FEW = 300
+export const PACE_TRANSACTIONS_FEW = 700
 
 /** Transactions a second from which on the loops linger in full. */
-export const PACE_TRANSACTIONS_MANY = 900
+export const PACE_TRANSACTIONS_MANY = 1_400
 
 /** Share up to which nothing lingers longer, and from which on nothing lingers less. */
 export const PACE_BUSY = 0.6
 
 /** Share from which on the process counts as saturated: requests queue. */
 export const PACE_SATURATED = 0.9
-
-/**
- * How much of its pauses is left to a process with time to spare: an event then takes a tenth of the time, and the
- * transactions that this costs nobody else wants.
- */
-export const LINGER_FACTOR_MIN = 0.1
 
 /**
  * How many times longer everything lingers when the process is saturated. At 1,700 orders a second on two slow cores

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { until } from '../testing/index.ts'
 import {
   LINGER_FACTOR_MAX,
-  LINGER_FACTOR_MIN,
   PACE_BUSY,
   PACE_IDLE,
   PACE_SAMPLE_MS,
@@ -13,11 +12,11 @@ import {
 } from './limits.ts'
 import { lingerFactor, Pace } from './pace.ts'
 
-test('with time to spare everything hardly lingers, saturated it does by the largest factor, and in between evenly', () => {
+test('with time to spare nothing lingers, saturated everything does by the largest factor, and in between evenly', () => {
   const of = (utilization: number) => lingerFactor(utilization, 0)
-  assert.equal(of(0), LINGER_FACTOR_MIN)
-  assert.equal(of(PACE_IDLE), LINGER_FACTOR_MIN)
-  assert.equal(of((PACE_IDLE + PACE_BUSY) / 2).toFixed(6), ((LINGER_FACTOR_MIN + 1) / 2).toFixed(6))
+  assert.equal(of(0), 0)
+  assert.equal(of(PACE_IDLE), 0)
+  assert.equal(of((PACE_IDLE + PACE_BUSY) / 2).toFixed(6), '0.500000')
   assert.equal(of(PACE_BUSY), 1)
   assert.equal(of((PACE_BUSY + PACE_SATURATED) / 2), (1 + LINGER_FACTOR_MAX) / 2)
   assert.equal(of(PACE_SATURATED), LINGER_FACTOR_MAX)
@@ -26,8 +25,8 @@ test('with time to spare everything hardly lingers, saturated it does by the lar
 
 test('many transactions linger, though there is time to spare, and never more than a busy process does', () => {
   const between = (PACE_TRANSACTIONS_FEW + PACE_TRANSACTIONS_MANY) / 2
-  assert.equal(lingerFactor(0, PACE_TRANSACTIONS_FEW), LINGER_FACTOR_MIN)
-  assert.equal(lingerFactor(0, between).toFixed(6), ((LINGER_FACTOR_MIN + 1) / 2).toFixed(6))
+  assert.equal(lingerFactor(0, PACE_TRANSACTIONS_FEW), 0)
+  assert.equal(lingerFactor(0, between).toFixed(6), '0.500000')
   assert.equal(lingerFactor(PACE_BUSY / 2, PACE_TRANSACTIONS_MANY), 1)
   assert.equal(lingerFactor(0, 10 * PACE_TRANSACTIONS_MANY), 1)
   assert.equal(lingerFactor(PACE_SATURATED, 10 * PACE_TRANSACTIONS_MANY), LINGER_FACTOR_MAX)
@@ -40,7 +39,7 @@ test('a process that asks often lingers longer, until it asks seldom', async () 
     return pace.factor()
   }
   await until(() => ask(PACE_TRANSACTIONS_MANY) >= 1)
-  await until(() => ask(1) === LINGER_FACTOR_MIN)
+  await until(() => ask(1) === 0)
 })
 
 test('a process whose event loop is taken up lingers longer, and again no longer once it has time', async () => {

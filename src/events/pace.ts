@@ -1,6 +1,5 @@
 import {
   LINGER_FACTOR_MAX,
-  LINGER_FACTOR_MIN,
   PACE_BUSY,
   PACE_IDLE,
   PACE_SAMPLE_MS,
@@ -13,7 +12,7 @@ import {
  * How much longer the loops of this process should linger between transactions. A transaction costs the same whatever
  * it holds, and a process that is saturated pays that from what its requests need: fewer and larger ones then help all,
  * the events themselves too, whose time goes into queueing otherwise. With time to spare, and few transactions that
- * could be saved, nothing is gained by waiting: then an event goes on almost at once.
+ * could be saved, nothing is gained by waiting: then an event goes on at once.
  */
 export class Pace {
   private since = performance.eventLoopUtilization()
@@ -23,7 +22,7 @@ export class Pace {
   private perSecond = 0
 
   /**
-   * From {@link LINGER_FACTOR_MIN} to {@link LINGER_FACTOR_MAX}, by how busy the event loop has been of late, and by
+   * From 0 to {@link LINGER_FACTOR_MAX}, by how busy the event loop has been of late, and by
    * how many transactions there were: to be asked once for each.
    */
   factor(): number {
@@ -51,7 +50,7 @@ export function lingerFactor(utilization: number, transactionsPerSecond: number)
   }
   const byUse = (utilization - PACE_IDLE) / (PACE_BUSY - PACE_IDLE)
   const byNumber = (transactionsPerSecond - PACE_TRANSACTIONS_FEW) / (PACE_TRANSACTIONS_MANY - PACE_TRANSACTIONS_FEW)
-  return between(LINGER_FACTOR_MIN, 1, Math.max(byUse, byNumber))
+  return between(0, 1, Math.max(byUse, byNumber))
 }
 
 function between(low: number, high: number, share: number): number {

@@ -82,7 +82,8 @@ export class Sequencer {
         if (count === DRAIN_SEGMENTS_MAX) continue
         if (count > 0) {
           pollMs = DRAIN_POLL_MS_MIN
-          await delay(Math.max(0, startedAtMs + lingerMsAfter(count) - performance.now()))
+          const lingerMs = startedAtMs + lingerMsAfter(count) - performance.now()
+          if (lingerMs > 0) await delay(lingerMs)
         } else {
           pollMs = Math.min(DRAIN_POLL_MS_MAX, pollMs * 2)
         }
