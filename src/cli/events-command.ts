@@ -101,7 +101,7 @@ function addSkip(events: Command, exit: Exit): void {
       'after',
       examples(
         'groundswell events skip email-service --shard 2 --stream order.placed/7 --to 41210',
-        'groundswell events skip ~broker',
+        "groundswell events skip '~broker'",
       ),
     )
     .action(async (group: string, options: SkipArguments) => {

@@ -132,6 +132,8 @@ test('what is lost is passed over only where it is said which, and the forwarder
   assert.equal(unread.code, 1)
   assert.match(unread.stderr, /^error EVENTS_REPLAY_INVALID: mail has read nothing of ticket\.lost\/1/)
   await runtime.stop({ deadlineAtMs: Date.now() + 5_000 })
+  const begun = await events('skip', 'mail', '--shard', '0', '--stream', 'ticket.sold/1', '--to', '3')
+  assert.equal(begun.stdout, 'mail goes on at offset 3 of ticket.sold/1, shard 0.\n', begun.stderr)
   // As if a broker carried the log, and retention had dropped what was not forwarded.
   await cluster.home.query(
     `INSERT INTO groundswell.consumer_position (grp, source, topic, next_offset) VALUES ('~broker', 0, 'ticket.sold', 0)`,

@@ -55,7 +55,9 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     const { source, tail, partitions } = options
     this.options = options
-    const reading = { group: FORWARDER, topics: partitions, remedy: `events skip ${FORWARDER} --shard ${source.index}` }
+    // In quotes, for shells that take the tilde for a folder.
+    const remedy = `events skip '${FORWARDER}' --shard ${source.index}`
+    const reading = { group: FORWARDER, topics: partitions, remedy }
     this.reader = new LogReader({
       source,
       tail,

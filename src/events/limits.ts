@@ -33,7 +33,7 @@ export const DRAIN_LINGER_MS_SATURATED = 90
 /** Time over which the use of the event loop is measured: several deliveries. */
 export const PACE_SAMPLE_MS = 200
 
-/** Share of the time in which the event loop is busy, up to which there is time to spare: nothing lingers. */
+/** Share of the time in which the event loop is busy, up to which there is time to spare: see pace.ts. */
 export const PACE_IDLE = 0.4
 
 /**

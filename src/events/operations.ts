@@ -281,7 +281,10 @@ export async function replaysPending(cluster: Cluster, group: string): Promise<r
   return asked.filter(({ topics }) => topics.size > 0).map(({ shard }) => shard.index)
 }
 
-const POSITION = 'SELECT FROM groundswell.consumer_position WHERE grp = $1 AND source = $2 AND topic = $3'
+/** Of the stream, or of its topic: from when the group read the log itself. */
+const POSITION = `
+SELECT FROM groundswell.consumer_position
+WHERE grp = $1 AND source = $2 AND topic IN ($3, split_part($3, '/', 1))`
 
 /**
  * Moves a group to an offset of a stream (`topic/partition` of one source shard), to go on behind a gap whose loss is

@@ -37,8 +37,8 @@ export type SequencerOptions = {
 /**
  * Moves one shard's outbox to its log for as long as this process holds the lease of one epoch.
  *   polling:  every 5 ms, doubling to 250 ms while nothing comes; a signal from a writer ends the wait
- *   draining: at most one drain every DRAIN_LINGER_MS_MIN, later after large ones; at once again while drains come back
- *             full
+ *   draining: at once with time to spare; else one drain every DRAIN_LINGER_MS_MIN at most, later after large ones (see
+ *             pace.ts), and at once again while drains come back full
  *   failed:   the database is away; again after a pause, for as long as it takes, from the heads that the log has then
  *   stopped:  by `stop()`, when the lease has gone or the process ends; until it notices, an older epoch drains nothing
  */

@@ -295,7 +295,7 @@ for (const engine of ENGINES) {
       await until(() => errors.length > 0)
       const { code, message } = errors[0] as GroundswellError
       assert.equal(code, 'EVENTS_OFFSET_EXPIRED')
-      assert.match(message, /6 of replay\.dropped; .*groundswell events skip ~broker --shard 0$/)
+      assert.match(message, /6 of replay\.dropped; .*groundswell events skip '~broker' --shard 0$/)
       assert.equal((await forwarder())?.missed, ACCOUNTS)
 
       assert.deepEqual(await skipUnforwarded(cluster, 1), [])

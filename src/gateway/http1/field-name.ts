@@ -14,7 +14,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 /** Names that were found to be some: there are few different ones, and the same ones in every message. */
 const known = new Map<string, FieldName>()
 
-/** What clients send may be anything: no more is remembered of it. */
+/** Others may send anything: no more is remembered of it, and what is learnt then begins anew. */
 const NAMES_MAX = 1_000
 const NAME_CHARS_MAX = 64
 
@@ -23,8 +23,12 @@ export function fieldName(name: string): FieldName | undefined {
   const found = known.get(name)
   if (found !== undefined) return found
   if (!TOKEN.test(name)) return undefined
-  const made = { key: name.toLowerCase(), prefix: `\r\n${name}: ` }
-  if (known.size < NAMES_MAX && name.length <= NAME_CHARS_MAX) known.set(name, made)
+  // A copy: a part of a text keeps all of the text in memory.
+  const own = Buffer.from(name, 'latin1').toString('latin1')
+  const made = { key: own.toLowerCase(), prefix: `\r\n${own}: ` }
+  if (own.length > NAME_CHARS_MAX) return made
+  if (known.size >= NAMES_MAX) known.clear()
+  known.set(own, made)
   return made
 }
 

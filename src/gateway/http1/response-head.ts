@@ -57,8 +57,8 @@ export function readResponseHead(text: string, method: string): ResponseHead {
   }
 }
 
-/** The last status line: most are alike. */
-let line = ''
+/** The last status line, once there was one: most are alike. */
+let line: string | undefined
 let lineRead: StatusLine = { minor: '', status: 0, reason: '' }
 
 function readStatusLine(text: string): StatusLine {
