@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import { Producer, stringSerializers } from '@platformatic/kafka'
+import { Connection, Producer, stringSerializers } from '@platformatic/kafka'
 import { z } from 'zod'
 import { event, GroundswellError, newContext } from '../../core/index.ts'
 import { systemMigrations } from '../../data/index.ts'
@@ -139,6 +139,13 @@ describe('a Kafka that demands TLS and a password', { skip: await kafkaMissing()
     await kafka.restart()
     await settled(60)
   })
+})
+
+test('a connection that was refused and is then cut has a second error, which ends no process', async () => {
+  const engine = await openKafka({ url: 'kafka://127.0.0.1:1', clientId: 'test' })
+  const connection = new Connection('test')
+  for (const reason of ['refused', 'cut']) connection.emit('error', new Error(reason))
+  await engine.close()
 })
 
 test('an address of Kafka is read with its hosts, login and options, or refused with what is wrong', () => {

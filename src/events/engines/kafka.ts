@@ -1,4 +1,4 @@
-import type { Admin, BaseOptions, Producer } from '@platformatic/kafka'
+import type { Admin, BaseOptions, Connection, Producer } from '@platformatic/kafka'
 import { messageOf } from '../../core/index.ts'
 import type { Broker, BrokerDeclaration, BrokerLag } from '../broker.ts'
 import type { LogCapabilities } from '../capabilities.ts'
@@ -221,8 +221,22 @@ function encodedName(name = ''): Buffer {
 
 async function importDriver(): Promise<Driver> {
   try {
-    return await import('@platformatic/kafka')
+    const driver = await import('@platformatic/kafka')
+    if (!isListening) driver.instancesChannel.subscribe(bearLateErrors)
+    isListening = true
+    return driver
   } catch (cause) {
     throw eventsError('EVENTS_DRIVER_MISSING', 'Kafka needs its client: npm install @platformatic/kafka', { cause })
   }
+}
+
+let isListening = false
+
+/**
+ * The client hears the first error of a connection only. One whose login was refused, and which is then cut before it
+ * has ended, has a second: unheard, it would end the process. Requests under way learn from the connection's end.
+ */
+function bearLateErrors(message: unknown): void {
+  const { type, instance } = message as { readonly type: string; readonly instance: Connection }
+  if (type === 'connection') instance.on('error', () => undefined)
 }
