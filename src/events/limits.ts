@@ -58,12 +58,12 @@ export const PACE_SATURATED = 0.9
 export const LINGER_FACTOR_MAX = 4
 
 /**
- * First pause between polls of the outbox; doubles while nothing is found. Writers in this process signal, others are
- * found by polling.
+ * First pause between polls of the outbox after events of another process; doubles while nothing is found. Writers in
+ * this process signal.
  */
 export const DRAIN_POLL_MS_MIN = 5
 
-/** Longest such pause: what a lone event of another process waits at most, against idle load. */
+/** Longest pause between polls: what a lone event of another process waits at most, against idle load. */
 export const DRAIN_POLL_MS_MAX = 250
 
 /** Pause between two notices to other processes: a notice takes a lock over the whole server at commit. */

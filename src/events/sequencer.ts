@@ -36,7 +36,8 @@ export type SequencerOptions = {
 
 /**
  * Moves one shard's outbox to its log for as long as this process holds the lease of one epoch.
- *   polling:  every 5 ms, doubling to 250 ms while nothing comes; a signal from a writer ends the wait
+ *   polling:  every 250 ms, and a signal from a writer ends the wait; after events of another process, which cannot
+ *             signal, from 5 ms on, doubling while nothing comes
  *   draining: at once with time to spare; else one drain every DRAIN_LINGER_MS_MIN at most, later after large ones (see
  *             pace.ts), and at once again while drains come back full
  *   failed:   the database is away; again after a pause, for as long as it takes, from the heads that the log has then
@@ -48,6 +49,8 @@ export class Sequencer {
   private readonly floor = new OutboxFloor()
   private readonly running: Promise<void>
   private readonly stopping = new AbortController()
+  /** The last events were not all of this process. */
+  private hasOthers = false
   private unnoticed = false
   private uncertain = false
   private notifiedAtMs = 0
@@ -81,7 +84,7 @@ export class Sequencer {
         failures = 0
         if (count === DRAIN_SEGMENTS_MAX) continue
         if (count > 0) {
-          pollMs = DRAIN_POLL_MS_MIN
+          pollMs = this.hasOthers ? DRAIN_POLL_MS_MIN : DRAIN_POLL_MS_MAX
           const lingerMs = startedAtMs + lingerMsAfter(count) - performance.now()
           if (lingerMs > 0) await delay(lingerMs)
         } else {
@@ -108,6 +111,7 @@ export class Sequencer {
     }
     const { ended, position: floor } = this.floor
     const notify = this.options.others() && startedAtMs - this.notifiedAtMs > NOTIFY_INTERVAL_MS
+    const written = writtenSegments.of(shard.index)
     const segments = await drainOutbox(shard, {
       owner,
       epoch,
@@ -115,7 +119,7 @@ export class Sequencer {
       segmentsMax: DRAIN_SEGMENTS_MAX,
       leaseMs: LEASE_MS,
       notify,
-      written: writtenSegments.of(shard.index),
+      written,
     })
     writtenSegments.forget(
       shard.index,
@@ -127,6 +131,7 @@ export class Sequencer {
       return 0
     }
     this.movedAtMs = performance.now()
+    this.hasOthers = segments.some(({ id }) => !written.has(id))
     this.unnoticed = !notify
     if (notify) this.notifiedAtMs = startedAtMs
     onAppend(segments)
