@@ -122,10 +122,11 @@ test('a dead letter is shown with its cause, its key and what waits behind it', 
   await write([2, 1, 2, 2], 'x'.repeat(PAYLOAD_CHARS_MAX))
   await until(
     async () => {
-      const { dead, waiting, lag } = (await topic()) ?? {}
-      return dead === 1 && waiting === 2 && lag === 0
+      const { dead, waiting, lag, places } = (await topic()) ?? {}
+      // The group begins on each shard when it holds its lease there.
+      return dead === 1 && waiting === 2 && lag === 0 && places?.length === 2
     },
-    { what: 'a dead one and two that wait' },
+    { what: 'a dead one, two that wait, and a place on each shard' },
   )
   const { topic: name, dead, waiting, retrying, places } = (await topic()) ?? assert.fail('the topic is not there')
   assert.deepEqual([name, dead, waiting, retrying, places.length], ['test.letter', 1, 2, 0, 2])
