@@ -289,6 +289,7 @@ describe('delivery', () => {
         await record(deliveries, tx)
         if (deliveries.every((delivery) => delivery.event.payload.account % 4 !== 0)) return
         await tx.query('SET LOCAL statement_timeout = 20')
+        // Never slept to its end: the server cuts it off.
         await tx.query('SELECT pg_sleep(5)')
       }),
     ])

@@ -14,6 +14,7 @@ import type { LoggedEvent } from './segment.ts'
 import { Sequencer } from './sequencer.ts'
 import { Tail } from './tail.ts'
 import { GroupWorker } from './worker.ts'
+import { writtenSegments } from './written.ts'
 
 const Tick = event('test.tick', 1, z.object({ serial: z.int() }), { key: (tick) => tick.serial })
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
@@ -174,5 +175,67 @@ describe('a drain that commits but whose answer is lost', () => {
     await worker.stop()
     await sequencer.stop()
     assert.deepEqual(seen, [0, 1, 2])
+  })
+})
+
+describe('a sequencer that has emptied the outbox', () => {
+  let started: TestCluster
+  let home: Shard
+
+  before(async () => {
+    started = await startTestCluster({ shards: 1, migrations: [systemMigrations, eventsMigrations] })
+    home = started.cluster.home
+  })
+  after(() => started?.stop())
+
+  const write = () => home.transaction(async (tx) => emit(tx, Tick, { serial: 1 }, newContext()))
+
+  /** Milliseconds from the drain that takes the one event that waits to the third look after it. */
+  const lookingAgainMs = async (hasReaders = false): Promise<{ takenMs: number; notices: number }> => {
+    const lookedAtMs: number[] = []
+    let notices = 0
+    let others = false
+    const shard: Shard = {
+      index: home.index,
+      label: home.label,
+      transaction: (run) => home.transaction(run),
+      write: (operation, input) => home.write(operation, input),
+      query: (text, values) => {
+        if (text.includes('DELETE FROM groundswell.outbox')) lookedAtMs.push(performance.now())
+        else if (text.includes('pg_notify')) notices += 1
+        return home.query(text, values)
+      },
+    }
+    const [lease] = await holdLeases(home, 'test', { names: ['sequencer'], leaseMs: 60_000 })
+    const sequencer = new Sequencer({
+      shard,
+      owner: 'test',
+      epoch: lease?.epoch ?? 0,
+      others: () => others,
+      // A reader comes when the drain is over, which has told nobody.
+      onAppend: () => {
+        others = hasReaders
+      },
+      onUncertain: () => assert.fail(),
+      onHeads: () => assert.fail(),
+    })
+    await until(() => lookedAtMs.length >= 4, { what: 'the third look' })
+    await sequencer.stop()
+    return { takenMs: (lookedAtMs[3] ?? 0) - (lookedAtMs[0] ?? 0), notices }
+  }
+
+  test('looks again soon after events of another process, and tells its readers soon, but waits for its own', async () => {
+    await write()
+    const own = await lookingAgainMs()
+    assert.equal(own.notices, 0)
+    await write()
+    const told = await lookingAgainMs(true)
+    assert.equal(told.notices, 1)
+    await write()
+    // As if another process had written it.
+    writtenSegments.forget(home.index, [...writtenSegments.of(home.index).keys()])
+    const foreign = await lookingAgainMs()
+    const least = `${own.takenMs} ms, ${told.takenMs} ms and ${foreign.takenMs} ms`
+    assert.ok(own.takenMs > 2 * told.takenMs && own.takenMs > 2 * foreign.takenMs, least)
   })
 })

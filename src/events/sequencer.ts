@@ -36,8 +36,8 @@ export type SequencerOptions = {
 
 /**
  * Moves one shard's outbox to its log for as long as this process holds the lease of one epoch.
- *   polling:  every 250 ms, and a signal from a writer ends the wait; after events of another process, which cannot
- *             signal, from 5 ms on, doubling while nothing comes
+ *   polling:  every 250 ms, and a signal from a writer ends the wait; from 5 ms on, doubling while nothing comes, after
+ *             events of another process, which cannot signal, and while another has still to be told of some
  *   draining: at once with time to spare; else one drain every DRAIN_LINGER_MS_MIN at most, later after large ones (see
  *             pace.ts), and at once again while drains come back full
  *   failed:   the database is away; again after a pause, for as long as it takes, from the heads that the log has then
@@ -49,8 +49,8 @@ export class Sequencer {
   private readonly floor = new OutboxFloor()
   private readonly running: Promise<void>
   private readonly stopping = new AbortController()
-  /** The last events were not all of this process. */
-  private hasOthers = false
+  /** Not all of the last events were written by this process. */
+  private wereForeign = false
   private unnoticed = false
   private uncertain = false
   private notifiedAtMs = 0
@@ -84,7 +84,7 @@ export class Sequencer {
         failures = 0
         if (count === DRAIN_SEGMENTS_MAX) continue
         if (count > 0) {
-          pollMs = this.hasOthers ? DRAIN_POLL_MS_MIN : DRAIN_POLL_MS_MAX
+          pollMs = this.looksAgain ? DRAIN_POLL_MS_MIN : DRAIN_POLL_MS_MAX
           const lingerMs = startedAtMs + lingerMsAfter(count) - performance.now()
           if (lingerMs > 0) await delay(lingerMs)
         } else {
@@ -99,6 +99,10 @@ export class Sequencer {
         await delay(retryInMs, this.stopping.signal)
       }
     }
+  }
+
+  private get looksAgain(): boolean {
+    return this.wereForeign || (this.unnoticed && this.options.others())
   }
 
   private async drain(): Promise<number> {
@@ -131,7 +135,7 @@ export class Sequencer {
       return 0
     }
     this.movedAtMs = performance.now()
-    this.hasOthers = segments.some(({ id }) => !written.has(id))
+    this.wereForeign = segments.some(({ id }) => !written.has(id))
     this.unnoticed = !notify
     if (notify) this.notifiedAtMs = startedAtMs
     onAppend(segments)
