@@ -4,17 +4,18 @@ import { readFileSync } from 'node:fs'
 import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
+// `^22.21.0 || >=24.9.0`, say: `^` stays in its major version, `>=` does not.
 const wanted = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).engines.node
-const least = wanted.replace('>=', '').split('.').map(Number)
-const found = process.versions.node.split('.').map(Number)
+const [major, minor] = process.versions.node.split('.').map(Number)
+const isSupported = wanted.split(' || ').some((range) => {
+  const least = range
+    .replace(/^(\^|>=)/, '')
+    .split('.')
+    .map(Number)
+  return major === least[0] ? minor >= least[1] : range.startsWith('>=') && major > least[0]
+})
 
-if (found[0] < least[0] || (found[0] === least[0] && found[1] < least[1])) {
-  process.stderr.write(
-    `error: Groundswell needs Node ${wanted}, this is ${process.versions.node}. ` +
-      'Run it through npm (npm start, npx groundswell), which uses the Node that npm ci brought, or install a newer one.\n',
-  )
-  process.exitCode = 1
-} else {
+if (isSupported) {
   // Node runs TypeScript as it is, but not inside node_modules: there the published package has JavaScript.
   const published = /[\\/]node_modules[\\/]/.test(fileURLToPath(import.meta.url))
   // Compiled code is kept beside the packages, which halves the time that a command takes to load; where that cannot be
@@ -22,4 +23,10 @@ if (found[0] < least[0] || (found[0] === least[0] && found[1] < least[1])) {
   const cache = published ? '../../.cache/groundswell' : '../node_modules/.cache/compiled'
   module.enableCompileCache(fileURLToPath(new URL(cache, import.meta.url)))
   import(published ? '../dist/cli/main.js' : '../src/cli/main.ts').then(({ main }) => main(process.argv.slice(2)))
+} else {
+  process.stderr.write(
+    `error: Groundswell needs Node ${wanted}, this is ${process.versions.node}. ` +
+      'Run it through npm (npm start, npx groundswell), which uses the Node that npm ci brought, or install a newer one.\n',
+  )
+  process.exitCode = 1
 }

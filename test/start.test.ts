@@ -131,15 +131,24 @@ test('a busy port is refused in one line before anything is written', async () =
   }
 })
 
-test('a Node that is too old is refused in one line', async () => {
-  const old = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })'
-  const result = await run(['start', 'examples/shop/app.ts'], {
-    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(old)}`,
-  })
-  assert.equal(result.code, 1)
-  assert.equal(result.stdout, '')
-  assert.match(result.stderr, /^error: Groundswell needs Node >=\d+\.\d+, this is 20\.19\.0\. .*\n$/)
+test('a Node that is too old is refused in one line, and no other', async () => {
+  for (const version of ['20.19.0', '22.20.9', '23.11.1', '24.8.0']) {
+    const result = await runOnNode(version)
+    assert.equal(result.code, 1)
+    assert.equal(result.stdout, '')
+    assert.ok(result.stderr.startsWith(`error: Groundswell needs Node ^22.21.0 || >=24.9.0, this is ${version}. `))
+    assert.match(result.stderr, /^.+\n$/)
+  }
+  for (const version of ['22.21.0', '22.30.1', '24.9.0', '25.0.0', '26.10.0']) {
+    assert.equal((await runOnNode(version)).code, 0, version)
+  }
 })
+
+/** Asks for the version, on a Node that says it is another. */
+function runOnNode(version: string) {
+  const said = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`
+  return run(['--version'], { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(said)}` })
+}
 
 async function unfinished(urls: readonly string[]): Promise<number> {
   const rows = await askEveryShard<{ count: string }>(

@@ -33,9 +33,13 @@ export async function importFile(file: string, { adminUrl, json }: ImportArgumen
 
 /** A file that was there keeps its mode when it is written anew: it is closed to others before anything is in it. */
 export async function writeOwn(path: string, text: string): Promise<void> {
-  await using file = await open(path, 'w', 0o600)
-  if ((await file.stat()).isFile()) await file.chmod(0o600)
-  await file.writeFile(text)
+  const file = await open(path, 'w', 0o600)
+  try {
+    if ((await file.stat()).isFile()) await file.chmod(0o600)
+    await file.writeFile(text)
+  } finally {
+    await file.close()
+  }
 }
 
 function noteOmitted(omitted: readonly string[], where: string): void {

@@ -110,6 +110,11 @@ export const BANS: readonly Ban[] = [
     ],
   },
   {
+    rule: 'using: Node 22 cannot read it; write try and finally',
+    pattern: /\busing\s+\w+\s*=/g,
+    except: [TESTS],
+  },
+  {
     rule: 'ends or starts processes',
     pattern: /node:child_process|\bprocess\.kill\((?!\w+(?:\.\w+)*, 0\))/g,
     look: 'text',
