@@ -470,10 +470,13 @@ const REDIRECTS = new Set([301, 302, 307, 308])
 
 /** A route for HTTPS only, asked for without. */
 function demandHttps(exchange: Exchange, { route }: RouteTarget): undefined {
+  const { headers, rawPath, query, response } = exchange
   const status = route.https_redirect_status_code
   if (REDIRECTS.has(status)) {
-    const host = (exchange.headers.host ?? '').replace(/:\d+$/, '')
-    return exchange.exit(status, 'Please use HTTPS protocol', ['Location', `https://${host}${exchange.request.url}`])
+    const host = (headers.host ?? '').replace(/:\d+$/, '')
+    return exchange.exit(status, 'Please use HTTPS protocol', ['Location', `https://${host}${rawPath}${query}`])
   }
-  return exchange.exit(426, 'Please use HTTPS protocol', ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1'])
+  // Whoever sets this header tells Node, too, whether the connection stays.
+  const connection = response.shouldKeepAlive && !exchange.draining ? 'Upgrade' : 'Upgrade, close'
+  return exchange.exit(426, 'Please use HTTPS protocol', ['Connection', connection, 'Upgrade', 'TLS/1.2, HTTP/1.1'])
 }

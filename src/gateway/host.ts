@@ -10,6 +10,9 @@ export type HostPattern = {
 
 export type RequestHost = { readonly name: string; readonly port: string | undefined }
 
+/** What else is known of a request: the name asked for by TLS, empty for none, undefined without TLS. */
+export type RouterConnection = { readonly serverName: string | undefined }
+
 export function hostPattern(host: string): HostPattern {
   const { name, port } = requestHost(host)
   if (name.startsWith('*')) return { kind: 'suffix', text: name.slice(1), port }
@@ -26,8 +29,9 @@ export function requestHost(header = ''): RequestHost {
   return { name: text.slice(0, colon), port: text.slice(colon + 1) }
 }
 
-export function hostMatches(pattern: HostPattern, host: RequestHost): boolean {
-  if (pattern.port !== undefined && pattern.port !== (host.port ?? '80')) return false
+/** A request that names no port has come to the one of its scheme. */
+export function hostMatches(pattern: HostPattern, host: RequestHost, connection?: RouterConnection): boolean {
+  if (pattern.port !== undefined && pattern.port !== (host.port ?? schemePort(connection))) return false
   switch (pattern.kind) {
     case 'exact':
       return host.name === pattern.text
@@ -36,4 +40,8 @@ export function hostMatches(pattern: HostPattern, host: RequestHost): boolean {
     case 'prefix':
       return host.name.length > pattern.text.length && host.name.startsWith(pattern.text)
   }
+}
+
+function schemePort(connection: RouterConnection | undefined): string {
+  return connection?.serverName === undefined ? '80' : '443'
 }

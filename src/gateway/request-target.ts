@@ -8,6 +8,9 @@ import { normalisePath } from './path.ts'
  */
 const PATH_AND_QUERY = /^[^?#"<>\\^`{}]*(?:\?[^#"<>]*)?$/
 
+/** What is no escape, and the one of a character that C's strings end with: servers disagree about both. */
+const BAD_ESCAPE = /%(?![\da-f]{2})|%00/i
+
 /** Of a request as proxies get it: `http://shop.example/a?b`. No user and no password. */
 const ABSOLUTE_FORM = /^https?:\/\/((?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?)(?=[/?]|$)(.*)$/i
 
@@ -22,6 +25,7 @@ export function readTarget(exchange: Exchange): boolean {
   const mark = target.indexOf('?')
   exchange.rawPath = (mark < 0 ? target : target.slice(0, mark)) || '/'
   exchange.query = mark < 0 ? '' : target.slice(mark)
+  if (exchange.rawPath.includes('%') && BAD_ESCAPE.test(exchange.rawPath)) return false
   exchange.path = normalisePath(exchange.rawPath)
   return true
 }

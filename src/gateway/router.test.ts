@@ -115,6 +115,19 @@ test('hosts are compared without case, and without a port when the route names n
   assert.equal(matchOf(router, '/', {}), undefined)
 })
 
+test('who names no port in a host has come to the one of the scheme', () => {
+  const router = routerOf({ name: 'tls', hosts: ['a.com:443'] }, { name: 'plain', hosts: ['a.com:80'] })
+  const request = { method: 'GET', headers: { host: 'a.com' } }
+  assert.equal(router.match(request, '/', { serverName: undefined })?.target, 'plain')
+  assert.equal(router.match(request, '/', { serverName: '' })?.target, 'tls')
+})
+
+test('of the values of a header, any may be a regular expression, and any of what a client repeats may match', () => {
+  const router = routerOf({ name: 'list', headers: { a: ['~*^v\\d$', 'One', '~*x$'] } })
+  for (const a of ['V2', 'one', 'aX', 'zz, v3', 'v3, zz']) assert.equal(matchOf(router, '/', { a }), 'list', a)
+  for (const a of ['two', 'v22', '~*^v\\d$', 'v3z, zz']) assert.equal(matchOf(router, '/', { a }), undefined, a)
+})
+
 test('header values are compared without case, or by a regular expression', () => {
   const router = routerOf({ name: 'text', headers: { a: ['One'] } }, { name: 'regex', headers: { b: ['~*^v\\d$'] } })
   assert.equal(matchOf(router, '/', { a: 'oNE' }), 'text')

@@ -2,7 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { messageOf } from '../core/index.ts'
 import type { RouteEntity } from './config/entities.ts'
 import { compilePathPattern } from './config/path-pattern.ts'
-import { type HostPattern, hostMatches, hostPattern, type RequestHost, requestHost } from './host.ts'
+import {
+  type HostPattern,
+  hostMatches,
+  hostPattern,
+  type RequestHost,
+  type RouterConnection,
+  requestHost,
+} from './host.ts'
 import { normalisePath } from './path.ts'
 import { PrefixTree } from './prefix-tree.ts'
 
@@ -25,9 +32,6 @@ export type Router<Target> = {
 
 type RouterRequest = { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders }
 
-/** What else is known of a request: the name asked for by TLS, empty for none, undefined without TLS. */
-export type RouterConnection = { readonly serverName: string | undefined }
-
 export type RouterEntry<Target> = { readonly route: RouteEntity; readonly target: Target }
 
 /** One way to match a route. */
@@ -46,7 +50,11 @@ export type Row<Target> = {
   readonly rank: readonly number[]
 }
 
-type HeaderPattern = { readonly name: string; readonly values: ReadonlySet<string>; readonly regex: RegExp | undefined }
+type HeaderPattern = {
+  readonly name: string
+  readonly values: ReadonlySet<string>
+  readonly regexes: readonly RegExp[]
+}
 
 const HEADERS_RANKED_MAX = 255
 
@@ -98,7 +106,7 @@ function firstMatch<Target>(tree: PrefixTree<Row<Target>> | undefined, asked: As
 }
 
 function rowMatches<Target>(row: Row<Target>, { request, path, host, connection }: Asked): boolean {
-  if (row.host !== undefined && (host === undefined || !hostMatches(row.host, host))) return false
+  if (row.host !== undefined && (host === undefined || !hostMatches(row.host, host, connection))) return false
   if (row.snis !== undefined && !nameMatches(row.snis, connection?.serverName)) return false
   if (row.methods !== undefined && !row.methods.includes(request.method ?? '')) return false
   if (row.regex !== undefined && !row.regex.test(path)) return false
@@ -110,9 +118,15 @@ function headerMatches(pattern: HeaderPattern, headers: IncomingHttpHeaders): bo
   const given = headers[pattern.name]
   if (given === undefined) return false
   const text = (typeof given === 'string' ? given : given.join(', ')).toLowerCase()
-  if (pattern.values.has(text) || pattern.regex?.test(text) === true) return true
   // Node joins a repeated header with commas: one of its values is enough.
-  return text.includes(',') && text.split(',').some((value) => pattern.values.has(value.trim()))
+  return (
+    valueMatches(pattern, text) || (text.includes(',') && text.split(',').some((one) => valueMatches(pattern, one)))
+  )
+}
+
+function valueMatches({ values, regexes }: HeaderPattern, text: string): boolean {
+  const value = text.trim()
+  return values.has(value) || regexes.some((regex) => regex.test(value))
 }
 
 function rowsOf<Target>(entry: RouterEntry<Target>, problems: string[]): Row<Target>[] {
@@ -170,11 +184,11 @@ function isSet(list: readonly string[] | null): list is readonly string[] {
 }
 
 function headerPattern([name, values]: [string, readonly string[]]): HeaderPattern {
-  const source = values.length === 1 && values[0]?.startsWith('~*') ? values[0].slice(2) : undefined
+  const isRegex = (value: string) => value.startsWith('~*')
   return {
     name: name.toLowerCase(),
-    values: new Set(source === undefined ? values.map((value) => value.toLowerCase()) : []),
-    regex: source === undefined ? undefined : new RegExp(source, 'i'),
+    values: new Set(values.filter((value) => !isRegex(value)).map((value) => value.toLowerCase())),
+    regexes: values.filter(isRegex).map((value) => new RegExp(value.slice(2), 'i')),
   }
 }
 

@@ -23,6 +23,7 @@ async function withEcho(context: TestContext, options: Partial<GatewayOptions> =
   }
   return {
     seen,
+    config,
     ...(await startGateway(context, { config, resolve: () => ({ kind: 'local', dispatch }), ...options })),
   }
 }
@@ -97,6 +98,9 @@ const REFUSED: Readonly<Record<string, readonly [status: number, bytes: string]>
   'a byte beyond ASCII in the target': [400, 'GET /\xe9 HTTP/1.1\r\nHost: a\r\n\r\n'],
   'a fragment in the target': [400, 'GET /a#/../b HTTP/1.1\r\nHost: a\r\n\r\n'],
   'a backslash in the path': [400, 'GET /a\\..\\b HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'a percent sign that escapes nothing': [400, 'GET /% HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'an escape of no digits': [400, 'GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n'],
+  'an escaped NUL in the path': [400, 'GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n'],
   'an asterisk': [400, 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n'],
   'a user in an absolute target': [400, 'GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n'],
   'an absolute target of another scheme': [400, 'GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n'],
@@ -133,6 +137,7 @@ test('what is allowed, though rare, is served', async (context) => {
       '"url":"/x?y"',
     ],
     ['its host', 'GET http://b.example:81/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', '"host":"b.example:81"'],
+    ['escapes', 'GET /a%2Fb%C3%A9?%zz%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', '/a%2Fb%C3%A9?%zz%00'],
     ['HTTP/1.0 without a host', 'GET /old HTTP/1.0\r\n\r\n', '"url":"/old"'],
     ['empty lines before', '\r\n\r\nGET /late HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', '"url":"/late"'],
     ['what browsers leave', "GET /a|'b?c={d}|^`\\ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "/a|'b?c={d}|^`"],
@@ -189,4 +194,25 @@ test('a body is asked for when somebody reads it, and not of a request that is r
   assert.match(accepted, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*"body":"x"/)
   const refused = await send(port, `${asks('TRACE')}\r\n`)
   assert.match(refused, /^HTTP\/1\.1 405 [\s\S]*\r\nConnection: close\r\n/)
+})
+
+test('who comes to a route for HTTPS without is told so, and where to; the connection ends if it was to', async (context) => {
+  const { config, port } = await withEcho(context)
+  for (const entry of config.snapshot().routes) config.remove('routes', entry.id)
+  const service = { id: config.snapshot().services[0]?.id }
+  config.add('routes', { hosts: ['told'], protocols: ['https'], service })
+  config.add('routes', { hosts: ['sent'], protocols: ['https'], https_redirect_status_code: 308, service })
+  const last = ['Host: told', 'Connection: close', '', ''].join('\r\n')
+  assert.match(
+    await send(port, `GET /a HTTP/1.1\r\n${last}`),
+    /^HTTP\/1\.1 426 [\s\S]*\r\nConnection: Upgrade, close\r\n/,
+  )
+  assert.match(await send(port, 'GET /a HTTP/1.0\r\nHost: told\r\n\r\n'), /^HTTP\/1\.1 426 /)
+  const kept = await send(port, 'GET /a HTTP/1.1\r\nHost: told\r\n\r\n', `GET /b HTTP/1.1\r\n${last}`)
+  assert.deepEqual(
+    [...kept.matchAll(/^Connection: (.*)\r$/gm)].map(([, value]) => value),
+    ['Upgrade', 'Upgrade, close'],
+  )
+  const absolute = 'GET http://sent:8000/p?q HTTP/1.1\r\nHost: sent:8000\r\nConnection: close\r\n\r\n'
+  assert.match(await send(port, absolute), /^HTTP\/1\.1 308 [\s\S]*\r\nLocation: https:\/\/sent\/p\?q\r\n/)
 })

@@ -220,7 +220,9 @@ export class UpstreamAttempts implements CallHandler {
   #giveUp(error: Error): void {
     this.#dropBody()
     const { status, message } = answerTo(error)
-    this.#exchange.exitForUpstream(status, message)
+    // Kong looks a name up before nginx is asked to proxy, and answers its failure itself.
+    if (status === 503) this.#exchange.exit(status, message)
+    else this.#exchange.exitForUpstream(status, message)
   }
 
   /** Begins the next attempt; false when there is no place for it. */

@@ -355,6 +355,8 @@ test('bad sizes, offsets and tag filters are refused as in Kong', async () => {
     ['size=0', 9, 'size must be an integer between 1 and 1000'],
     ['size=1001', 9, 'size must be an integer between 1 and 1000'],
     ['offset=x%20y', 7, "'x y' is not a valid offset: bad base64 encoding"],
+    ['offset=x', 7, "'x' is not a valid offset: bad base64 encoding"],
+    ['offset=eHh4', 7, "'eHh4' is not a valid offset: bad offset token"],
     ['tags=', 11, 'invalid option (tags: cannot be null)'],
     ['tags=a,b/c', 11, 'invalid option (tags: invalid filter syntax)'],
   ] as const) {

@@ -83,7 +83,12 @@ test('a certificate has names, which are entities of their own', async () => {
   assert.equal((await call('GET', '/snis/*.a.example')).status, 404)
   const nested = (await call('GET', `/certificates/${id}/snis`)).body.data as Fields[]
   assert.deepEqual(nested.map(({ name }) => name).sort(), ['b.example', 'c.example'])
-  assert.equal((await call('POST', `/certificates/${id}/snis`, { name: 'd.example' })).status, 201)
+  assert.equal((await call('POST', '/certificates/c.example/snis', { name: 'd.example' })).status, 201)
+  assert.equal((await call('GET', '/certificates/d.example/snis/c.example')).body.name, 'c.example')
+  assert.deepEqual((await call('GET', '/certificates/d.example/services')).body.data, [])
+  assert.equal((await call('GET', '/certificates/nobody.example/snis')).status, 404)
+  assert.equal((await call('PATCH', '/certificates/d.example/snis', {})).status, 405)
+  assert.equal((await call('GET', '/certificates/d.example/nonsense')).status, 404)
   assert.deepEqual(
     store
       .snapshot()

@@ -17,10 +17,26 @@ type Parts = { readonly store: ConfigStore; readonly catalog: Catalog; readonly 
 
 export function certificatesAt(segments: readonly string[], parts: Parts): Endpoint | undefined {
   const [kind, key, ...rest] = segments
-  if (kind !== 'certificates' || rest.length > 0) return undefined
+  if (kind !== 'certificates') return undefined
+  if (key !== undefined && rest.length > 0) return beneath({ key, rest }, parts)
   const verbs: readonly Verb[] = key === undefined ? ['GET', 'POST'] : ['GET', 'PUT', 'PATCH', 'DELETE']
   const names = new CertificateNames(parts)
   return Object.fromEntries(verbs.map((verb) => [verb, (call: Call) => answer({ names, verb, key, call }, parts)]))
+}
+
+/** What belongs to a certificate, which a name may stand for here, too. */
+function beneath({ key, rest }: { key: string; rest: readonly string[] }, parts: Parts): Endpoint | undefined {
+  if (isUuid(key)) return undefined
+  const at = (id: string) => parts.resources.at(['certificates', id, ...rest])
+  const nobodys = at(randomUUID())
+  const verbs = Object.keys(nobodys ?? {}) as readonly Verb[]
+  const asked = (verb: Verb) => async (call: Call) => {
+    const id = await new CertificateNames(parts).certificateOf(key)
+    const run = (id === undefined ? nobodys : at(id))?.[verb]
+    if (run === undefined) throw new Error(`${rest.join('/')} of certificates have no ${verb}`)
+    return run(call)
+  }
+  return nobodys === undefined ? undefined : Object.fromEntries(verbs.map((verb) => [verb, asked(verb)]))
 }
 
 type Request = {

@@ -38,8 +38,13 @@ function sizeOf(text: string | null): number {
 /** An offset is the base64 of a JSON list with the last id of the page before, as in Kong. */
 const encodeOffset = (id: string) => Buffer.from(JSON.stringify([id])).toString('base64')
 
+/** With its padding or without; a single character too many is none. */
+export function isBase64(text: string): boolean {
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && text.replace(/=+$/, '').length % 4 !== 1
+}
+
 function decodeOffset(offset: string): string {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(offset)) throw invalidOffset(offset, 'bad base64 encoding')
+  if (!isBase64(offset)) throw invalidOffset(offset, 'bad base64 encoding')
   const [, id] = /^\["([^"]*)"\]$/.exec(Buffer.from(offset, 'base64').toString()) ?? []
   if (!isUuid(id)) throw invalidOffset(offset, 'bad offset token')
   return id

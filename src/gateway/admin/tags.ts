@@ -3,7 +3,7 @@ import type { Catalog } from '../config/catalog.ts'
 import type { ConfigStore, Entity } from '../config/entities.ts'
 import { PAGE_SIZE_MAX } from '../config/limits.ts'
 import { type Answer, type Endpoint, ok } from './answer.ts'
-import { pageOptions } from './list.ts'
+import { isBase64, pageOptions } from './list.ts'
 
 type Tagged = { readonly tag: string; readonly entity_name: string; readonly entity_id: string }
 
@@ -38,7 +38,7 @@ function pageOf(path: string, tagged: readonly Tagged[], query: URLSearchParams)
 
 function startOf(offset: string | null): number {
   if (offset === null) return 0
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(offset)) throw invalidOffset(offset, 'bad base64 encoding')
+  if (!isBase64(offset)) throw invalidOffset(offset, 'bad base64 encoding')
   const [, start] = /^\[(\d{1,9})\]$/.exec(Buffer.from(offset, 'base64').toString()) ?? []
   if (start === undefined) throw invalidOffset(offset, 'bad offset token')
   return Number(start)

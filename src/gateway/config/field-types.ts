@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import { isIP } from 'node:net'
 import { normalisePath } from '../path.ts'
 import { compileHeaderPattern, compilePathPattern } from './path-pattern.ts'
@@ -51,8 +52,9 @@ export const protocol: Field = {
 
 export const method: Field = {
   type: 'string',
-  custom_validator: (value: string) => (/^[A-Z]+$/.test(value) ? undefined : `invalid value: ${value}`),
-  description: 'An HTTP method in upper case.',
+  custom_validator: (value: string) =>
+    METHODS.includes(value) ? undefined : `invalid value: ${value} is no method that the gateway reads`,
+  description: 'An HTTP method in upper case, one that Node reads.',
 }
 
 export const routeHost: Field = {

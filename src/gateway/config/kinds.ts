@@ -241,6 +241,7 @@ function partsOfUrl(value: string): Readonly<Record<string, unknown>> | string {
     protocol: scheme,
     host: url.hostname,
     port: url.port === '' ? (scheme === 'https' || scheme === 'grpcs' ? 443 : 80) : Number(url.port),
-    path: url.pathname === '/' && !/^[a-z]+:\/\/[^/]+\//i.test(value) ? null : url.pathname,
+    // Only of schemes that it knows does URL make a path of none.
+    path: url.pathname === '' || (url.pathname === '/' && !/^[a-z]+:\/\/[^/]+\//i.test(value)) ? null : url.pathname,
   }
 }

@@ -53,6 +53,16 @@ test('url stands for protocol, host, port and path', () => {
   const pick = ({ protocol, host, port, path }: Record<string, unknown>) => ({ protocol, host, port, path })
   const service = insert('services', { url: 'https://example.com/api' })
   assert.deepEqual(pick(service), { protocol: 'https', host: 'example.com', port: 443, path: '/api' })
+  for (const [url, port] of [
+    ['grpc://example.com:50051', 50_051],
+    ['grpcs://example.com', 443],
+  ] as const) {
+    const calls = insert('services', { url })
+    assert.deepEqual(
+      [calls.protocol, calls.host, calls.port, calls.path],
+      [url.split(':')[0], 'example.com', port, null],
+    )
+  }
   const changed = update('services', service, { url: 'http://example.org:8080' })
   assert.deepEqual(pick(changed), { protocol: 'http', host: 'example.org', port: 8080, path: null })
 })
