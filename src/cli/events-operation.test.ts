@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { event, newContext } from '../core/index.ts'
 import { systemMigrations } from '../data/index.ts'
 import { type EventsRuntime, emit, eventsMigrations, lag, on, startEvents } from '../events/index.ts'
-import { startTestCluster, type TestCluster, until } from '../testing/index.ts'
+import { freePort, startTestCluster, type TestCluster, until } from '../testing/index.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/groundswell.js', import.meta.url))
 const Sold = event('ticket.sold', 1, z.object({ userId: z.int(), note: z.string() }), { key: (sold) => sold.userId })
@@ -30,7 +30,11 @@ after(async () => {
 })
 
 function spawned(...args: readonly string[]) {
-  const env = { ...process.env, DATABASE_URLS: started.urls.join(',') }
+  return spawnedWith({}, ...args)
+}
+
+function spawnedWith(variables: Readonly<Record<string, string>>, ...args: readonly string[]) {
+  const env = { ...process.env, DATABASE_URLS: started.urls.join(','), ...variables }
   const child = spawn(process.execPath, [BIN, 'events', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output.stdout += chunk))
@@ -88,6 +92,25 @@ test('an operator looks into the log, pauses a group, sees it lag, replays it, a
   const offset = await events('replay', 'mail', '--from', '99', '--shard', '0')
   assert.equal(offset.code, 1)
   assert.match(offset.stderr, /^error EVENTS_REPLAY_INVALID: .*holds offsets 0 to 1, not 99/)
+})
+
+test('while the broker is away, the lag that the log knows is shown, and that the rest is unknown', async (t) => {
+  // As if the group had read through a broker.
+  const { home } = started.cluster
+  await home.query(
+    `INSERT INTO groundswell.consumer_position (grp, source, topic, next_offset) VALUES ('mail', 0, 'ticket.sold/0', 1)`,
+  )
+  t.after(() => home.query(`DELETE FROM groundswell.consumer_position WHERE topic = 'ticket.sold/0'`))
+  const broker = { EVENTS_URL: `amqp://127.0.0.1:${await freePort()}` }
+  const shown = spawnedWith(broker, 'lag')
+  assert.equal(await shown.exited, 0)
+  assert.match(shown.output.stdout, /^GROUP +TOPIC .*\nmail +ticket\.sold /)
+  assert.match(shown.output.stderr, /^The broker does not answer, .*: RabbitMQ: .*\n$/)
+  const read = spawnedWith(broker, 'lag', '--json')
+  assert.equal(await read.exited, 0)
+  const { groups, partitions, brokerError } = JSON.parse(read.output.stdout)
+  assert.deepEqual([groups.length > 0, partitions], [true, []])
+  assert.match(brokerError, /^RabbitMQ: /)
 })
 
 test('events are followed as they come, of one key, up to a limit; what a group lags behind is shown first', async () => {

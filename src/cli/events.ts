@@ -1,3 +1,4 @@
+import { GroundswellError } from '../core/index.ts'
 import {
   type DeadLetter,
   deadLetters,
@@ -13,7 +14,7 @@ import {
 } from '../runtime/index.ts'
 import { cliError } from './errors.ts'
 import { DEAD_LETTERS_SHOWN, ERROR_CHARACTERS_SHOWN } from './limits.ts'
-import { print, printJson, table } from './output.ts'
+import { note, print, printJson, table } from './output.ts'
 
 /** `groundswell events lag`: how far each group is behind, and what waits for the sequencer. */
 export function showLag(options: {
@@ -22,17 +23,17 @@ export function showLag(options: {
   readonly group?: string
 }): Promise<number> {
   return withCluster(async (cluster) => {
-    const [logs, outbox, carried] = await Promise.all([
+    const [logs, outbox, { carried, brokerError }] = await Promise.all([
       lag(cluster),
       outboxDepth(cluster),
-      lagAtBroker(cluster, process.env),
+      lagCarried(cluster),
     ])
     await assertGroupKnown(cluster, options.group)
     const isAsked = ({ group }: { readonly group: string }) => options.group === undefined || group === options.group
     const groups = logs.filter(isAsked)
     const partitions = carried.filter(isAsked)
     if (options.json) {
-      printJson({ groups, outbox, partitions })
+      printJson({ groups, outbox, partitions, ...(brokerError === undefined ? {} : { brokerError }) })
       return
     }
     if (groups.length > 0 || partitions.length === 0) print(options.byShard ? lagByShard(groups) : lagByTopic(groups))
@@ -41,6 +42,19 @@ export function showLag(options: {
     const oldest = Math.max(0, ...outbox.map(({ oldestAgeSeconds }) => oldestAgeSeconds))
     print(`\n${waiting} event(s) wait for the sequencer${waiting === 0 ? '' : `, the oldest for ${seconds(oldest)}`}.`)
   })
+}
+
+type Carried = { readonly carried: readonly PartitionLag[]; readonly brokerError?: string }
+
+/** While the broker is away, which is when somebody looks, what the log knows is shown all the same. */
+async function lagCarried(cluster: OpenCluster): Promise<Carried> {
+  try {
+    return { carried: await lagAtBroker(cluster, process.env) }
+  } catch (error) {
+    if (!(error instanceof GroundswellError && error.code === 'EVENTS_BROKER_UNAVAILABLE')) throw error
+    note(`The broker does not answer, so that what groups have still to read there is unknown: ${error.message}`)
+    return { carried: [], brokerError: error.message }
+  }
 }
 
 /** `groundswell events dlq`: events that exhausted their attempts, the latest first. */

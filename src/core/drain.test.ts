@@ -55,6 +55,17 @@ test('connections that stay unused, or never sent a request, are cut, and the dr
   agent.destroy()
 })
 
+test('connections that nobody has accepted yet when the drain begins are served, not reset', async () => {
+  const { port, end } = await serve((_request, response) => response.end('ok'))
+  const agent = new Agent()
+  const answers = Array.from({ length: 50 }, () => ask(port, agent))
+  // They connect at the end of this tick; the drain begins before the loop has looked for what there is to accept.
+  await new Promise((resolve) => process.nextTick(resolve))
+  const ended = end()
+  assert.deepEqual(new Set((await Promise.all(answers)).map(({ status }) => status)), new Set([200]))
+  await ended
+})
+
 test('what is not done at the deadline is cut off', async () => {
   const entered = Promise.withResolvers<Socket>()
   const { port, end } = await serve(({ socket }) => entered.resolve(socket))

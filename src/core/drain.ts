@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { type StopOptions, untilDeadline } from './lifecycle.ts'
-import { DRAIN_CHECK_MS, DRAIN_IDLE_MS } from './limits.ts'
+import { DRAIN_ACCEPT_TURNS_MAX, DRAIN_CHECK_MS, DRAIN_IDLE_MS } from './limits.ts'
 
 /** What draining needs of an HTTP server, of whatever kinds of requests and responses. */
 type HttpServer = Pick<Server, 'close' | 'on' | 'prependListener'> & {
@@ -59,7 +60,27 @@ export class ConnectionDrain {
   }
 }
 
-/** Stops listening and resolves when the last connection has ended; cuts none, unlike `close` of an HTTP server. */
-export function stopListening(server: Pick<Server, 'close'>): Promise<void> {
-  return new Promise((resolve) => Server.prototype.close.call(server, () => resolve()))
+/**
+ * Stops listening and resolves when the last connection has ended; cuts none, unlike `close` of an HTTP server, and
+ * resets none that a client has made and nobody accepted yet, as the end of a listening socket does.
+ */
+export async function stopListening(server: Pick<Server, 'close' | 'on' | 'off'>): Promise<void> {
+  await acceptWaiting(server)
+  await new Promise<void>((resolve) => Server.prototype.close.call(server, () => resolve()))
+}
+
+/** The event loop accepts one connection a turn. What a client begins after the last of these turns is too late. */
+async function acceptWaiting(server: Pick<Server, 'on' | 'off'>): Promise<void> {
+  let accepted = 0
+  const count = () => {
+    accepted += 1
+  }
+  server.on('connection', count)
+  for (let seen = -1, turn = 0; seen !== accepted && turn < DRAIN_ACCEPT_TURNS_MAX; turn++) {
+    seen = accepted
+    // Two: the turn that this is called in may have looked for connections already.
+    await setImmediate()
+    await setImmediate()
+  }
+  server.off('connection', count)
 }

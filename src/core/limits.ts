@@ -36,6 +36,12 @@ export const DRAIN_IDLE_MS = 500
 export const DRAIN_CHECK_MS = 50
 
 /**
+ * Turns of the event loop in which a stopping server takes connections that were made before: each takes one. New ones
+ * may come as fast, so that it has an end.
+ */
+export const DRAIN_ACCEPT_TURNS_MAX = 500
+
+/**
  * Connections that may wait to be accepted. With Node's 511, two thousand clients at once make the kernel drop
  * handshakes, and the dropped ones come back after up to 31 s. The kernel caps it at its own `somaxconn`.
  */

@@ -48,7 +48,7 @@ export class Listeners {
 }
 
 /** What this needs of an HTTP server, of whatever kinds of requests and responses. */
-type HttpServer = Pick<NetServer, 'close' | 'emit' | 'listen'>
+type HttpServer = Pick<NetServer, 'close' | 'emit' | 'listen' | 'off' | 'on'>
 
 /** Elsewhere a port that several sockets share goes to one of them only, or cannot be shared. */
 const isShareable = process.platform === 'linux'

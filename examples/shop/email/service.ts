@@ -69,9 +69,11 @@ async function readMailbox(data: Cluster, { limit, to, orderId }: MailboxQuery) 
   return rows.map((row) => ({ ...row, sentAt: row.sentAt.toISOString() }))
 }
 
+/** An operator may have events replayed: a letter that was recorded stays as it is. */
 const RECORD = `
   INSERT INTO email.message (bucket, event_id, order_id, recipient, subject, body)
-  SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[])`
+  SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[])
+  ON CONFLICT (event_id, bucket) DO NOTHING`
 
 const READ_MAILBOX = `
   SELECT event_id AS "eventId", order_id AS "orderId", recipient AS "to", subject, body, sent_at AS "sentAt"

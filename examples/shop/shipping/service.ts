@@ -7,7 +7,8 @@ export const shipping = service('shipping-service', {
   summary: 'Gets orders to their customers',
   migrations: new URL('./migrations/', import.meta.url),
   emits: [ShipmentDispatched],
-  consumers: [onBatch(OrderConfirmed, dispatch)],
+  // What is on its way is not sent once more when an operator has events replayed.
+  consumers: [onBatch(OrderConfirmed, dispatch, { replay: 'skip' })],
 })
 
 async function dispatch(deliveries: readonly Delivery<OrderConfirmed>[], { tx }: ConsumerContext): Promise<void> {
