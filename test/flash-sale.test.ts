@@ -6,6 +6,7 @@ import {
   askEveryShard,
   clientOf,
   databaseUrlsOf,
+  run,
   type ShopProcess,
   startShop,
   temporaryDataDir,
@@ -77,6 +78,42 @@ test('2,000 orders for 1,000 pieces: exactly 1,000 ship, 1,000 are sold out, mon
   const mails = ORDERS + (ORDERS - STOCK)
   assert.deepEqual(await mailCounts(urls), { messages: mails, distinct: mails }, 'one of each kind for an order')
 })
+
+test('every group of the shop may be sent back to its beginning: nothing is done twice, and nothing fails', async () => {
+  const urls = await databaseUrlsOf(dataDir.path)
+  const books = () => Promise.all([netMoney(urls), mailCounts(urls), rowsOf(urls, BOOKS)])
+  const before = await books()
+  const env = { DATA_DIR: dataDir.path }
+  const groups = new Set((await lags(env)).map(({ group }) => group))
+  assert.ok(groups.size >= 5, [...groups].join())
+  for (const group of groups) {
+    const replayed = await run(['events', 'replay', group, '--from', 'earliest'], env)
+    assert.equal(replayed.code, 0, replayed.stderr)
+  }
+  const isDone = ({ lag, isReplaying }: Lag) => lag === 0 && !isReplaying
+  await until(async () => (await lags(env)).every(isDone), { timeoutMs: 120_000, what: 'every group at the end again' })
+  assert.deepEqual(await rowsOf(urls, 'SELECT grp, topic FROM groundswell.parked_event'), [])
+  assert.deepEqual(await books(), before)
+})
+
+type Lag = { readonly group: string; readonly lag: number; readonly isReplaying: boolean }
+
+async function lags(env: Readonly<Record<string, string>>): Promise<readonly Lag[]> {
+  const { code, stdout, stderr } = await run(['events', 'lag', '--json'], env)
+  assert.equal(code, 0, stderr)
+  return (JSON.parse(stdout) as { groups: Lag[] }).groups
+}
+
+/** What each service has written down of orders, by its state. */
+const BOOKS = `
+  SELECT 'order' AS what, status AS state, count(*) FROM orders.orders GROUP BY 2
+  UNION ALL SELECT 'payment', state, count(*) FROM payments.payment GROUP BY 2
+  UNION ALL SELECT 'shipment', '', count(*) FROM shipping.shipment
+  ORDER BY 1, 2`
+
+async function rowsOf(urls: readonly string[], text: string): Promise<Record<string, string>[]> {
+  return (await askEveryShard<Record<string, string>>(urls, text)).flat()
+}
 
 /** What the provider's own books say was taken and not given back, in cents. */
 async function netMoney(urls: readonly string[]): Promise<number> {
