@@ -50,6 +50,11 @@ test('an order whose charge is a dead letter stays placed, and ends shipped once
   assert.equal(letter.waiting, 1)
   assert.match(letter.error, /failed to charge tok_fail/)
   assert.deepEqual([await statusOf(stuck), await statusOf(behind)], ['placed', 'placed'])
+  const ofPayments = { group: 'payment-service', topic: 'order.placed' }
+  const { parked } = await events<Lag>('lag')
+  assert.deepEqual(parked, [{ ...ofPayments, retrying: 0, waiting: 1, dead: 1, attempts: 0 }])
+  const shown = await run(['events', 'lag'], { DATA_DIR: dataDir.path })
+  assert.match(shown.stdout, /\nRead, and not processed yet:\nGROUP .*\npayment-service +order\.placed +0 +1 +1\n/)
 
   // The provider repairs its side; nothing happens until somebody redrives.
   await askEveryShard(urls, 'UPDATE payment_provider.charge SET recovers = true WHERE idempotency_key = $1', [
@@ -77,7 +82,11 @@ type Letter = {
   readonly error: string
 }
 
-type Lag = { readonly groups: readonly { lag: number }[]; readonly outbox: readonly { events: number }[] }
+type Lag = {
+  readonly groups: readonly { lag: number }[]
+  readonly outbox: readonly { events: number }[]
+  readonly parked: readonly object[]
+}
 
 /** What `groundswell events … --json` says. */
 async function events<Answer>(command: 'dlq' | 'redrive' | 'lag'): Promise<Answer> {

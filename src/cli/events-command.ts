@@ -34,7 +34,7 @@ function addLooks(events: Command, exit: Exit): void {
     .description('Shows the events of a topic as they come to the log, of all shards, until Ctrl-C.')
     .argument('<topic>', 'e.g. order.placed')
     .option('--key <key>', 'only events of this key')
-    .option('--group <name>', 'begin with what this consumer group has not processed yet')
+    .option('--group <name>', 'begin with what this consumer group has not read yet')
     .option('--limit <count>', `end after so many (default: ${TAIL_EVENTS_SHOWN})`, parse.count)
     .option('--for <time>', 'end after this time, e.g. 30s', parse.duration)
     .option('--json', 'print a line of JSON for each event')

@@ -9,7 +9,9 @@ import {
   type OpenCluster,
   openData,
   outboxDepth,
+  type ParkedCounts,
   type PartitionLag,
+  parkedCounts,
   redrive,
 } from '../runtime/index.ts'
 import { cliError } from './errors.ts'
@@ -23,21 +25,24 @@ export function showLag(options: {
   readonly group?: string
 }): Promise<number> {
   return withCluster(async (cluster) => {
-    const [logs, outbox, { carried, brokerError }] = await Promise.all([
+    const [logs, outbox, { carried, brokerError }, kept] = await Promise.all([
       lag(cluster),
       outboxDepth(cluster),
       lagCarried(cluster),
+      parkedCounts(cluster),
     ])
     await assertGroupKnown(cluster, options.group)
     const isAsked = ({ group }: { readonly group: string }) => options.group === undefined || group === options.group
     const groups = logs.filter(isAsked)
     const partitions = carried.filter(isAsked)
+    const parked = kept.filter(isAsked)
     if (options.json) {
-      printJson({ groups, outbox, partitions, ...(brokerError === undefined ? {} : { brokerError }) })
+      printJson({ groups, outbox, partitions, parked, ...(brokerError === undefined ? {} : { brokerError }) })
       return
     }
     if (groups.length > 0 || partitions.length === 0) print(options.byShard ? lagByShard(groups) : lagByTopic(groups))
     if (partitions.length > 0) print(`\n${lagByPartition(partitions)}`)
+    if (parked.length > 0) print(`\nRead, and not processed yet:\n${parkedTable(parked)}`)
     const waiting = outbox.reduce((sum, { events }) => sum + events, 0)
     const oldest = Math.max(0, ...outbox.map(({ oldestAgeSeconds }) => oldestAgeSeconds))
     print(`\n${waiting} event(s) wait for the sequencer${waiting === 0 ? '' : `, the oldest for ${seconds(oldest)}`}.`)
@@ -183,6 +188,14 @@ function lagByPartition(rows: readonly PartitionLag[]): string {
     return [partitions[0]?.group ?? '', partitions[0]?.topic ?? '', messages, seconds(oldest), where]
   })
   return table(['GROUP', 'TOPIC', 'LAG', 'OLDEST', 'PARTITIONS BEHIND'], lines)
+}
+
+/** Events that failed are no lag: their groups have gone on with those of other keys. */
+function parkedTable(parked: readonly ParkedCounts[]): string {
+  return table(
+    ['GROUP', 'TOPIC', 'RETRYING', 'WAITING', 'DEAD'],
+    parked.map(({ group, topic, retrying, waiting, dead }) => [group, topic, retrying, waiting, dead]),
+  )
 }
 
 function deadLetterTable(letters: readonly DeadLetter[]): string {
