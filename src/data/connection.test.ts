@@ -85,6 +85,27 @@ test('listening stops although the database does not say goodbye', async () => {
   proxy.stop()
 })
 
+test('a database that takes no connection is unreachable, and says why', async () => {
+  const { home } = running.cluster
+  await home.query('CREATE DATABASE shut ALLOW_CONNECTIONS false')
+  await home.query("CREATE ROLE visitor LOGIN PASSWORD 'welcome' CONNECTION LIMIT 0")
+  const own = new URL(running.urls[0] ?? '').pathname
+  const refusals = [
+    { pathname: '/shut', code: 'DATA_UNREACHABLE', reason: /takes no connection: .*not currently accepting.*55000/ },
+    { pathname: '/nowhere', code: 'DATA_UNREACHABLE', reason: /takes no connection: .*does not exist.*3D000/ },
+    // The server is there and willing, and other connections to it will end.
+    { pathname: own, username: 'visitor', code: 'DATA_POOL_EXHAUSTED', reason: /too many connections.*53300/ },
+  ]
+  for (const { pathname, username, code, reason } of refusals) {
+    const url = new URL(running.urls[0] ?? '')
+    url.pathname = pathname
+    if (username !== undefined) Object.assign(url, { username, password: 'welcome' })
+    const connections = openConnections({ url: url.href, max: 1, applicationName: 'refused', place })
+    await assert.rejects(connections.acquire(), { code, message: reason, retryable: true })
+    await connections.close(soon())
+  }
+})
+
 test('after a burst the pool shrinks, but not to nothing, and closing ends all of it', async () => {
   mock.timers.enable({ apis: ['setTimeout'] })
   try {

@@ -15,7 +15,7 @@ import {
   PREPARED_TEXTS_MAX,
   QUERY_MARGIN_MS,
 } from './limits.ts'
-import { type ErrorPlace, isConnectionError, toDataError } from './sql-error.ts'
+import { type ErrorPlace, toConnectError } from './sql-error.ts'
 
 /** Connections to one database: pooled, pipelined, bounded in number, in waiters and in waiting time. */
 export type Connections = {
@@ -122,11 +122,7 @@ async function acquire(pool: pg.Pool, place: ErrorPlace): Promise<pg.PoolClient>
     if (/^timeout exceeded/.test(messageOf(error))) {
       throw exhausted(place, `no connection became free within ${ACQUIRE_TIMEOUT_MS} ms`)
     }
-    if (!isConnectionError(error)) throw toDataError(error, place)
-    throw dataError('DATA_UNREACHABLE', `shard ${place.shard} (${place.label}) does not answer: ${messageOf(error)}`, {
-      cause: error,
-      details: { shard: place.shard },
-    })
+    throw toConnectError(error, place)
   }
 }
 

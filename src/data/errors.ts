@@ -5,7 +5,7 @@ export const dataError = defineErrors({
     status: 503,
     retryable: true,
     remedy:
-      'A database of the cluster does not answer. Start it, or correct its URL; the message names the shard and the host.',
+      'A database of the cluster does not answer, or refuses connections. Start it, open it, or correct its URL; the message names the shard, the host and the reason.',
   },
   DATA_CONNECTION_LOST: {
     status: 503,

@@ -6,6 +6,7 @@ import { dataError } from './errors.ts'
 export type ErrorPlace = { readonly shard: number; readonly label: string }
 
 const CONFLICTS = new Set(['40001', '40P01', '55P03'])
+const TOO_MANY_CONNECTIONS = '53300'
 /** The server ends the connection: shutdown, crash of another process, database dropped, idle session. */
 const CONNECTION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03'])
 /** The statement was prepared before a migration changed its tables; a new connection prepares it afresh. */
@@ -36,11 +37,29 @@ export function toDataError(error: unknown, place: ErrorPlace): unknown {
   if (sqlState === 'SH001') return dataError('DATA_BUCKET_NOT_OWNED', message, options)
   if (CONFLICTS.has(sqlState)) return dataError('DATA_CONFLICT', message, options)
   if (sqlState === '57014') return dataError('DATA_STATEMENT_TIMEOUT', message, options)
-  if (sqlState === '53300') return dataError('DATA_POOL_EXHAUSTED', message, options)
+  if (sqlState === TOO_MANY_CONNECTIONS) return dataError('DATA_POOL_EXHAUSTED', message, options)
   if (CONNECTION_ENDED.has(sqlState) || sqlState.startsWith('08'))
     return dataError('DATA_CONNECTION_LOST', message, options)
   if (isStalePlan(error)) return dataError('DATA_CONFLICT', message, options)
   return dataError('DATA_STATEMENT_FAILED', message, options)
+}
+
+/**
+ * Any error of making a connection, as one of ours. Nothing was sent by then: whatever the reason, a password,
+ * a database that is shut or none at all, it is the database that cannot be reached, and no statement that failed.
+ */
+export function toConnectError(error: unknown, place: ErrorPlace): unknown {
+  const sqlState = sqlStateOf(error)
+  // There are connections, only none is left.
+  if (sqlState === TOO_MANY_CONNECTIONS) return toDataError(error, place)
+  const reason =
+    sqlState === undefined
+      ? `does not answer: ${messageOf(error)}`
+      : `takes no connection: ${messageOf(error)} (SQLSTATE ${sqlState})`
+  return dataError('DATA_UNREACHABLE', `shard ${place.shard} (${place.label}) ${reason}`, {
+    cause: error,
+    details: { shard: place.shard, sqlState },
+  })
 }
 
 /** The SQLSTATE of an error that the server answered with, else undefined. */
