@@ -30,6 +30,12 @@ export const dataError = defineErrors({
     remedy:
       'No connection became free in time. Shorten transactions, or raise connectionsMax and max_connections together.',
   },
+  DATA_RESOURCES_EXHAUSTED: {
+    status: 503,
+    retryable: true,
+    remedy:
+      'The PostgreSQL of a shard is out of disk, of memory or at a limit of its configuration; the message says of what. Give it more; nothing was written.',
+  },
   DATA_OVERLOADED: {
     status: 503,
     retryable: true,

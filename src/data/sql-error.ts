@@ -38,6 +38,8 @@ export function toDataError(error: unknown, place: ErrorPlace): unknown {
   if (CONFLICTS.has(sqlState)) return dataError('DATA_CONFLICT', message, options)
   if (sqlState === '57014') return dataError('DATA_STATEMENT_TIMEOUT', message, options)
   if (sqlState === TOO_MANY_CONNECTIONS) return dataError('DATA_POOL_EXHAUSTED', message, options)
+  // The rest of class 53: disk, memory or a configured limit is used up, which is no statement's doing and passes.
+  if (sqlState.startsWith('53')) return dataError('DATA_RESOURCES_EXHAUSTED', message, options)
   if (CONNECTION_ENDED.has(sqlState) || sqlState.startsWith('08'))
     return dataError('DATA_CONNECTION_LOST', message, options)
   if (isStalePlan(error)) return dataError('DATA_CONFLICT', message, options)

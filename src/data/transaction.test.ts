@@ -193,6 +193,23 @@ test('a deadlock is a retryable conflict for one of the two', async () => {
   assert.equal(failed[0]?.reason.code, 'DATA_CONFLICT')
 })
 
+test('a server that runs out of something refuses for now, and blames no statement', async () => {
+  const raise = (sqlState: string) =>
+    shard.query(`DO $$ BEGIN RAISE 'no more of it' USING ERRCODE = '${sqlState}'; END $$`)
+  for (const sqlState of ['53000', '53100', '53200']) {
+    const message = new RegExp(`no more of it \\(SQLSTATE ${sqlState}\\)`)
+    await assert.rejects(raise(sqlState), { code: 'DATA_RESOURCES_EXHAUSTED', status: 503, retryable: true, message })
+  }
+  const sorted = shard.transaction(async (tx) => {
+    await tx.query('SET LOCAL work_mem = 64')
+    await tx.query('SET LOCAL temp_file_limit = 64')
+    await tx.query(
+      'SELECT count(*) FROM (SELECT value FROM generate_series(1, 100000) AS value ORDER BY -value) AS sorted',
+    )
+  })
+  await assert.rejects(sorted, { code: 'DATA_RESOURCES_EXHAUSTED', message: /temp_file_limit.*53400/ })
+})
+
 test('an error of the function itself passes unchanged, whatever it looks like', async () => {
   const failure = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect', code: 'ECONNREFUSED' })
   await assert.rejects(

@@ -298,6 +298,24 @@ describe('delivery', () => {
     await until(async () => (await deadLetters(cluster, { group })).length === 2, { what: 'dead letters' })
   })
 
+  test('a full disk is not counted against an event, a statement over its own limit is', async () => {
+    let refusals = 0
+    const refuse = (tx: Transaction, sqlState: string) => tx.query(`DO $$ BEGIN RAISE SQLSTATE '${sqlState}'; END $$`)
+    await run([
+      onBatch(Tick, async (deliveries, { tx }) => {
+        await record(deliveries, tx)
+        const accounts = deliveries.map((delivery) => delivery.event.payload.account)
+        if (accounts.includes(4)) await refuse(tx, '53400')
+        if (accounts.includes(6) && refusals++ <= FAST.attemptsMax) await refuse(tx, '53100')
+      }),
+    ])
+    await write(cluster.home, ticksOf([4]))
+    await until(async () => (await deadLetters(cluster, { group })).length === 1, { what: 'the dead letter' })
+    await write(cluster.home, ticksOf([6]))
+    assert.deepEqual(serials(await settled(1), 6), [0])
+    assert.equal((await deadLetters(cluster, { group })).length, 1)
+  })
+
   test('a database that a call finds away is not counted against the event, and stops nobody else', async () => {
     let calls = 0
     let away = true

@@ -128,16 +128,20 @@ export const eventsError = defineErrors({
 
 /**
  * Whether an error says nothing about the event at hand: the database was away, a deadlock chose us, another process
- * took over. Such work is repeated for as long as it takes and never counted against an event. Two that may go away
- * by themselves do speak of the event: a row for another shard, and a statement that takes too long, which is why a
- * batch of several asks `isTimeout` as well.
+ * took over. Such work is repeated for as long as it takes and never counted against an event. Three that may go away
+ * by themselves do speak of the event: a row for another shard, a statement that needs more than a configured limit,
+ * and one that takes too long, which is why a batch of several asks `isTimeout` as well.
  */
 export function isInfrastructure(error: unknown): boolean {
   if (!(error instanceof GroundswellError)) return false
   if (OF_THE_LOG.has(error.code)) return true
-  if (error.code === 'DATA_BUCKET_NOT_OWNED' || isTimeout(error)) return false
+  if (error.code === 'DATA_BUCKET_NOT_OWNED' || error.details.sqlState === LIMIT_EXCEEDED || isTimeout(error))
+    return false
   return error.code === 'DATA_COMMIT_UNKNOWN' || (error.retryable && error.code.startsWith('DATA_'))
 }
+
+/** SQLSTATE of a statement that asked for more than the server is configured to give one, such as temp_file_limit. */
+const LIMIT_EXCEEDED = '53400'
 
 const OF_THE_LOG = new Set(['EVENTS_POSITION_TAKEN', 'EVENTS_LOG_UNREADABLE', 'EVENTS_OFFSET_EXPIRED'])
 
