@@ -83,6 +83,22 @@ export type RequestFailed = {
   readonly error: unknown
 }
 
+/** An upstream could not be reached, was too late or broke off: the client got `status` in place of its answer. */
+export type UpstreamFailed = {
+  /** Under which the client was told of it. */
+  readonly requestId: string
+  readonly traceparent: string | undefined
+  /** The service's name, or its host when it has none. */
+  readonly service: string
+  /** `host:port` that was asked last; the name of the upstream when none of its targets could be asked. */
+  readonly upstream: string
+  /** The system's, such as ECONNREFUSED, or the gateway's own, such as UPSTREAM_SILENT. */
+  readonly code: string
+  readonly reason: string
+  /** 502 as well when the head of an answer had gone out already, and the rest of it did not come. */
+  readonly status: number
+}
+
 /** Entries of a logging plugin that never arrived where it sends them. */
 export type DeliveryFailed = { readonly name: string; readonly entries: number; readonly reason: string }
 
@@ -94,3 +110,4 @@ export const targetChanged = facts<TargetChanged>('gateway.target-changed')
 export const pluginStoreUnavailable = facts<PluginStoreUnavailable>('gateway.plugin-store-unavailable')
 export const configProblem = facts<ConfigProblem>('gateway.config-problem')
 export const requestFailed = facts<RequestFailed>('gateway.request-failed')
+export const upstreamFailed = facts<UpstreamFailed>('gateway.upstream-failed')

@@ -13,6 +13,7 @@ import { newRequestId } from './request-id.ts'
 import type { GatewayResponse } from './response.ts'
 import type { Upgrade } from './upgrade.ts'
 import type { LocalUpstream } from './upstream.ts'
+import { ownFailure, tellFailure } from './upstream-failure.ts'
 
 /** A response header's name, as it is written and as it is compared. */
 export type HeaderName = { readonly wire: string; readonly key: string }
@@ -279,6 +280,7 @@ export class Exchange {
   /** Answers for a service in this process that did not in time, and leaves it to itself. */
   abandon(): void {
     if (this.response.headersSent) return
+    if (!this.exited) tellFailure(this, { upstream: 'this process', status: 504, error: ownFailure('UPSTREAM_HANGS') })
     this.exitForUpstream(504, 'The upstream server is timing out')
     this.response.abandoned = true
   }

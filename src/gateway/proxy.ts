@@ -8,6 +8,7 @@ import { dispatchLocal } from './local-dispatch.ts'
 import type { RemoteDestination } from './remote-destination.ts'
 import { UpstreamAttempts } from './upstream-attempt.ts'
 import type { UpstreamConnections } from './upstream-connections.ts'
+import { ownFailure, tellFailure } from './upstream-failure.ts'
 
 /** Connections to services elsewhere: one bounded keep-alive pool for each way of connecting to an origin. */
 export class RemoteProxy {
@@ -63,7 +64,11 @@ export class RemoteProxy {
   /** Waits for names that are being resolved for the first time; without any there is nothing to wait for. */
   #forwardLater(selection: Selection, exchange: Exchange, timeoutMs: number): undefined | Promise<void> {
     const resolving = selection.destination.balancer.whenResolved()
-    if (resolving === undefined) return exchange.exit(503, 'failure to get a peer from the ring-balancer')
+    if (resolving === undefined) {
+      const upstream = selection.destination.balancer.upstream.name
+      tellFailure(exchange, { upstream, status: 503, error: ownFailure('UPSTREAM_NONE_LEFT') })
+      return exchange.exit(503, 'failure to get a peer from the ring-balancer')
+    }
     const startedAtMs = performance.now()
     return resolving.then(() => {
       const leftMs = timeoutMs - (performance.now() - startedAtMs)

@@ -4,7 +4,7 @@ import { DISCARDED_BYTES_MAX, DISCARDED_MS_MAX } from './balancer/limits.ts'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
 import { failExchange } from './failure.ts'
-import type { CallHandler } from './http1/call.ts'
+import { type CallHandler, callTimedOut } from './http1/call.ts'
 import { UnwritableRequest } from './http1/malformed.ts'
 import type { RequestBody } from './http1/request-text.ts'
 import type { ResponseHead } from './http1/response-head.ts'
@@ -15,7 +15,7 @@ import type { RemoteDestination } from './remote-destination.ts'
 import { BodyStream, endToEndTrailers, readBody } from './request-body.ts'
 import type { LocalUpstream } from './upstream.ts'
 import { CONNECTION_HEADERS, type UpstreamCall, type UpstreamConnections } from './upstream-connections.ts'
-import { answerTo, codeOf, isTimeout, TIMEOUTS } from './upstream-failure.ts'
+import { answerTo, codeOf, isTimeout, ownFailure, TIMEOUTS, tellFailure } from './upstream-failure.ts'
 
 export type AttemptOptions = {
   readonly pool: UpstreamConnections
@@ -195,7 +195,7 @@ export class UpstreamAttempts implements CallHandler {
       failExchange(this.#exchange, error)
       return
     }
-    if (this.#exchange.response.headersSent) this.#exchange.breakOff(502, answerTo(error).message)
+    if (this.#exchange.response.headersSent) this.#breakOff(error)
     else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
   }
 
@@ -214,15 +214,27 @@ export class UpstreamAttempts implements CallHandler {
     this.#discardedBytes = -1
     this.#options.selection?.ended()
     if (this.#isOver() || this.#retry()) return
+    this.#tell(503, ownFailure('UPSTREAM_NONE_LEFT'))
     this.#exchange.exit(503, 'failure to get a peer from the ring-balancer')
+  }
+
+  #breakOff(error: Error): void {
+    this.#tell(502, error)
+    this.#exchange.breakOff(502, answerTo(error).message)
   }
 
   #giveUp(error: Error): void {
     this.#dropBody()
     const { status, message } = answerTo(error)
+    this.#tell(status, error)
     // Kong looks a name up before nginx is asked to proxy, and answers its failure itself.
     if (status === 503) this.#exchange.exit(status, message)
     else this.#exchange.exitForUpstream(status, message)
+  }
+
+  #tell(status: number, error: Error): void {
+    const { destination, selection } = this.#options
+    tellFailure(this.#exchange, { upstream: selection?.asked?.name ?? destination.origin, status, error })
   }
 
   /** Begins the next attempt; false when there is no place for it. */
@@ -318,7 +330,9 @@ export class UpstreamAttempts implements CallHandler {
     if (this.#isOver() || this.#exchange.response.headersSent) return
     const { destination, selection, timeoutMs } = this.#options
     // A client with less patience than the service is given says nothing about the service.
-    if (timeoutMs >= destination.readTimeoutMs) selection?.failed('timeout')
+    const isItsOwn = timeoutMs >= destination.readTimeoutMs
+    if (isItsOwn) selection?.failed('timeout')
+    this.#tell(504, isItsOwn ? callTimedOut('silence') : ownFailure('CLIENT_DEADLINE'))
     this.#exchange.exitForUpstream(504, 'The upstream server is timing out')
     this.abort()
   }

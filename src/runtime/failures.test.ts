@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parked, workFailed } from '../events/index.ts'
-import { configProblem, requestFailed, targetChanged } from '../gateway/index.ts'
+import { configProblem, requestFailed, targetChanged, upstreamFailed } from '../gateway/index.ts'
 import { alertChanged } from '../telemetry/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { runtimeError } from './errors.ts'
@@ -45,6 +45,33 @@ test('failures of every folder are logged, with the trace id and the code where 
   assert.ok(entries[0]?.error instanceof TypeError)
   assert.deepEqual([entries[1]?.fields.code, entries[1]?.error], ['RUNTIME_NOT_RUNNING', undefined])
   assert.deepEqual([entries[3]?.fields.trace_id, entries[3]?.fields.reason], [TRACE, 'mail server away'])
+})
+
+test('an upstream that does not answer is a line for each service and code, and a count', async () => {
+  const entries: LogEntry[] = []
+  const stop = logFailures((entry) => entries.push(entry))
+  const upstream = '10.0.0.1:80'
+  const fact = { service: 'orders', upstream, code: 'ECONNREFUSED', reason: 'connect ECONNREFUSED', status: 502 }
+  const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
+  for (const requestId of ['r1', 'r2', 'r3']) upstreamFailed.publish({ ...fact, requestId, traceparent })
+  upstreamFailed.publish({ ...fact, requestId: 'r4', traceparent, code: 'UPSTREAM_SILENT', status: 504 })
+  upstreamFailed.publish({ ...fact, requestId: 'r5', traceparent, service: 'stock' })
+  await stop({ deadlineAtMs: 0 })
+  const told = entries.map(({ level, fields }) => [
+    level,
+    fields.service,
+    fields.code,
+    fields.requestId,
+    fields.repeats,
+  ])
+  assert.deepEqual(told, [
+    ['warn', 'orders', 'ECONNREFUSED', 'r1', undefined],
+    ['warn', 'orders', 'UPSTREAM_SILENT', 'r4', undefined],
+    ['warn', 'stock', 'ECONNREFUSED', 'r5', undefined],
+    ['warn', 'orders', 'ECONNREFUSED', 'r3', 2],
+  ])
+  const { trace_id, status, reason } = entries[0]?.fields ?? {}
+  assert.deepEqual([trace_id, entries[0]?.fields.upstream, status, reason], [TRACE, upstream, 502, fact.reason])
 })
 
 test('the log tells when a target of the gateway goes and when it comes back', async () => {

@@ -22,6 +22,7 @@ import {
   type TargetChanged,
   type TargetState,
   targetChanged,
+  upstreamFailed,
 } from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
 import { type Alert, alertChanged } from '../telemetry/index.ts'
@@ -228,6 +229,14 @@ function subscribeToSagas(write: WriteEntry): () => void {
 
 function subscribeToGateway(write: WriteEntry): readonly (() => void)[] {
   return [
+    upstreamFailed.subscribe(({ traceparent, service, code, ...fact }) =>
+      write({
+        level: 'warn',
+        message: 'the gateway got no answer from an upstream',
+        kind: `upstream ${service} ${code}`,
+        fields: { ...traceFields(traceparent), service, code, ...fact },
+      }),
+    ),
     deliveryFailed.subscribe(({ name, entries, reason }) =>
       write({
         level: 'warn',

@@ -74,6 +74,11 @@ export class Selection {
     if (!this.#isJudged) address.breaker?.abandoned(this.#trial)
   }
 
+  /** The address of the attempt that is under way, or else of the one before. */
+  get asked(): Address | undefined {
+    return this.#address ?? this.#last
+  }
+
   /** Whether an answer of this status is to be asked for again, by the upstream's choice. */
   retriesStatus(status: number): boolean {
     const { retry } = this.destination.balancer.upstream
