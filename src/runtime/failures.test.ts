@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { GroundswellError } from '../core/index.ts'
 import { parked, workFailed } from '../events/index.ts'
 import { configProblem, requestFailed, targetChanged, upstreamFailed } from '../gateway/index.ts'
+import { failureFacts, followFailed } from '../service/index.ts'
 import { alertChanged } from '../telemetry/index.ts'
 import { housekeepingFailed } from './channels.ts'
 import { runtimeError } from './errors.ts'
@@ -138,6 +140,65 @@ test('after a flush lines are written at once again, and kinds without end take 
   assert.equal(messages.at(-1), 'kind 0')
   limited.flush()
   assert.equal(messages.at(-1), 'kind 0')
+})
+
+test('a kind that goes on is one line a window with its count, and news again after a window without it', () => {
+  const messages: string[] = []
+  const limited = limitRepeats(({ message }) => messages.push(message))
+  const windowOf = (count: number) => {
+    messages.length = 0
+    for (let index = 0; index < count; index++) limited.write({ level: 'warn', message: 'away', kind: '', fields: {} })
+    limited.flush()
+    return [...messages]
+  }
+  assert.deepEqual(windowOf(3), ['away', 'away (2 more like it)'])
+  assert.deepEqual(windowOf(3), ['away (3 more like it)'])
+  assert.deepEqual(windowOf(1), ['away (1 more like it)'])
+  assert.deepEqual(windowOf(0), [])
+  assert.deepEqual(windowOf(1), ['away'])
+})
+
+test('a limit of several lines a window is kept in every window, its count among them', () => {
+  let lines = 0
+  const limited = limitRepeats(() => void lines++, 5)
+  for (let window = 1; window <= 4; window++) {
+    for (let index = 0; index < 100; index++) limited.write({ level: 'warn', message: '', kind: '', fields: {} })
+    assert.equal(lines, window * 5)
+    limited.flush()
+  }
+})
+
+function lost(code: string, shard: number): GroundswellError {
+  const spec = { status: 503, retryable: true, remedy: '' }
+  return new GroundswellError(code, `shard ${shard} is away`, spec, { details: { shard } })
+}
+
+test('a database that is away is one line and a count, whatever part, route or code meets it', async () => {
+  const entries: LogEntry[] = []
+  const stop = logFailures((entry) => entries.push(entry))
+  const request = { service: 'order-service', method: 'GET', status: 503, traceparent: '' }
+  for (const code of ['DATA_UNREACHABLE', 'DATA_CONNECTION_LOST']) {
+    const error = lost(code, 1)
+    for (const part of ['sequencer', 'worker', 'timers']) workFailed.publish({ shard: 1, part, error, retryInMs: 9 })
+    for (const path of ['/orders', '/stock']) failureFacts.publish({ ...request, path, error })
+    followFailed.publish({ shard: 1, error })
+    housekeepingFailed.publish({ task: 'event log', error })
+    const spec = { status: 503, retryable: true, remedy: '' }
+    const scattered = new GroundswellError('DATA_SCATTER_FAILED', 'shard 1 failed', spec, { cause: error })
+    failureFacts.publish({ ...request, path: '/all', error: scattered })
+  }
+  failureFacts.publish({ ...request, path: '/orders', error: lost('DATA_UNREACHABLE', 2) })
+  failureFacts.publish({ ...request, path: '/orders', error: lost('DATA_CONFLICT', 1) })
+  await stop({ deadlineAtMs: 0 })
+  assert.deepEqual(
+    entries.map(({ kind, fields }) => [kind, fields.repeats]),
+    [
+      ['lost shard 1', undefined],
+      ['lost shard 2', undefined],
+      ['request DATA_CONFLICT', undefined],
+      ['lost shard 1', 15],
+    ],
+  )
 })
 
 test('on a terminal a failure is a line that people read', () => {

@@ -40,6 +40,7 @@ import { type LogEntry, traceFields, type WriteEntry } from './log.ts'
  * What goes wrong while an application runs, in the log: the folders publish it as facts, and this is who listens. Of
  * each kind the first is logged at once and the rest as a count every ten seconds. Requests that a service failed on
  * are logged one by one, since their clients were told to look here under the trace id; beyond a rate, as a count too.
+ * A database that is away is one kind, whatever meets it, requests included: each line would say the same.
  */
 
 /** Logs failures until it is stopped, and then what was still only counted. */
@@ -53,7 +54,9 @@ export function logFailures(write: WriteEntry): Lifecycle['stop'] {
   const unsubscribes = [
     ...subscribeAll(limited.write),
     ...subscribeToCache(limited.write),
-    failureFacts.subscribe(requestLogger(requests.write)),
+    failureFacts.subscribe((fact) =>
+      (lostShardKind(fact.error) === undefined ? requests : limited).write(requestEntry(fact)),
+    ),
   ]
   return async () => {
     for (const timer of timers) clearInterval(timer)
@@ -65,24 +68,30 @@ export function logFailures(write: WriteEntry): Lifecycle['stop'] {
 
 /**
  * Lets the first entries of each kind through, `linesMax` of them; `flush` writes the last with how many came since,
- * and starts afresh.
+ * and begins a new window. That line is the first of its window: of a kind that goes on, a window has no more lines than
+ * the one before. A kind that was written whole is forgotten, so that its return is news and told at once.
  */
 export function limitRepeats(
   write: WriteEntry,
   linesMax = 1,
 ): { readonly write: WriteEntry; readonly flush: () => void } {
-  const counts = new Map<string, { entry: LogEntry; count: number }>()
+  const counts = new Map<string, { readonly entry: LogEntry; readonly linesLeft: number; readonly repeats: number }>()
   return {
     write(entry) {
       const kind = counts.has(entry.kind) || counts.size < FAILURE_KINDS_MAX ? entry.kind : 'others'
-      const count = (counts.get(kind)?.count ?? 0) + 1
-      counts.set(kind, { entry, count })
-      if (count <= linesMax) write(entry)
+      const { linesLeft, repeats } = counts.get(kind) ?? { linesLeft: linesMax, repeats: 0 }
+      if (linesLeft > 0) {
+        counts.set(kind, { entry, linesLeft: linesLeft - 1, repeats })
+        write(entry)
+      } else counts.set(kind, { entry, linesLeft, repeats: repeats + 1 })
     },
     flush() {
-      for (const { entry, count } of counts.values()) {
-        const repeats = count - linesMax
-        if (repeats <= 0) continue
+      for (const [kind, { entry, repeats }] of counts) {
+        if (repeats === 0) {
+          counts.delete(kind)
+          continue
+        }
+        counts.set(kind, { entry, linesLeft: linesMax - 1, repeats: 0 })
         const { error: _, ...last } = entry
         write({
           ...last,
@@ -90,38 +99,29 @@ export function limitRepeats(
           fields: { ...entry.fields, repeats },
         })
       }
-      counts.clear()
     },
   }
 }
 
-function requestLogger(write: WriteEntry): (fact: FailureFact) => void {
-  return ({ method, path, status, traceparent, error }) => {
-    const code = (error as GroundswellError | undefined)?.code
-    const place = { ...traceFields(traceparent), method, path, status, code }
-    const kind = `request ${code}`
-    if (isRetryable(error)) {
-      const fields = { ...place, reason: messageOf(error) }
-      write({ level: 'warn', message: 'request failed for now', kind, fields })
-    } else {
-      write({ level: 'error', message: 'request failed', kind, fields: place, error })
-    }
-  }
+function requestEntry({ method, path, status, traceparent, error }: FailureFact): LogEntry {
+  const code = (error as GroundswellError | undefined)?.code
+  const place = { ...traceFields(traceparent), method, path, status, code }
+  const kind = lostShardKind(error) ?? `request ${code}`
+  if (!isRetryable(error)) return { level: 'error', message: 'request failed', kind, fields: place, error }
+  return { level: 'warn', message: 'request failed for now', kind, fields: { ...place, reason: messageOf(error) } }
 }
 
 function subscribeAll(write: WriteEntry): readonly (() => void)[] {
   return [
     requestFailed.subscribe(({ requestId, traceparent, error }) =>
       write({
-        ...planned('the gateway failed on a request', error),
-        kind: `gateway ${codeOf(error)}`,
+        ...planned('the gateway failed on a request', error, `gateway ${codeOf(error)}`),
         fields: { ...traceFields(traceparent), requestId, ...causeOf(error) },
       }),
     ),
     adminRequestFailed.subscribe(({ method, path, error }) =>
       write({
-        ...planned('the Admin API failed on a request', error),
-        kind: `admin ${method} ${codeOf(error)}`,
+        ...planned('the Admin API failed on a request', error, `admin ${method} ${codeOf(error)}`),
         fields: { method, path, ...causeOf(error) },
       }),
     ),
@@ -135,18 +135,24 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
     ),
     pluginStoreUnavailable.subscribe(({ plugin, error }) =>
       write({
-        ...planned('a plugin of the gateway cannot reach its Redis, and requests pass without it', error),
+        ...planned(
+          'a plugin of the gateway cannot reach its Redis, and requests pass without it',
+          error,
+          `plugin-store ${plugin}`,
+        ),
         level: 'warn',
-        kind: `plugin-store ${plugin}`,
         fields: { plugin, ...causeOf(error) },
       }),
     ),
     ...subscribeToGateway(write),
     configReloadFailed.subscribe(({ version, error }) =>
       write({
-        ...planned('the gateway could not read its configuration again, and goes on with the one it has', error),
+        ...planned(
+          'the gateway could not read its configuration again, and goes on with the one it has',
+          error,
+          `config-reload ${codeOf(error)}`,
+        ),
         level: 'warn',
-        kind: `config-reload ${codeOf(error)}`,
         fields: { version, ...causeOf(error) },
       }),
     ),
@@ -175,9 +181,8 @@ function subscribeToEvents(write: WriteEntry): readonly (() => void)[] {
     ),
     workFailed.subscribe(({ shard, part, error, retryInMs }) =>
       write({
-        ...planned('event work failed and is repeated', error),
+        ...planned('event work failed and is repeated', error, `work ${part} ${shard} ${codeOf(error)}`),
         level: 'warn',
-        kind: `work ${part} ${shard} ${codeOf(error)}`,
         fields: { shard, part, retryInMs: Math.round(retryInMs), ...causeOf(error) },
       }),
     ),
@@ -282,9 +287,8 @@ function subscribeToRuntime(write: WriteEntry): readonly (() => void)[] {
     ),
     housekeepingFailed.subscribe(({ task, error }) =>
       write({
-        ...planned('housekeeping failed and is tried again', error),
+        ...planned('housekeeping failed and is tried again', error, `housekeeping ${task}`),
         level: 'warn',
-        kind: `housekeeping ${task}`,
         fields: { task, ...causeOf(error) },
       }),
     ),
@@ -306,9 +310,9 @@ function subscribeToCache(write: WriteEntry): readonly (() => void)[] {
         ...planned(
           'invalidations could not be read; while that lasts, nothing of the shard is served from caches',
           error,
+          `cache-follow ${shard} ${codeOf(error)}`,
         ),
         level: 'warn',
-        kind: `cache-follow ${shard} ${codeOf(error)}`,
         fields: { shard, ...causeOf(error) },
       }),
     ),
@@ -345,10 +349,21 @@ function targetEntry({ state, address, ...place }: TargetChanged): LogEntry {
   }
 }
 
-/** What may pass by itself is a warning; what nobody planned for has its stack. */
-function planned(message: string, error: unknown): Pick<LogEntry, 'level' | 'message' | 'error'> {
+/** What may pass by itself is a warning; what nobody planned for has its stack. A shard that is lost is the kind. */
+function planned(message: string, error: unknown, ofItsOwn: string): Omit<LogEntry, 'fields'> {
   const level = isRetryable(error) ? 'warn' : 'error'
-  return error instanceof GroundswellError ? { level, message } : { level, message, error }
+  const kind = lostShardKind(error) ?? ofItsOwn
+  return error instanceof GroundswellError ? { level, message, kind } : { level, message, kind, error }
+}
+
+const LOST = new Set(['DATA_UNREACHABLE', 'DATA_CONNECTION_LOST'])
+
+/** The kind of all failures for want of one database, also where another error was made of that; else undefined. */
+function lostShardKind(error: unknown): string | undefined {
+  if (!(error instanceof GroundswellError) || !error.retryable) return undefined
+  if (!LOST.has(error.code)) return lostShardKind(error.cause)
+  const { shard } = error.details
+  return shard === undefined ? undefined : `lost shard ${shard}`
 }
 
 function causeOf(error: unknown): Readonly<Record<string, unknown>> {

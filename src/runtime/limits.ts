@@ -10,7 +10,7 @@ export const INVALIDATIONS_PURGE_INTERVAL_MS = 300_000
 /** Time an idempotency key is remembered: a day covers every client's retries, as with other payment interfaces. */
 export const IDEMPOTENCY_KEPT_MS = 86_400_000
 
-/** Time over which failures of one kind are counted after the first: a flood of them is two lines, not a full disk. */
+/** Time over which failures of one kind are counted after the first: as long as they go on, one line each time. */
 export const FAILURE_WINDOW_MS = 10_000
 
 /** Kinds of failures told apart within that time. Codes and paths are few; this bounds the memory if they are not. */
