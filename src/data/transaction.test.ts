@@ -229,6 +229,50 @@ test('a query after the end of its transaction rejects instead of running outsid
   await assert.rejects(insert(escaped, 70), /after the end of its transaction/)
 })
 
+test('a transaction that has ended takes no state and no hooks: they would be lost in silence', async () => {
+  const [key, kept] = [Symbol('state'), 'kept while it commits']
+  let escaped: Transaction | undefined
+  let hooked: string | undefined
+  await shard.transaction(async (tx) => {
+    escaped = tx
+    tx.attach(key, () => kept)
+    tx.beforeCommit(async () => {
+      await tx.query('SELECT 1')
+      hooked = tx.attach(key, () => 'made anew')
+      tx.afterCommit(() => assert.throws(() => tx.attach(key, () => kept), /after the end of its transaction/))
+    })
+  })
+  assert.equal(hooked, kept)
+  const ended = escaped
+  assert.ok(ended !== undefined)
+  const message = (act: string, what = '') => {
+    return { message: `${act} after the end of its transaction, was it awaited?${what}` }
+  }
+  assert.throws(() => ended.attach(key, () => kept), message('attach', ' state'))
+  assert.throws(() => ended.beforeCommit(() => undefined), message('beforeCommit'))
+  assert.throws(() => ended.afterCommit(() => undefined), message('afterCommit'))
+})
+
+test('no hook slips in between the last one before COMMIT and COMMIT itself', async () => {
+  let late: Promise<unknown> | undefined
+  const [taken, ran]: [number[], number[]] = [[], []]
+  await shard.transaction(async (tx) => {
+    const last = Promise.resolve()
+    tx.beforeCommit(() => last)
+    const register = async () => {
+      // As many turns behind the last hook as it takes to find the transaction ended.
+      for (let turn = 0; turn < 10; turn++) {
+        tx.beforeCommit(() => void ran.push(turn))
+        taken.push(turn)
+        await undefined
+      }
+    }
+    late = last.then(register).catch((error: unknown) => error)
+  })
+  assert.match(String(await late), /beforeCommit after the end of its transaction/)
+  assert.deepEqual(ran, taken)
+})
+
 test('values arrive as the types that the documentation names', async () => {
   const [row] = await shard.query(
     `SELECT 9007199254740991::int8 AS big, 12.50::numeric AS amount, '2026-02-03'::date AS day,

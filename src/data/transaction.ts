@@ -84,6 +84,10 @@ function control(client: pg.PoolClient, text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): 
   return send(client, { text, name: `gs_${text}` })
 }
 
+function afterTheEnd(act: string, what = ''): Error {
+  return new Error(`${act} after the end of its transaction, was it awaited? ${what}`.trimEnd())
+}
+
 class TransactionSession implements Transaction {
   readonly shard: number
   readonly committedHooks: (() => void)[] = []
@@ -113,7 +117,7 @@ class TransactionSession implements Transaction {
   }
 
   async #send(text: string, values: readonly unknown[] | undefined): Promise<readonly Row[]> {
-    if (!this.#isOpen) throw new Error(`query after the end of its transaction, was it awaited? ${text}`)
+    if (!this.#isOpen) throw afterTheEnd('query', text)
     this.statements += 1
     try {
       return await runStatement(this.#client, this.#place, { text, values })
@@ -123,15 +127,19 @@ class TransactionSession implements Transaction {
   }
 
   attach<State>(key: symbol, create: () => State): State {
+    // Also where the state is there already: nobody would look at what is added to it, such as an event.
+    if (!this.#isOpen) throw afterTheEnd('attach', key.description)
     if (!this.#attachments.has(key)) this.#attachments.set(key, create())
     return this.#attachments.get(key) as State
   }
 
   beforeCommit(run: () => unknown): void {
+    if (!this.#isOpen) throw afterTheEnd('beforeCommit')
     this.#commitHooks.push(run)
   }
 
   afterCommit(run: () => void): void {
+    if (!this.#isOpen) throw afterTheEnd('afterCommit')
     this.committedHooks.push(run)
   }
 
@@ -148,7 +156,6 @@ class TransactionSession implements Transaction {
       // The first failure is the reason; what `run` threw may only be its consequence.
       throw this.#failure?.error ?? error
     }
-    this.#isOpen = false
     if (this.#failure === undefined) await this.#commit()
     else await this.#rollback()
     if (this.#failure !== undefined) throw this.#failure.error
@@ -161,6 +168,8 @@ class TransactionSession implements Transaction {
       const pending = this.#commitHooks[index]?.()
       if (pending !== undefined) await pending
     }
+    // Before the caller goes on, or one more hook could slip in between that nobody runs.
+    this.#isOpen = false
   }
 
   /** Resolves when the transaction committed, or when it did not because of `#failure`; rejects otherwise. */
