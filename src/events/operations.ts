@@ -1,7 +1,7 @@
 import type { Cluster, Shard } from '../data/index.ts'
 import { askForReplay, planReplay, type ReplayStart, replaysAsked, setPaused } from './engines/postgres-groups.ts'
 import { type PassedEvents, passMissed } from './engines/postgres-periods.ts'
-import { FORWARDER, setPosition } from './engines/postgres-positions.ts'
+import { FORWARDER, forgetForwarder, setPosition, wasForwarded } from './engines/postgres-positions.ts'
 import { eventsError } from './errors.ts'
 import { DEAD_LETTERS_MAX } from './limits.ts'
 
@@ -320,17 +320,17 @@ export async function skipUnforwarded(
   return passed.flat()
 }
 
-/** Throws EVENTS_BROKER_NEEDED when a broker has carried this log: without it groups would repeat what they read. */
-export async function assertNotForwarded(cluster: Cluster): Promise<void> {
-  if (!(await isForwarded(cluster))) return
-  throw eventsError('EVENTS_BROKER_NEEDED', 'the log was forwarded to a broker, and EVENTS_URL names none')
-}
-
-async function isForwarded(cluster: Cluster): Promise<boolean> {
-  const rows = await onEveryShard(cluster, (shard) =>
-    shard.query('SELECT FROM groundswell.consumer_position WHERE grp = $1 LIMIT 1', [FORWARDER]),
-  )
-  return rows.flat().length > 0
+/**
+ * For a start without a broker. Throws EVENTS_BROKER_NEEDED when one has carried this log: without it groups would
+ * repeat what they read. Of a broker that was only named and never had anything, the forwarder's positions go: nobody
+ * will move them, and groups would count as reading from it.
+ */
+export async function leaveBroker(cluster: Cluster): Promise<void> {
+  const forwarded = await onEveryShard(cluster, wasForwarded)
+  if (forwarded.includes(true)) {
+    throw eventsError('EVENTS_BROKER_NEEDED', 'the log was forwarded to a broker, and EVENTS_URL names none')
+  }
+  await onEveryShard(cluster, (shard) => shard.transaction(forgetForwarder))
 }
 
 function onEveryShard<T>(cluster: Cluster, ask: (shard: Shard) => Promise<T>): Promise<T[]> {

@@ -7,7 +7,7 @@ import { assertSequenceUncached } from './engines/postgres-log.ts'
 import { FORWARDER } from './engines/postgres-positions.ts'
 import { Forwarder } from './forwarder.ts'
 import { ATTEMPTS_MAX, RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN } from './limits.ts'
-import { assertNotForwarded } from './operations.ts'
+import { leaveBroker } from './operations.ts'
 import { type Group, type GroupDeclaration, groupsOf } from './plan.ts'
 import { RetryWorker } from './retry-worker.ts'
 import { type LeasedWork, leaseOf, ShardEvents } from './shard-events.ts'
@@ -53,7 +53,7 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   const retry = { ...RETRY, ...options.retry }
   const groups = groupsOf(options.groups).filter((group) => group.consumers.size > 0)
   await Promise.all(cluster.shards.map((shard) => assertSequenceUncached(shard, shard.label)))
-  if (broker === undefined) await assertNotForwarded(cluster)
+  if (broker === undefined) await leaveBroker(cluster)
   const link = broker && new BrokerLink(broker)
   const isLinked = await link?.begun()
   const common = { cluster, groups, retry }

@@ -73,6 +73,30 @@ export async function forwardedStreams(
   return rows.map(({ stream }) => stream)
 }
 
+// A stream is one of a broker, whosever position it is. Rows of the forwarder begin at 0, before it has a broker.
+const WAS_FORWARDED = `
+SELECT FROM groundswell.consumer_position
+WHERE position('/' IN topic) > 0 OR (grp = $1 AND next_offset > 0) LIMIT 1`
+
+/** Whether a broker has carried anything of this shard's log, or a group has read from one for this shard. */
+export async function wasForwarded(shard: Queryable): Promise<boolean> {
+  return (await shard.query(WAS_FORWARDED, [FORWARDER])).length > 0
+}
+
+const UNUSED = `
+SELECT bool_and(next_offset = 0) AS unused FROM (
+  SELECT next_offset FROM groundswell.consumer_position WHERE grp = $1 FOR UPDATE
+) AS forwarder`
+
+/**
+ * Deletes the positions of a forwarder that has forwarded nothing. Locks them before, so that one that begins
+ * meanwhile keeps all of them or finds none, and then makes them anew.
+ */
+export async function forgetForwarder(tx: Queryable): Promise<void> {
+  const [row] = await tx.query<{ unused: boolean | null }>(UNUSED, [FORWARDER])
+  if (row?.unused) await tx.query('DELETE FROM groundswell.consumer_position WHERE grp = $1', [FORWARDER])
+}
+
 const BEGIN = `
 INSERT INTO groundswell.consumer_position (grp, source, topic, next_offset)
 SELECT $1, $2, t.topic, coalesce(CASE t.begin WHEN 'latest' THEN h.next_offset ELSE h.first_offset END, 0)
