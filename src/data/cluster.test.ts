@@ -171,6 +171,22 @@ test('closing cuts off what is left at the deadline', async () => {
   await endless
 })
 
+test('closing does not wait for a transaction that never ends', async () => {
+  const cluster = await openCluster({ urls: running.urls })
+  const begun = Promise.withResolvers<void>()
+  const stuck = Promise.withResolvers<void>()
+  const transaction = cluster.home.transaction(async (tx) => {
+    await tx.query('SELECT 1')
+    begun.resolve()
+    await stuck.promise
+  })
+  const failed = assert.rejects(transaction, { code: 'DATA_CONNECTION_LOST' })
+  await begun.promise
+  await cluster.close({ deadlineAtMs: 0 })
+  stuck.resolve()
+  await failed
+})
+
 test('a process keeps within its budget of connections, and waiting for one of them is bounded', async () => {
   const cluster = await openCluster({ urls: running.urls, connectionsMax: 4 })
   const [shard] = cluster.shards

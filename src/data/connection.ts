@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import pg from 'pg'
-import { messageOf, STATEMENT_TIMEOUT_MS, systemClock } from '../core/index.ts'
+import { messageOf, STATEMENT_TIMEOUT_MS, systemClock, untilDeadline } from '../core/index.ts'
 import { typeParser } from './column-types.ts'
 import { dataError } from './errors.ts'
 import {
@@ -65,15 +65,12 @@ export function openConnections(options: ConnectionOptions): Connections {
   return {
     acquire: () => acquire(pool, place),
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, max: options.max, waiting: pool.waitingCount }),
-    async close({ deadlineAtMs }) {
-      const cutOff = setTimeout(
-        () => {
-          for (const client of clients) destroy(client)
-        },
-        Math.max(0, deadlineAtMs - systemClock.now()),
-      )
-      await pool.end()
-      clearTimeout(cutOff)
+    async close(deadline) {
+      const ended = pool.end()
+      if ((await untilDeadline(ended, deadline)) === 'done') return
+      for (const client of clients) destroy(client)
+      // A transaction that waits for something else than its queries does not notice, and never gives its own back.
+      await untilDeadline(ended, { deadlineAtMs: systemClock.now() + CONNECTION_END_MS })
     },
   }
 }
