@@ -414,6 +414,26 @@ describe('delivery', () => {
     assert.deepEqual(serials(await settled(5), 2), [0, 1, 2, 3, 4])
   })
 
+  test('a stop gives up a handler that never ends, and says whose it is', async () => {
+    const stuck = Promise.withResolvers<void>()
+    let begun = 0
+    await run([
+      onBatch(Tick, async () => {
+        begun += 1
+        await stuck.promise
+      }),
+    ])
+    await write(cluster.shards[1] as Shard, ticksOf([2]))
+    await until(() => begun === 1)
+    const stopped = runtime?.stop({ deadlineAtMs: Date.now() })
+    await assert.rejects(async () => stopped, {
+      code: 'EVENTS_STOP_GIVEN_UP',
+      message: `gave up what did not end: group ${group} on shard 1`,
+    })
+    runtime = undefined
+    stuck.resolve()
+  })
+
   test('a stop waits for the batch under way, and aborts its external calls at the deadline', async () => {
     const calls: AbortSignal[] = []
     await run([

@@ -80,6 +80,12 @@ export const eventsError = defineErrors({
     remedy:
       'Groups have read this log through a broker, and the log alone does not tell how far. Set EVENTS_URL again.',
   },
+  EVENTS_STOP_GIVEN_UP: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'A handler did not end when its process stopped, and was cut off: its events come again. Bound what it waits for.',
+  },
   EVENTS_READER_STALLED: {
     status: 503,
     retryable: true,

@@ -237,6 +237,12 @@ export const BROKER_STALL_MS = 30_000
 /** Time a reader that is given up gets to stop. */
 export const READER_STOP_MS = 5_000
 
+/**
+ * Time that deliveries get to end once their external calls were aborted, at the end of the time for an orderly stop: a
+ * transaction that notices rolls back in it, and the databases, which stop after it, keep most of their own.
+ */
+export const ABORTED_STOP_MS = 2_000
+
 /** Pause between looks at which keys are parked, where another worker or process may have parked or freed them. */
 export const BROKER_PARKED_REFRESH_MS = 1_000
 

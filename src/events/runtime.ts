@@ -1,12 +1,13 @@
-import { newId, type StopOptions, untilDeadline } from '../core/index.ts'
+import { newId, type StopOptions, systemClock, untilDeadline } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import type { Broker, BrokerUse } from './broker.ts'
 import { BrokerLink } from './broker-link.ts'
 import { BrokerWorker } from './broker-worker.ts'
 import { assertSequenceUncached } from './engines/postgres-log.ts'
 import { FORWARDER } from './engines/postgres-positions.ts'
+import { eventsError } from './errors.ts'
 import { Forwarder } from './forwarder.ts'
-import { ATTEMPTS_MAX, RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN } from './limits.ts'
+import { ABORTED_STOP_MS, ATTEMPTS_MAX, RETRY_BACKOFF_MS_MAX, RETRY_BACKOFF_MS_MIN } from './limits.ts'
 import { leaveBroker } from './operations.ts'
 import { type Group, type GroupDeclaration, groupsOf } from './plan.ts'
 import { RetryWorker } from './retry-worker.ts'
@@ -30,7 +31,10 @@ export type EventsOptions = {
 }
 
 export type EventsRuntime = {
-  /** Finishes batches under way, gives leases back; at the deadline, external calls are aborted. Idempotent. */
+  /**
+   * Finishes batches under way, gives leases back; at the deadline, external calls are aborted. Throws
+   * EVENTS_STOP_GIVEN_UP, soon after the deadline, when a handler does not end. Idempotent.
+   */
   stop(options: StopOptions): Promise<void>
 }
 
@@ -64,15 +68,12 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
   const shards = cluster.shards.map((shard) => new ShardEvents({ cluster, shard, groups, works, owner, sequence }))
   const readers = broker === undefined ? [] : readersOf(broker, common, shards)
   const unsubscribe = onOutboxWritten((shard) => shards[shard]?.outboxWritten())
-  const parts = [...readers, ...shards]
   let reading: Promise<unknown> = Promise.resolve()
   const stopAll = async (stop: StopOptions) => {
     unsubscribe()
     link?.stop()
     await reading.catch(() => undefined)
-    const stopped = Promise.allSettled(parts.map((part) => part.stop()))
-    if ((await untilDeadline(stopped, stop)) === 'late') for (const part of parts) part.abort()
-    for (const outcome of await stopped) if (outcome.status === 'rejected') throw outcome.reason
+    await stopParts([...readers, ...shards], stop)
   }
   let stopping: Promise<void> | undefined
   const stop = (stopOptions: StopOptions) => {
@@ -92,6 +93,26 @@ export async function startEvents(options: EventsOptions): Promise<EventsRuntime
     throw error
   }
   return { stop }
+}
+
+/** Something that works until it is stopped, and what of it has not ended, for people. */
+type Part = { stop(): Promise<void>; abort(): void; readonly underWay: readonly string[] }
+
+/**
+ * Stops them side by side. Work that does not end although it was aborted is given up, since the process has to end:
+ * nothing of it is committed, or else its position is, too.
+ */
+async function stopParts(parts: readonly Part[], options: StopOptions): Promise<void> {
+  const left = new Set(parts)
+  const stopped = Promise.allSettled(parts.map((part) => part.stop().finally(() => left.delete(part))))
+  if ((await untilDeadline(stopped, options)) === 'late') {
+    for (const part of parts) part.abort()
+    if ((await untilDeadline(stopped, { deadlineAtMs: systemClock.now() + ABORTED_STOP_MS })) === 'late') {
+      const list = [...left].flatMap((part) => part.underWay).join(', ')
+      throw eventsError('EVENTS_STOP_GIVEN_UP', `gave up what did not end: ${list}`)
+    }
+  }
+  for (const outcome of await stopped) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 function deliveries({ cluster, groups, retry }: Common): LeasedWork[] {
@@ -134,6 +155,12 @@ function readersOf(broker: BrokerUse, { cluster, groups, retry }: Common, shards
     const isPaused = () => shards.some((shard) => shard.isPaused(group.name))
     const movesOf = (source: number) => shards[source]?.movesOf(group.name) ?? 0
     const options = { cluster, group, broker: engine, retry, onParked, isPaused, movesOf }
-    return new BrokerWorker(stallMs === undefined ? options : { ...options, stallMs })
+    const reader = new BrokerWorker(stallMs === undefined ? options : { ...options, stallMs })
+    return {
+      start: () => reader.start(),
+      stop: () => reader.stop(),
+      abort: () => reader.abort(),
+      underWay: [`the reader of group ${group.name}`],
+    }
   })
 }

@@ -116,6 +116,13 @@ export class ShardEvents {
     if (this.names.length > 0) await releaseLeases(this.options.shard, this.options.owner)
   }
 
+  /** What has not ended, for people: its groups, or else the shard alone. */
+  get underWay(): readonly string[] {
+    const { index } = this.options.shard
+    if (this.workers.size === 0) return [`shard ${index}`]
+    return [...this.workers.keys()].map((lease) => `${lease.replace(':', ' ')} on shard ${index}`)
+  }
+
   /** Aborts external calls under way. */
   abort(): void {
     for (const { worker } of this.workers.values()) worker.abort()
