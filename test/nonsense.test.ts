@@ -103,6 +103,14 @@ test('a bad e-mail address is refused, a taken one is a conflict', async () => {
   assert.equal((await buyer('POST', '/users', { email: 'nonsense@example.com', name: 'X' })).status, 409)
 })
 
+test('a NUL in a text is the client’s mistake, not the server’s', async () => {
+  const named = await buyer('POST', '/users', { email: 'nul@example.com', name: 'a\u0000b' })
+  assert.equal(named.status, 422)
+  const ordered = await buyer('POST', '/orders', order({ lines: [{ sku: 'a\u0000b', quantity: 1 }] }))
+  assert.equal(ordered.status, 422)
+  assert.equal((await buyer('GET', '/products/a%00b')).status, 400)
+})
+
 test('an idempotency key that is no key is refused', async () => {
   assert.equal((await buyer('POST', '/orders', order(), { 'idempotency-key': 'x'.repeat(300) })).status, 400)
 })

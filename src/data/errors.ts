@@ -64,6 +64,11 @@ export const dataError = defineErrors({
     remedy:
       'A row was sent to a shard that does not own its bucket, usually because the bucket moved. Routing reloads by itself; if it persists, derive the bucket with bucketOf.',
   },
+  DATA_TEXT_INVALID: {
+    status: 422,
+    retryable: false,
+    remedy: 'PostgreSQL keeps no NUL character in a text. Send the text without it.',
+  },
   DATA_KEY_INVALID: {
     status: 400,
     retryable: false,

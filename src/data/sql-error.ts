@@ -7,6 +7,8 @@ export type ErrorPlace = { readonly shard: number; readonly label: string }
 
 const CONFLICTS = new Set(['40001', '40P01', '55P03'])
 const TOO_MANY_CONNECTIONS = '53300'
+/** Texts of a driver are well-formed: what is left to be refused in one is the character NUL. */
+const NO_SUCH_CHARACTER = '22021'
 /** The server ends the connection: shutdown, crash of another process, database dropped, idle session. */
 const CONNECTION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03'])
 /** The statement was prepared before a migration changed its tables; a new connection prepares it afresh. */
@@ -40,6 +42,7 @@ export function toDataError(error: unknown, place: ErrorPlace): unknown {
   if (sqlState === TOO_MANY_CONNECTIONS) return dataError('DATA_POOL_EXHAUSTED', message, options)
   // The rest of class 53: disk, memory or a configured limit is used up, which is no statement's doing and passes.
   if (sqlState.startsWith('53')) return dataError('DATA_RESOURCES_EXHAUSTED', message, options)
+  if (sqlState === NO_SUCH_CHARACTER) return dataError('DATA_TEXT_INVALID', message, options)
   if (CONNECTION_ENDED.has(sqlState) || sqlState.startsWith('08'))
     return dataError('DATA_CONNECTION_LOST', message, options)
   if (isStalePlan(error)) return dataError('DATA_CONFLICT', message, options)

@@ -210,6 +210,11 @@ test('a server that runs out of something refuses for now, and blames no stateme
   await assert.rejects(sorted, { code: 'DATA_RESOURCES_EXHAUSTED', message: /temp_file_limit.*53400/ })
 })
 
+test('a text that PostgreSQL cannot keep is the mistake of who sent it', async () => {
+  await assert.rejects(shard.query('SELECT $1::text', ['a\0b']), { code: 'DATA_TEXT_INVALID', status: 422 })
+  await assert.rejects(shard.query('SELECT $1::text[]', [['a\0b']]), { code: 'DATA_TEXT_INVALID' })
+})
+
 test('an error of the function itself passes unchanged, whatever it looks like', async () => {
   const failure = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect', code: 'ECONNREFUSED' })
   await assert.rejects(
