@@ -115,6 +115,22 @@ test('with --json a start prints one line of addresses; a group that is not ther
   assert.match(errors[0] ?? '', /^error RUNTIME_DATABASE_GONE: .*postgres\.log says why/)
 })
 
+test('a rejection that nobody handles is logged once with its stack, and ends it with 1, drained', async () => {
+  const reject = `process.on('SIGUSR2', () => { Promise.reject(new Error('the await was forgotten')) })`
+  const started = groundswell(['start', APP], { NODE_OPTIONS: `--import=data:text/javascript,${encodeURI(reject)}` })
+  await started.says(/^ready in/m)
+  started.child.kill('SIGUSR2')
+  assert.equal(await started.exited, 1)
+  const { stderr } = started.output()
+  const logged = stderr.split('\n').filter((line) => line.startsWith('{') && line.includes('await was forgotten'))
+  assert.equal(logged.length, 1, stderr)
+  const { level, err } = JSON.parse(logged[0] ?? '') as { level: number; err: { stack: string } }
+  assert.equal(level, 50)
+  assert.match(err.stack, /^Error: the await was forgotten\n +at /)
+  assert.match(stderr, /^error RUNTIME_REJECTION_UNHANDLED: .*the await was forgotten; its stack is in the log$/m)
+  assert.deepEqual(await leftBehind(join(folder, 'data')), [])
+})
+
 test('a reader of the output that goes away stops it in order', async () => {
   const started = groundswell(['database', '--json'])
   started.child.stdout?.destroy()

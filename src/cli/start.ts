@@ -1,4 +1,4 @@
-import { loadApp, type RunningApp, runtimeError, startApp } from '../runtime/index.ts'
+import { loadApp, type RunningApp, runtimeError, startApp, watchRejections } from '../runtime/index.ts'
 import { note, print } from './output.ts'
 import { type BrokerName, type OwnBrokerOptions, startOwnBroker } from './own-broker.ts'
 import { runUntilStopped } from './run-until-stopped.ts'
@@ -20,13 +20,19 @@ export async function start(path: string, { only, events, json }: StartArguments
     )
   }
   const signal = stopRequested(note)
+  const rejections = watchRejections()
   const startedAtMs = performance.now()
   const app = await loadApp(path)
   const log = json ? note : print
   const options = { log, signal, ...(only === undefined ? {} : { only }) }
   await runUntilStopped(
     signal,
-    () => withBroker(events, { env: process.env, log, signal }, (env) => startApp(app, { ...options, env })),
+    async () => {
+      const running = await withBroker(events, { env: process.env, log, signal }, (env) =>
+        startApp(app, { ...options, env }),
+      )
+      return { ...running, failed: Promise.race([running.failed, rejections.failed]) }
+    },
     async (running) => {
       const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
       if (json) {
@@ -37,7 +43,7 @@ export async function start(path: string, { only, events, json }: StartArguments
       print(`ready in ${seconds} s. Ctrl-C drains and stops.`)
     },
   )
-  return 0
+  return rejections.hasFailed ? 1 : 0
 }
 
 /** The broker is up before the application and stops after it, also when the application does not start. */

@@ -44,6 +44,12 @@ export const runtimeError = defineErrors({
     remedy:
       'Services apart share databases: run `groundswell database`, or use servers of your own, and set DATABASE_URLS.',
   },
+  RUNTIME_REJECTION_UNHANDLED: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'Code of the application let a promise go that was rejected; the log has its stack. Put the `await` that is missing.',
+  },
   RUNTIME_DATABASE_GONE: {
     status: 500,
     retryable: false,

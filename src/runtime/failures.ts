@@ -26,7 +26,7 @@ import {
 } from '../gateway/index.ts'
 import { type FailureFact, failureFacts, followFailed } from '../service/index.ts'
 import { type Alert, alertChanged } from '../telemetry/index.ts'
-import { exportFailed, housekeepingFailed } from './channels.ts'
+import { exportFailed, housekeepingFailed, rejectionUnhandled } from './channels.ts'
 import {
   FAILURE_KINDS_MAX,
   FAILURE_WINDOW_MS,
@@ -277,6 +277,15 @@ function subscribeToGateway(write: WriteEntry): readonly (() => void)[] {
 function subscribeToRuntime(write: WriteEntry): readonly (() => void)[] {
   return [
     alertChanged.subscribe((alert) => write(alertEntry(alert))),
+    rejectionUnhandled.subscribe(({ error }) =>
+      write({
+        level: 'error',
+        message: 'nobody waited for a promise that was rejected; this process stops',
+        kind: `rejection ${codeOf(error)}`,
+        fields: causeOf(error),
+        error,
+      }),
+    ),
     exportFailed.subscribe(({ collector, reason }) =>
       write({
         level: 'warn',
