@@ -27,6 +27,16 @@ test('an application with services that fit is accepted', () => {
   assert.equal(value.services.length, 2)
 })
 
+test('an event that cannot be read back from JSON is a problem of the application', () => {
+  const Dated = event('order.dated', 2, z.object({ lines: z.array(z.object({ at: z.date() })) }), { key: () => 1 })
+  const consumer = { event: Dated, target: 'key', batch: false, apply: async () => {} } as const
+  const define = () =>
+    app('shop', {
+      services: [declaration('orders', { emits: [Dated] }), declaration('email', { consumers: [consumer] })],
+    })
+  assert.throws(define, /has 1 problem\(s\):\n- event order.dated v2 cannot be .*: lines\.\*\.at is a date; use z\.iso/)
+})
+
 test('every problem of an application is reported at once', () => {
   const define = () =>
     app('Shop', {

@@ -1,6 +1,7 @@
 import type { Endpoint, Method } from './endpoint.ts'
 import { type AnyEventType, readableVersions } from './event.ts'
 import type { JourneyDeclaration } from './journey.ts'
+import { jsonLossOf } from './json-loss.ts'
 import { type Scale, scaleProblems } from './scale.ts'
 import { redirectsTo, type SiteDeclaration, siteProblems } from './site.ts'
 
@@ -140,7 +141,10 @@ function problemsOf(value: App): string[] {
       }
     }
     for (const one of service.sagas ?? []) claim(`saga ${one.name}`)
-    for (const type of service.emits) claim(`event ${type.name} v${type.version} of its writer`)
+    for (const type of service.emits) {
+      claim(`event ${type.name} v${type.version} of its writer`)
+      problems.push(...jsonLossOf(type))
+    }
     for (const consumer of service.consumers) {
       claim(`consumer ${service.name} of ${consumer.event.name}`)
       if (!emitted.has(consumer.event.name))
