@@ -2,7 +2,7 @@ import { childTraceparent, type EventEnvelope } from '../core/index.ts'
 import type { Cluster } from '../data/index.ts'
 import { called } from './channels.ts'
 import type { Consumer } from './consumer.ts'
-import { eventsError, isInfrastructure, textOf } from './errors.ts'
+import { eventsError, isInfrastructure } from './errors.ts'
 import { CALL_CONCURRENCY_MAX, CALL_TIMEOUT_MS } from './limits.ts'
 import { envelopeFor, type Item } from './plan.ts'
 
@@ -51,7 +51,7 @@ async function callInOrder(chain: readonly Item[], lane: Lane, stop: AbortSignal
       item.outcome = { kind: 'ready', result: await traceCall(lane, call, item) }
     } catch (error) {
       if (stop.aborted || isInfrastructure(error)) throw error
-      item.outcome = { kind: 'failed', state: 'retrying', error: textOf(error) }
+      item.outcome = { kind: 'failed', state: 'retrying', error }
       return
     }
   }

@@ -74,7 +74,8 @@ export function emittedOf(topic: string): Facts<EmittedFact> {
 
 /**
  * An event was parked or failed again: it will be tried again, or it is a dead letter. `traceparent` names the group's
- * span, `parent` that of the emitter; they are the same where the trace is not kept.
+ * span, `parent` that of the emitter; they are the same where the trace is not kept. `error` is what people read,
+ * `thrown` what a handler or a call threw.
  */
 export const parked = facts<{
   group: string
@@ -87,6 +88,7 @@ export const parked = facts<{
   state: 'retrying' | 'dead'
   attempts: number
   error: string
+  thrown?: unknown
 }>('events.parked')
 
 /** A lease (`sequencer` or `group:<name>`) of a shard came to this process or left it. */

@@ -14,6 +14,7 @@ import {
   lag,
   on,
   onBatch,
+  parked,
   redrive,
   startEvents,
 } from './index.ts'
@@ -154,6 +155,32 @@ describe('delivery', () => {
     assert.equal(dead?.error, 'poison')
     assert.equal(dead?.attempts, FAST.attemptsMax)
     assert.ok(runs <= 2 * Math.log2(1000) + FAST.attemptsMax + 2, `${runs} runs`)
+  })
+
+  test('whoever hears of a failed event gets what was thrown, each time; of nothing thrown it says so', async () => {
+    const bug = new TypeError('no such property')
+    const heard = new Map<unknown, string>()
+    const end = parked.subscribe((fact) => heard.set(fact.thrown, `${fact.error} ${fact.attempts}`))
+    await run([
+      on(Tick, async ({ payload }) => {
+        throw payload.account === 2 ? bug : undefined
+      }),
+    ])
+    await write(cluster.home, ticksOf([2, 4]))
+    const dead = await until(async () => {
+      const found = await deadLetters(cluster, { group })
+      return found.length === 2 && found
+    })
+    end()
+    const nothing = 'undefined was thrown, which says nothing of the reason'
+    assert.deepEqual(
+      heard,
+      new Map<unknown, string>([
+        [bug, 'no such property 3'],
+        [undefined, `${nothing} 3`],
+      ]),
+    )
+    assert.deepEqual(dead.map(({ error }) => error).sort(), ['no such property', nothing])
   })
 
   test('C3 10: a poison event parks its key, other keys flow, and redrive restores the order', async () => {

@@ -158,6 +158,7 @@ export function isTimeout(error: unknown): boolean {
 
 /** What a person reads about a failure. PostgreSQL has no text for NUL, nor for half of a surrogate pair. */
 export function textOf(error: unknown): string {
+  if (error === undefined || error === null) return `${error} was thrown, which says nothing of the reason`
   const code = error instanceof GroundswellError ? `${error.code}: ` : ''
   return `${code}${messageOf(error)}`.replaceAll('\0', '').slice(0, ERROR_CHARS_MAX).toWellFormed()
 }

@@ -1,7 +1,7 @@
 import { type ConsumerDeclaration, childTraceparent, type EventEnvelope, isSampled } from '../core/index.ts'
 import { type Consumer, consumerOf } from './consumer.ts'
 import type { Positions } from './engines/postgres-positions.ts'
-import { eventsError, textOf } from './errors.ts'
+import { eventsError } from './errors.ts'
 import { checkEvent, type LoggedEvent } from './segment.ts'
 
 /** All consumers of one service. */
@@ -38,7 +38,7 @@ export function groupsOf(declarations: readonly GroupDeclaration[]): readonly Gr
 /** What became of an event before its handler: ready, with what `call` answered, or failed. */
 export type Outcome =
   | { readonly kind: 'ready'; readonly result: unknown }
-  | { readonly kind: 'failed'; readonly state: 'retrying' | 'dead'; readonly error: string }
+  | { readonly kind: 'failed'; readonly state: 'retrying' | 'dead'; readonly error: unknown }
 
 /** The group's own span of an event whose trace is kept: named here, told of when the work is done. */
 export type ItemSpan = { readonly traceparent: string; readonly startedAtMs: number }
@@ -59,7 +59,7 @@ const READY: Outcome = { kind: 'ready', result: undefined }
 export function itemOf(event: LoggedEvent, consumer: Consumer): Item {
   checkEvent(event, consumer.type)
   if (event.problem === undefined) return { event, consumer, outcome: READY }
-  return { event, consumer, outcome: { kind: 'failed', state: 'dead', error: textOf(event.problem) } }
+  return { event, consumer, outcome: { kind: 'failed', state: 'dead', error: event.problem } }
 }
 
 /** Gives those of traces that are kept their span, which begins now. */
@@ -133,14 +133,15 @@ export type Sorted = {
   readonly parking: readonly {
     readonly item: Item
     readonly state: 'retrying' | 'waiting' | 'dead'
-    readonly error: string | null
+    /** What was thrown, or a text of our own; nothing where it only waits. */
+    readonly error: unknown
   }[]
 }
 
 /** Tells what may run from what must be parked, given the keys that are parked already. */
 export function sortItems(items: readonly Item[], parkedKeys: ReadonlySet<string>): Sorted {
   const runnable: Item[] = []
-  const parking: { item: Item; state: 'retrying' | 'waiting' | 'dead'; error: string | null }[] = []
+  const parking: { item: Item; state: 'retrying' | 'waiting' | 'dead'; error: unknown }[] = []
   const failedKeys = new Set<string>()
   for (const item of items) {
     const { key } = item.event.envelope

@@ -185,7 +185,7 @@ export class Target {
       // The worker comes again with a smaller batch: if its size is the reason, halves would only take as long.
       if (isTimeout(error) && sorted.runnable.length > 1) throw error
       if (sorted.runnable.length === 1) {
-        culprit.outcome = { kind: 'failed', state: 'retrying', error: textOf(error) }
+        culprit.outcome = { kind: 'failed', state: 'retrying', error }
         return this.attempt(items, ends)
       }
       const middle = sorted.runnable[sorted.runnable.length >> 1] as Item
@@ -207,7 +207,7 @@ export class Target {
           ? undefined
           : parkEvents(tx, this.scope, {
               events: parking.map(({ item: { event, isReplay = false }, state, error }) => {
-                return { event, state, error, isReplay }
+                return { event, state, error: state === 'waiting' ? null : textOf(error), isReplay }
               }),
               backoff: retry.backoff,
             })
@@ -245,7 +245,7 @@ export class Target {
     } catch (error) {
       const [culprit] = retries
       if (isInfrastructure(error) || culprit === undefined) throw error
-      if (retries.length === 1) return this.failAgain(culprit, textOf(error), 'retrying')
+      if (retries.length === 1) return this.failAgain(culprit, error, 'retrying')
       const half = retries.length >> 1
       await this.attemptAgain(retries.slice(0, half))
       return this.attemptAgain(retries.slice(half))
@@ -281,18 +281,18 @@ export class Target {
     for (const [apply, batch] of deliveries) await apply(batch, context)
   }
 
-  private async failAgain({ due, item }: Failed, error: string, state: 'retrying' | 'dead'): Promise<void> {
+  private async failAgain({ due, item }: Failed, error: unknown, state: 'retrying' | 'dead'): Promise<void> {
     const { retry, shard } = this.options
     const attemptsMax = state === 'dead' ? 0 : retry.attemptsMax
-    const failed = await failParked(shard, { due, error, attemptsMax, backoff: retry.backoff })
+    const failed = await failParked(shard, { due, error: textOf(error), attemptsMax, backoff: retry.backoff })
     if (failed === undefined) throw this.positionTaken()
     this.publishParked({ event: due.event, span: item?.span, ...failed, error })
   }
 
-  private noteParked(item: Item, state: 'retrying' | 'waiting' | 'dead', error: string | null): void {
+  private noteParked(item: Item, state: 'retrying' | 'waiting' | 'dead', error: unknown): void {
     this.parkedKeys.add(item.event.envelope.key)
     const { event, span } = item
-    if (state !== 'waiting') this.publishParked({ event, span, state, attempts: 1, error: error ?? '' })
+    if (state !== 'waiting') this.publishParked({ event, span, state, attempts: 1, error })
   }
 
   private publishParked(failure: {
@@ -300,14 +300,16 @@ export class Target {
     span: ItemSpan | undefined
     state: 'retrying' | 'dead'
     attempts: number
-    error: string
+    error: unknown
   }): void {
-    const { event, span, state, attempts, error } = failure
+    const { event, span, state, attempts, error: thrown } = failure
+    const error = textOf(thrown)
     const { id, key, traceparent: parent } = event.envelope
     const { group } = this.scope
     const traceparent = span?.traceparent ?? parent
     const durationMs = span === undefined ? 0 : performance.now() - span.startedAtMs
-    parked.publish({ group, topic: event.topic, id, key, traceparent, parent, durationMs, state, attempts, error })
+    const work = { group, topic: event.topic, id, key, traceparent, parent, durationMs }
+    parked.publish({ ...work, state, attempts, error, thrown })
   }
 
   private noteDelivered(items: readonly Item[], startedAtMs: number): void {

@@ -68,8 +68,8 @@ export function logFailures(write: WriteEntry): Lifecycle['stop'] {
 
 /**
  * Lets the first entries of each kind through, `linesMax` of them; `flush` writes the last with how many came since,
- * and begins a new window. That line is the first of its window: of a kind that goes on, a window has no more lines than
- * the one before. A kind that was written whole is forgotten, so that its return is news and told at once.
+ * and begins a new window. That line is the first of its window: of a kind that goes on, a window has no more lines
+ * than the one before. A kind that was written whole is forgotten, so that its return is news and told at once.
  */
 export function limitRepeats(
   write: WriteEntry,
@@ -171,12 +171,13 @@ function subscribeAll(write: WriteEntry): readonly (() => void)[] {
 /** What fails on the way of events to their consumers, and what operators do about it. */
 function subscribeToEvents(write: WriteEntry): readonly (() => void)[] {
   return [
-    parked.subscribe(({ state, error, traceparent, parent: _, durationMs: __, ...fact }) =>
+    parked.subscribe(({ state, error, thrown, traceparent, parent: _, durationMs: __, ...fact }) =>
       write({
         level: state === 'dead' ? 'error' : 'warn',
         message: state === 'dead' ? 'an event is a dead letter' : 'an event failed and will be tried again',
         kind: `parked ${state} ${fact.group} ${fact.topic}`,
         fields: { ...traceFields(traceparent), ...fact, reason: error },
+        ...stackOf(thrown),
       }),
     ),
     workFailed.subscribe(({ shard, part, error, retryInMs }) =>
@@ -373,6 +374,11 @@ function lostShardKind(error: unknown): string | undefined {
   if (!LOST.has(error.code)) return lostShardKind(error.cause)
   const { shard } = error.details
   return shard === undefined ? undefined : `lost shard ${shard}`
+}
+
+/** Only an error has a stack, and a planned one says enough without. */
+function stackOf(error: unknown): Pick<LogEntry, 'error'> {
+  return error instanceof Error && !(error instanceof GroundswellError) ? { error } : {}
 }
 
 function causeOf(error: unknown): Readonly<Record<string, unknown>> {

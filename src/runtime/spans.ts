@@ -50,7 +50,7 @@ export function recordSpans(traces: Pick<Traces, 'record' | 'recordError'>, app:
       const name = `${group} ${event.topic} call`
       traces.record(eventSpan(event, { name, service: group, kind: 'client', failed, attributes: { [GROUP]: group } }))
     }),
-    parked.subscribe(({ group, state, attempts, error, id, ...event }) => {
+    parked.subscribe(({ group, state, attempts, error, thrown: _, id, ...event }) => {
       const attributes = { [GROUP]: group, [EVENT_ID]: id, [ERROR]: error, 'groundswell.parked': state, attempts }
       const name = `${group} ${event.topic}`
       keep(event.traceparent, true, () =>
