@@ -1,14 +1,23 @@
 import { messageOf, type StopOptions } from '../core/index.ts'
 import { type Level, levelChanged } from './channels.ts'
 import { cacheError } from './errors.ts'
-import { STORE_FAILURES_MAX, STORE_PENDING_MAX, STORE_PROBE_MS, STORE_TIMEOUT_MS } from './limits.ts'
+import {
+  STORE_FAILURES_MAX,
+  STORE_PENDING_MAX,
+  STORE_PROBE_MS,
+  STORE_TIMEOUT_MS,
+  STORE_TIMEOUT_TICKS,
+} from './limits.ts'
 import type { Held, Store } from './store.ts'
 
 /**
  * Keeps a level's troubles to that level: every operation has a time limit, and a level that keeps failing is left
  * alone until it answers a probe.
  *
- *     up ──STORE_FAILURES_MAX failures in a row, or a failed probe──▶ down ──a probe succeeds──▶ up
+ *     up ──STORE_FAILURES_MAX failures in a row, or a probe refused──▶ down ──a probe succeeds──▶ up
+ *
+ * An answer that is late once proves nothing, since this process, the level's or the machine may have been busy: only
+ * several in a row do, of operations or of probes.
  *
  * While it is down every operation is refused at once, by CACHE_STORE_UNAVAILABLE. One probe a second is the only
  * traffic, whether anybody uses the cache or not: so the loss and the return of an idle level are noticed too.
@@ -18,6 +27,8 @@ export class GuardedStore implements Store {
   readonly #store: Store
   #state: 'up' | 'down' = 'up'
   #failures = 0
+  /** How often a late answer was counted. */
+  #lateCount = 0
   #pending = 0
   #probing: NodeJS.Timeout | undefined
   #isStopped = false
@@ -59,30 +70,41 @@ export class GuardedStore implements Store {
     if (this.#state === 'down') throw this.#unavailable('it is left alone until it answers again')
     if (this.#pending >= STORE_PENDING_MAX) throw this.#unavailable(`${STORE_PENDING_MAX} operations wait for it`)
     try {
+      return await this.#counted(operation)
+    } catch (error) {
+      throw this.#unavailable(messageOf(error), error)
+    }
+  }
+
+  async #counted<T>(operation: () => Promise<T>): Promise<T> {
+    const lateCount = this.#lateCount
+    try {
       const answer = await this.#limited(operation)
       this.#failures = 0
       return answer
     } catch (error) {
-      this.#failures += 1
+      if (!(error instanceof LateAnswer)) this.#failures += 1
+      // What waited already when another was counted was kept waiting by the same.
+      else if (lateCount === this.#lateCount) {
+        this.#lateCount += 1
+        this.#failures += 1
+      }
       if (this.#failures >= STORE_FAILURES_MAX) this.#change('down', error)
-      throw this.#unavailable(messageOf(error), error)
+      throw error
     }
   }
 
   /** Pending counts what the store still works on, also after nobody waits for it any more. */
   async #limited<T>(operation: () => Promise<T>): Promise<T> {
     this.#pending += 1
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${STORE_TIMEOUT_MS} ms`)), STORE_TIMEOUT_MS)
-    })
+    const limit = startLimit()
     const work = operation().finally(() => {
       this.#pending -= 1
     })
     try {
-      return await Promise.race([work, late])
+      return await Promise.race([work, limit.over])
     } finally {
-      clearTimeout(timer)
+      limit.end()
       // What fails after its time has already been answered.
       work.catch(() => undefined)
     }
@@ -90,11 +112,11 @@ export class GuardedStore implements Store {
 
   async #probe(): Promise<void> {
     try {
-      await this.#limited(() => this.#store.ping())
-      this.#failures = 0
+      await this.#counted(() => this.#store.ping())
       this.#change('up')
     } catch (error) {
-      this.#change('down', error)
+      if (!(error instanceof LateAnswer)) this.#change('down', error)
+      else if (this.#state === 'up' && !this.#isStopped) return this.#probe()
     }
     if (this.#isStopped) return
     this.#probing = setTimeout(() => void this.#probe(), STORE_PROBE_MS)
@@ -110,4 +132,27 @@ export class GuardedStore implements Store {
   #unavailable(reason: string, cause?: unknown) {
     return cacheError('CACHE_STORE_UNAVAILABLE', `${this.level}: ${reason}`, cause === undefined ? {} : { cause })
   }
+}
+
+class LateAnswer extends Error {
+  override readonly name = 'LateAnswer'
+}
+
+/**
+ * The time limit of one operation. In ticks, each of which begins when the loop has come to the end of the one before:
+ * however late the loop is, it has gone round that often, and has read what arrived meanwhile, before time is over.
+ */
+function startLimit(): { readonly over: Promise<never>; end(): void } {
+  let timer: NodeJS.Timeout | undefined
+  let ticksLeft = STORE_TIMEOUT_TICKS
+  const over = new Promise<never>((_, reject) => {
+    const tick = () => {
+      ticksLeft -= 1
+      if (ticksLeft >= 0) timer = setTimeout(tick, STORE_TIMEOUT_MS / STORE_TIMEOUT_TICKS)
+      // After the last, too: timers come before what has arrived, immediates after it.
+      else setImmediate(reject, new LateAnswer(`no answer within ${STORE_TIMEOUT_MS} ms`))
+    }
+    tick()
+  })
+  return { over, end: () => clearTimeout(timer) }
 }

@@ -42,13 +42,25 @@ export const LOAD_FAILURE_KEPT_MS = 100
 /** Failed loads remembered at once. */
 export const LOAD_FAILURES_MAX = 1_000
 
-/** Time of one operation on the second level. A miss costs a query of a few milliseconds: waiting longer never pays. */
+/**
+ * Time of one operation on the second level, as this process's event loop goes round: a delay of the loop itself counts
+ * for no more than one tick. A miss costs a query of a few milliseconds: waiting longer never pays.
+ */
 export const STORE_TIMEOUT_MS = 50
 
-/** Failures in a row after which the second level is left alone. */
+/** Parts in which that time passes, so that a loop that was busy leaves an answer the other four to be read in. */
+export const STORE_TIMEOUT_TICKS = 5
+
+/**
+ * Failures in a row after which the second level is left alone, probes among them. Late answers that were waited for at
+ * the same time are one: what hangs is noticed after a quarter of a second of traffic, and a pause is none.
+ */
 export const STORE_FAILURES_MAX = 5
 
-/** Time between probes of the second level: how late its loss or its return is noticed when nobody uses it. */
+/**
+ * Time between probes of the second level: how late its loss or its return is noticed when nobody uses it. A probe that
+ * is answered late is repeated at once.
+ */
 export const STORE_PROBE_MS = 1_000
 
 /** Operations under way on the second level; beyond it a read is a miss: a slow level must not fill the memory. */
