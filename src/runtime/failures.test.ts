@@ -49,7 +49,6 @@ test('failures of every folder are logged, with the trace id and the code where 
   assert.deepEqual([entries[3]?.fields.trace_id, entries[3]?.fields.reason], [TRACE, 'mail server away'])
 })
 
-<<<<<<< HEAD
 test('an upstream that does not answer is a line for each service and code, and a count', async () => {
   const entries: LogEntry[] = []
   const stop = logFailures((entry) => entries.push(entry))
@@ -75,7 +74,8 @@ test('an upstream that does not answer is a line for each service and code, and 
   ])
   const { trace_id, status, reason } = entries[0]?.fields ?? {}
   assert.deepEqual([trace_id, entries[0]?.fields.upstream, status, reason], [TRACE, upstream, 502, fact.reason])
-=======
+})
+
 test('of an event whose handler threw, the stack is logged once; a planned error has none', async () => {
   const entries: LogEntry[] = []
   const stop = logFailures((entry) => entries.push(entry))
@@ -89,7 +89,6 @@ test('of an event whose handler threw, the stack is logged once; a planned error
   assert.deepEqual(logged('a.bug'), [bug, undefined])
   assert.deepEqual([...logged('a.plan'), ...logged('a.nothing')], [undefined, undefined, undefined, undefined])
   assert.ok(entries.every(({ fields }) => !('thrown' in fields)))
->>>>>>> 8be3340 (events: the stack of what a handler threw is in the log, and a throw of nothing is told as such)
 })
 
 test('the log tells when a target of the gateway goes and when it comes back', async () => {
