@@ -127,7 +127,10 @@ test('an application that is not there is refused, also when a file of another n
   assert.match(empty.stderr, /^error RUNTIME_APP_INVALID: p\.ts has no application as its default export.*\n$/)
   await writeFile(join(folder, 'broken.ts'), "throw new Error('it has 2 problems:\\n- one\\n- two')\n")
   const broken = await groundswell(['start', 'broken.ts'])
-  assert.match(broken.stderr, /^error RUNTIME_APP_INVALID: .*broken\.ts does not load: it has 2 problems: one; two\n$/)
+  assert.match(
+    broken.stderr,
+    /^error RUNTIME_APP_INVALID: .*broken\.ts does not load: .*broken\.ts:1: it has 2 problems: one; two\n$/,
+  )
 })
 
 test('an Admin API that would be open to everyone is refused before anything is started', async () => {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type App, messageOf, type ServiceDeclaration } from '../core/index.ts'
 import { runtimeError } from './errors.ts'
 
@@ -56,8 +56,29 @@ async function importFile(file: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href)
   } catch (error) {
-    throw runtimeError('RUNTIME_APP_INVALID', `${file} does not load: ${messageOf(error)}`, { cause: error })
+    const place = placeIn(error)
+    const why = `${place === undefined ? '' : `${place}: `}${messageOf(error)}`
+    throw runtimeError('RUNTIME_APP_INVALID', `${file} does not load: ${why}`, { cause: error })
   }
+}
+
+/** What `error.stack` begins with when a file cannot be read as code or linked: `file:line`, before the message. */
+const HEAD = /^((?:file:\/\/|\/|[A-Za-z]:\\).+):(\d+)$/
+/** A call on the stack: `    at name (file:line:column)`, or without a name and parentheses. */
+const CALL = /^ {4}at (?:.*[ (])?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]+):(\d+):\d+\)?$/
+/** The platform's source, in whose place a user has nothing to mend. */
+const PLATFORM = fileURLToPath(new URL('../', import.meta.url))
+
+/** `file:line` of the application that an error leads to; undefined when its stack names none of its files. */
+function placeIn(error: unknown): string | undefined {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : []
+  for (const [index, line] of lines.entries()) {
+    const [, where, number] = (index === 0 ? HEAD : CALL).exec(line) ?? []
+    if (where === undefined) continue
+    const file = where.startsWith('file:') ? fileURLToPath(where) : where
+    if (!file.startsWith(PLATFORM) && !/[\\/]node_modules[\\/]/.test(file)) return `${file}:${number}`
+  }
+  return undefined
 }
 
 async function isFile(path: string): Promise<boolean> {
