@@ -46,6 +46,21 @@ test('sharded migrations reach every shard, home ones only shard 0, and a second
   assert.deepEqual(await running.cluster.migrate([everywhere, home]), { applied: 0 })
 })
 
+test('the files of a folder are found although its URL lacks the last slash', async () => {
+  const set = await migrations('slash', { '0001_t.sql': 'CREATE TABLE public.slash ()' })
+  const folder = new URL(set.folder.href.slice(0, -1))
+  assert.deepEqual(await running.cluster.migrate([{ ...set, folder }]), { applied: 3 })
+})
+
+test('a folder that does not exist is refused with its owner, its path and what to do', async () => {
+  const folder = pathToFileURL(join(tmpdir(), 'groundswell-no-such-folder'))
+  await assert.rejects(running.cluster.migrate([{ owner: 'nowhere', folder, placement: 'home' }]), {
+    code: 'DATA_MIGRATION_INVALID',
+    message:
+      /^the migrations of nowhere cannot be read \(ENOENT.*\): make the folder .*groundswell-no-such-folder\/, or correct migrations of nowhere$/,
+  })
+})
+
 test('processes that migrate at once apply each file once', async () => {
   const set = await migrations('race', { '0001_t.sql': 'CREATE TABLE public.race ()' })
   const outcomes = await Promise.all([1, 2, 3].map(() => running.cluster.migrate([set])))

@@ -66,8 +66,10 @@ export async function migrateShards(
   return { applied }
 }
 
-async function loadMigrations({ owner, folder }: MigrationSet): Promise<Migration[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
+async function loadMigrations({ owner, folder: given }: MigrationSet): Promise<Migration[]> {
+  // Without its last slash a URL names the folder, but its files would be looked for beside it.
+  const folder = given.pathname.endsWith('/') ? given : new URL(`${given.pathname}/`, given)
+  const names = (await filesIn(owner, folder)).filter((name) => name.endsWith('.sql')).sort()
   const wrong = names.find((name) => !FILE_NAME.test(name))
   if (wrong !== undefined) {
     throw dataError('DATA_MIGRATION_INVALID', `${fileURLToPath(folder)}${wrong}: name it like 0001_create_orders.sql`)
@@ -82,6 +84,16 @@ async function loadMigrations({ owner, folder }: MigrationSet): Promise<Migratio
       return { owner, name, sql, checksum: createHash('sha256').update(sql).digest('hex') }
     }),
   )
+}
+
+async function filesIn(owner: string, folder: URL): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    const remedy = `make the folder ${fileURLToPath(folder)}, or correct migrations of ${owner}`
+    const message = `the migrations of ${owner} cannot be read (${messageOf(error)}): ${remedy}`
+    throw dataError('DATA_MIGRATION_INVALID', message, { cause: error })
+  }
 }
 
 async function migrateShard(
