@@ -70,3 +70,18 @@ for (const [command, name] of [
     assert.ok(stdout === kept, `run: npx groundswell ${command} docs ${SHOP} --out examples/shop/${name}`)
   })
 }
+
+test('a path that cannot be written is one line that names it, the reason and the option', async () => {
+  const attempts = [
+    { args: ['deploy', 'kubernetes', SHOP, '--out', '/dev/null/z'], path: '/dev/null/z', option: '--out' },
+    { args: ['events', 'docs', SHOP, '--out', '/nothere/x.json'], path: '/nothere/x.json', option: '--out' },
+    { args: ['api', 'docs', SHOP, '--out', folder], path: folder, option: '--out' },
+    { args: ['events', 'release', SHOP, '--file', folder], path: folder, option: '--file' },
+  ]
+  for (const { args, path, option } of attempts) {
+    const { code, stdout, stderr } = await groundswell(...args)
+    assert.ok(stderr.startsWith(`error CLI_PATH_UNUSABLE: ${path} cannot be used (E`), stderr)
+    assert.ok(stderr.endsWith(`: name another place with ${option}\n`), stderr)
+    assert.deepEqual([code, stdout, stderr.split('\n').length], [1, '', 2])
+  }
+})

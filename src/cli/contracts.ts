@@ -14,6 +14,7 @@ import type { App } from '../core/index.ts'
 import { loadApp } from '../runtime/index.ts'
 import { cliError } from './errors.ts'
 import { note, print, printJson } from './output.ts'
+import { atPath } from './path.ts'
 
 export type CheckArguments = { readonly file?: string; readonly json?: boolean }
 export type ReleaseArguments = CheckArguments & { readonly force?: boolean }
@@ -23,7 +24,7 @@ export type DocumentArguments = { readonly out?: string }
 export async function checkContracts(path: string, options: CheckArguments): Promise<number> {
   const app = await loadApp(path)
   const file = fileOf(path, options)
-  const released = await readReleased(file)
+  const released = await atPath(file, '--file', () => readReleased(file))
   if (released === undefined) {
     throw cliError('CLI_RELEASE_MISSING', `there is no ${file}: write it with groundswell events release ${path}`)
   }
@@ -37,10 +38,10 @@ export async function checkContracts(path: string, options: CheckArguments): Pro
 export async function release(path: string, options: ReleaseArguments): Promise<number> {
   const app = await loadApp(path)
   const file = fileOf(path, options)
-  const before = (await readReleased(file)) ?? { app: app.name, events: {} }
+  const before = (await atPath(file, '--file', () => readReleased(file))) ?? { app: app.name, events: {} }
   const check = checkEvents(app, before)
   const isRefused = check.breaches.length > 0 && options.force !== true
-  if (!isRefused) await writeFile(file, `${JSON.stringify(releaseOf(app), null, 2)}\n`)
+  if (!isRefused) await writeJson(file, '--file', releaseOf(app))
   if (options.json) printJson({ file, written: !isRefused, ...check })
   else {
     printBreaches(check.breaches)
@@ -67,10 +68,14 @@ export async function describeRoutes(
 async function write(document: unknown, { out }: DocumentArguments): Promise<number> {
   if (out === undefined) printJson(document)
   else {
-    await writeFile(out, `${JSON.stringify(document, null, 2)}\n`)
+    await writeJson(out, '--out', document)
     note(`${out} is written`)
   }
   return 0
+}
+
+function writeJson(file: string, option: string, value: unknown): Promise<void> {
+  return atPath(file, option, () => writeFile(file, `${JSON.stringify(value, null, 2)}\n`))
 }
 
 function printCheck({ breaches, unreleased }: EventsCheck): void {

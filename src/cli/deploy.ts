@@ -13,6 +13,7 @@ import {
 import { describeOptions, loadApp } from '../runtime/index.ts'
 import { cliError } from './errors.ts'
 import { note, print, printJson } from './output.ts'
+import { atPath } from './path.ts'
 
 export type DeployArguments = {
   readonly out: string
@@ -37,12 +38,14 @@ export async function deploy(target: Target, path: string, options: DeployArgume
   const app = await loadApp(path)
   const files = render(app, target, await renderOptions(app, path, options))
   const out = resolve(options.out)
-  if (options.force !== true) await assertOurs(out, files)
-  for (const { path: name, text } of files) {
-    const file = join(out, name)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, text)
-  }
+  await atPath(out, '--out', async () => {
+    if (options.force !== true) await assertOurs(out, files)
+    for (const { path: name, text } of files) {
+      const file = join(out, name)
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, text)
+    }
+  })
   if (options.json) printJson({ target, out, files: files.map((file) => file.path) })
   else {
     for (const file of files) print(join(options.out, file.path))

@@ -27,6 +27,11 @@ export const cliError = defineErrors({
     retryable: false,
     remedy: 'The message says which options belong together; `--help` has examples.',
   },
+  CLI_PATH_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    remedy: 'The file system refuses the path; the message says why, and which option names another.',
+  },
   CLI_PROJECT_MISSING: {
     status: 500,
     retryable: false,

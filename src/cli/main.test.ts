@@ -118,6 +118,17 @@ test('an operating error is one line with its code and what to do, without a sta
   assert.match(stderr, /^error RUNTIME_NOT_RUNNING: nothing runs on .*: start the application, or .*\n$/)
 })
 
+test('a data folder that cannot be used is one line that names it, the reason and DATA_DIR', async () => {
+  await writeFile(join(folder, 'taken'), '')
+  for (const dataDir of ['/dev/null/x', join(folder, 'taken')]) {
+    const { code, stderr } = await groundswell(['database'], { DATA_DIR: dataDir })
+    const [line = '', ...others] = stderr.split('\n').filter((one) => one.startsWith('error') || one.startsWith(' '))
+    assert.ok(line.startsWith(`error RUNTIME_DATA_DIR_UNUSABLE: the data folder ${dataDir} cannot be used (E`), stderr)
+    assert.match(line, /: set DATA_DIR to another one$/)
+    assert.deepEqual([code, others], [1, []])
+  }
+})
+
 test('an application that is not there is refused, also when a file of another name ends the same way', async () => {
   await writeFile(join(folder, 'p.ts'), 'export default {}\n')
   const missing = await groundswell(['start', 'app.ts'])

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, STOP_GRACE_MS, type StopOptions, systemClock } from '../core/index.ts'
 import {
@@ -44,8 +44,7 @@ export async function startDatabases(
       stop: async () => {},
     }
   }
-  await mkdir(options.dataDir, { recursive: true })
-  const lock = await lockDataDir(options.dataDir)
+  const lock = await lockFolder(options.dataDir)
   const file = join(options.dataDir, CONNECTION_FILE)
   let server: EmbeddedPostgres | undefined
   const stop = async (stopOptions: StopOptions) => {
@@ -74,6 +73,17 @@ export async function startDatabases(
   } catch (error) {
     await stop({ deadlineAtMs: systemClock.now() + STOP_GRACE_MS })
     throw error
+  }
+}
+
+/** Throws RUNTIME_DATA_DIR_UNUSABLE, or DATA_DIR_LOCKED when another process has it. */
+async function lockFolder(dataDir: string): ReturnType<typeof lockDataDir> {
+  try {
+    return await lockDataDir(dataDir)
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    const message = `the data folder ${dataDir} cannot be used (${error.message}): set DATA_DIR to another one`
+    throw runtimeError('RUNTIME_DATA_DIR_UNUSABLE', message, { cause: error })
   }
 }
 

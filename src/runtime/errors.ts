@@ -38,6 +38,12 @@ export const runtimeError = defineErrors({
     retryable: true,
     remedy: 'Start the application first, or set DATABASE_URLS to reach its databases.',
   },
+  RUNTIME_DATA_DIR_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    remedy:
+      'The file system refuses the data folder; the message says why. Set DATA_DIR to a folder that may be written.',
+  },
   RUNTIME_DATABASE_NEEDED: {
     status: 500,
     retryable: false,
