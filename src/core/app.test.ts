@@ -50,9 +50,20 @@ test('every problem of an application is reported at once', () => {
     assert.match(error.message, /has 5 problem/)
     assert.match(error.message, /"Shop" must be kebab-case/)
     assert.match(error.message, /service orders is declared twice/)
-    assert.match(error.message, /GET \/orders\/: is declared twice/)
+    assert.match(error.message, /- route GET \/orders\/:orderId of orders is GET \/orders\/:id of orders$/)
     assert.match(error.message, /belongs to users, not orders/)
     assert.match(error.message, /consumes order.placed, which nobody emits/)
     return true
   })
+})
+
+test('a route of two services names both, each with its own path', () => {
+  const define = () =>
+    app('library', {
+      services: [
+        declaration('member-service', { routes: [route('member-service', '/members/:memberId')] }),
+        declaration('x-service', { routes: [route('x-service', '/members/:id')] }),
+      ],
+    })
+  assert.throws(define, /\n- route GET \/members\/:id of x-service is GET \/members\/:memberId of member-service$/)
 })

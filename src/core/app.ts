@@ -135,7 +135,6 @@ function problemsOf(value: App): string[] {
     problems.push(...scaleProblems(service.name, service.scale))
     claim(`service ${service.name}`)
     for (const { endpoint } of [...service.routes, ...service.consoleRoutes]) {
-      claim(`route ${endpoint.method} ${endpoint.path.replace(/:[^/]+/g, ':')}`)
       if (endpoint.service !== service.name) {
         problems.push(`route ${endpoint.method} ${endpoint.path} belongs to ${endpoint.service}, not ${service.name}`)
       }
@@ -158,7 +157,27 @@ function problemsOf(value: App): string[] {
   }
   for (const one of value.sites) {
     claim(`service ${one.name}`)
-    for (const path of [one.path, ...redirectsTo(one)]) claim(`route GET ${path}`)
   }
-  return [...problems, ...siteProblems(value)]
+  return [...problems, ...doubledRoutes(value), ...siteProblems(value)]
+}
+
+/** Requests that two declarations would answer, whatever their paths call the parameters. */
+function doubledRoutes({ services, sites }: App): string[] {
+  const routes = [
+    ...services.flatMap(({ name, routes, consoleRoutes }) =>
+      [...routes, ...consoleRoutes].map(({ endpoint: { method, path } }) => ({ method, path, owner: name })),
+    ),
+    ...sites.flatMap((one) =>
+      [one.path, ...redirectsTo(one)].map((path) => ({ method: 'GET', path, owner: `site ${one.name}` })),
+    ),
+  ]
+  const first = new Map<string, string>()
+  return routes.flatMap(({ method, path, owner }) => {
+    const key = `${method} ${path.replace(/:[^/]+/g, ':')}`
+    const route = `${method} ${path} of ${owner}`
+    const other = first.get(key)
+    if (other === undefined) first.set(key, route)
+    else return [`route ${route} is ${other === route ? 'declared twice' : other}`]
+    return []
+  })
 }

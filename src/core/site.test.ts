@@ -45,5 +45,5 @@ test('a consumer that the gateway does not have, a crooked path and a route with
 
 test('a site may not have the name of a service, nor redirect from its own path', () => {
   assert.match(problemsOf({}, '/orders', 'orders'), /service orders is declared twice/)
-  assert.match(problemsOf({ redirectFrom: ['/shop/'] }), /route GET \/shop\/ is declared twice/)
+  assert.match(problemsOf({ redirectFrom: ['/shop/'] }), /route GET \/shop\/ of site storefront is declared twice/)
 })
