@@ -33,12 +33,17 @@ export type Endpoint<Spec extends EndpointSpec = EndpointSpec> = {
   readonly spec: Spec
 }
 
-/** Declares endpoints of one service: `const at = endpoints('order-service')`, then `at.post('/orders', { … })`. */
+/**
+ * Declares endpoints of one service: `const at = endpoints('order-service')`, then `at.post('/orders', { … })`. Throws
+ * when `params` and the path differ in their names, for which each request would be refused.
+ */
 export function endpoints(service: string) {
   const declare =
     (method: Method) =>
     <const Spec extends EndpointSpec>(path: string, spec: Spec): Endpoint<Spec> => {
       if (!path.startsWith('/')) throw new Error(`${service}: path "${path}" must begin with a slash`)
+      const problem = paramsProblem(path, spec.params)
+      if (problem !== undefined) throw new Error(`${service}: ${method} ${path} ${problem}`)
       return { service, method, path, spec }
     }
   return {
@@ -48,4 +53,26 @@ export function endpoints(service: string) {
     patch: declare('PATCH'),
     delete: declare('DELETE'),
   }
+}
+
+/** What of `params` and the path does not fit; undefined when all does, or when the schema tells no names. */
+function paramsProblem(path: string, params: z.ZodType | undefined): string | undefined {
+  if (!isObject(params)) return undefined
+  const inPath = [...path.matchAll(/:([^/]+)/g)].map(([, name = '']) => name)
+  const inSchema = Object.keys(params.shape)
+  const { catchall } = params.def
+  // A schema that takes names which it does not list, such as z.looseObject, lacks none.
+  const takesOthers = catchall !== undefined && catchall._zod.def.type !== 'never'
+  const problems = [
+    ...inSchema.filter((name) => !inPath.includes(name)).map((name) => `has no :${name}, which its params have`),
+    ...inPath
+      .filter((name) => !inSchema.includes(name) && !takesOthers)
+      .map((name) => `has :${name}, which its params lack`),
+  ]
+  return problems.length === 0 ? undefined : problems.join(', and ')
+}
+
+/** By its kind rather than by its class: an application may bring a Zod of its own. */
+function isObject(schema: z.ZodType | undefined): schema is z.ZodObject {
+  return schema?.def.type === 'object'
 }
