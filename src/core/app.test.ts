@@ -67,3 +67,11 @@ test('a route of two services names both, each with its own path', () => {
     })
   assert.throws(define, /\n- route GET \/members\/:id of x-service is GET \/members\/:memberId of member-service$/)
 })
+
+test('a service may not be named like a part of the platform, which --only could not tell apart', () => {
+  for (const name of ['gateway', 'console']) {
+    assert.throws(() => app('library', { services: [declaration(name)] }), {
+      message: `app "library" has 1 problem(s):\n- service ${name} has the name of the platform's own ${name}: choose another`,
+    })
+  }
+})

@@ -97,6 +97,8 @@ export type AppDefinition = {
   readonly journeys?: readonly JourneyDeclaration[]
 }
 
+/** What `--only` and a cluster call the parts of the platform itself. */
+const PLATFORM_PARTS: readonly string[] = ['gateway', 'console']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /** Declares the application. Throws on names or routes that clash, all problems at once. */
@@ -134,6 +136,9 @@ function problemsOf(value: App): string[] {
   for (const service of value.services) {
     problems.push(...scaleProblems(service.name, service.scale))
     claim(`service ${service.name}`)
+    if (PLATFORM_PARTS.includes(service.name)) {
+      problems.push(`service ${service.name} has the name of the platform's own ${service.name}: choose another`)
+    }
     for (const { endpoint } of [...service.routes, ...service.consoleRoutes]) {
       if (endpoint.service !== service.name) {
         problems.push(`route ${endpoint.method} ${endpoint.path} belongs to ${endpoint.service}, not ${service.name}`)
