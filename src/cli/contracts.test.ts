@@ -49,6 +49,7 @@ test('C3 20: a breaking change fails the check with code 1, and is not released 
   assert.deepEqual([json.breaches.length, json.unreleased], [2, ['order.confirmed v1']])
   const refused = await groundswell('events', 'release', SHOP, '--file', file)
   assert.deepEqual([refused.code, await readFile(file, 'utf8')], [1, changed])
+  assert.doesNotMatch(refused.stdout, /^released/m)
   assert.equal((await groundswell('events', 'release', SHOP, '--file', file, '--force')).code, 0)
   assert.equal((await groundswell('events', 'check', SHOP, '--file', file)).code, 0)
 })

@@ -45,7 +45,7 @@ export async function release(path: string, options: ReleaseArguments): Promise<
   if (options.json) printJson({ file, written: !isRefused, ...check })
   else {
     printBreaches(check.breaches)
-    for (const name of check.unreleased) print(`released  ${name}`)
+    if (!isRefused) for (const name of check.unreleased) print(`released  ${name}`)
     note(isRefused ? `nothing was written: ${check.breaches.length} breaking change(s)` : `${file} is written`)
   }
   return isRefused ? 1 : 0
