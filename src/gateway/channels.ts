@@ -7,6 +7,8 @@ export type RequestFinished = {
   readonly route: string | undefined
   readonly service: string | undefined
   readonly routeName: string | undefined
+  /** Its host where the service has no name; undefined without a service. */
+  readonly serviceName: string | undefined
   readonly consumer: string | undefined
   /** The plugin that answered in place of the service: it refused, or had the answer. */
   readonly plugin: { readonly id: string; readonly name: string } | undefined

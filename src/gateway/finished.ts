@@ -39,6 +39,7 @@ export function publishFinished(exchange: Exchange, outcome: RequestOutcome): vo
     route: target?.route.id,
     routeName: target?.route.name ?? undefined,
     service: target?.service?.id,
+    serviceName: target?.service?.name ?? target?.service?.host,
     consumer: exchange.consumer?.id,
     plugin: answeredBy && { id: answeredBy.id, name: answeredBy.name },
     requestId: exchange.requestId,

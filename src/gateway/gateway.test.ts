@@ -144,6 +144,7 @@ test('every request is told to those who listen, with what it was', async (conte
   await until(() => heard.length > 0)
   const [fact] = heard
   assert.deepEqual([fact?.route, fact?.service, fact?.status], [route.id, service.id, 200])
+  assert.equal(fact?.serviceName, service.name ?? service.host)
   assert.equal(fact?.requestId, answer.headers['x-kong-request-id'])
   assert.ok((fact?.bytes ?? 0) > answer.body.length)
   assert.ok((fact?.totalMs ?? 0) >= (fact?.upstreamMs ?? Number.POSITIVE_INFINITY))

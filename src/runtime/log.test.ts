@@ -78,6 +78,7 @@ test('the access log says of each request who asked for what, how it ended, and 
     method: 'GET',
     route: 'id',
     service: 'id',
+    serviceName: 'order-service',
     consumer: undefined,
     plugin: undefined,
     parentSpanId: undefined,

@@ -31,6 +31,7 @@ function finished(given: Partial<RequestFinished>): void {
     route: undefined,
     routeName: undefined,
     service: undefined,
+    serviceName: undefined,
     consumer: undefined,
     plugin: undefined,
     status: 202,

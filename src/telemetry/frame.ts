@@ -20,10 +20,11 @@ export function frameOf(second: Second, seconds = 1): Frame {
       applicationErrors: service.applicationErrors / seconds,
       databaseErrors: service.databaseErrors / seconds,
     })),
-    traffic: second.traffic.map(({ kind, id, latency, statuses }) => ({
+    traffic: second.traffic.map(({ kind, id, name, latency, statuses }) => ({
       ...latencyOf(latency, seconds),
       kind,
       id,
+      name,
       statuses: perSecond(statuses, seconds),
     })),
     rejections: second.rejections.map(({ plugin, requests }) => ({ plugin, perSecond: requests / seconds })),

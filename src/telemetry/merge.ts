@@ -144,7 +144,9 @@ function mergeTraffic(subjects: Several<TrafficSecond>): TrafficSecond {
       statuses[status] = (statuses[status] ?? 0) + requests
     }
   }
-  return { ...subjects[0], latency: mergeSome(subjects.map((subject) => subject.latency)), statuses }
+  // The last word, since a service may have been renamed; of a process that does not tell it there is none.
+  const name = subjects.findLast((subject) => subject.name !== '')?.name ?? ''
+  return { ...subjects[0], name, latency: mergeSome(subjects.map((subject) => subject.latency)), statuses }
 }
 
 function mergeRejections(rejections: Several<RejectionSecond>): RejectionSecond {

@@ -23,7 +23,7 @@ function secondWith(latency: Uint8Array): Second {
     shards: [],
     instances: [],
     lag: [],
-    traffic: [{ kind: 'route', id: 'r1', latency, statuses: { '202': 98, '500': 2 } }],
+    traffic: [{ kind: 'route', id: 'r1', name: '', latency, statuses: { '202': 98, '500': 2 } }],
     rejections: [{ plugin: 'p1', requests: 7 }],
   }
 }

@@ -34,6 +34,8 @@ export type TrafficSecond = {
   readonly kind: TrafficKind
   /** Of the entity in the gateway's configuration; empty for requests that have none. */
   readonly id: string
+  /** Of a service, as its configuration calls it; empty otherwise. */
+  readonly name: string
   readonly latency: EncodedHistogram
   /** Answers by their status. */
   readonly statuses: Readonly<Record<string, number>>
@@ -173,6 +175,8 @@ const Message = z.object({
         z.object({
           kind: z.enum(['service', 'route', 'consumer']),
           id: z.string(),
+          // A process of the version before does not tell it.
+          name: z.string().default(''),
           latency: histogram,
           statuses: z.record(z.string().regex(/^\d{3}$/), count),
         }),

@@ -37,6 +37,18 @@ test('a second counts only what came in it', () => {
   assert.deepEqual(meter.seal(), { traffic: [], rejections: [] })
 })
 
+test('a service is called as it was called last, and so in what processes told together', () => {
+  const [one, other] = [new TrafficMeter(), new TrafficMeter()]
+  one.record('service', 'a', { ...fine, serviceName: 'orders' })
+  one.record('service', 'a', { ...fine, serviceName: 'order-service' })
+  other.record('service', 'a', fine)
+  const { traffic } = mergeProcesses([secondOf(one), secondOf(other)])
+  assert.deepEqual(
+    traffic.map(({ id, name, statuses }) => ({ id, name, statuses })),
+    [{ id: 'a', name: 'order-service', statuses: { '200': 3 } }],
+  )
+})
+
 test('consumers beyond the limit share one entry, until those who are idle make room', () => {
   const meter = new TrafficMeter()
   for (let n = 0; n < TRAFFIC_SUBJECTS_MAX + 20; n++) meter.record('consumer', `consumer-${n}`, fine)

@@ -3,6 +3,12 @@ import { TRAFFIC_SUBJECTS_MAX } from './limits.ts'
 import { OVERFLOW } from './metrics/metric.ts'
 import type { RejectionSecond, TrafficKind, TrafficSecond } from './second.ts'
 
+type TrafficRequest = {
+  readonly status: number
+  readonly totalMs: number
+  readonly serviceName?: string | undefined
+}
+
 /**
  * The traffic of one process's gateway by service, route and consumer, and what plugins refused. These are entities of
  * its configuration, which others create, and many of them: of each kind the first TRAFFIC_SUBJECTS_MAX of a second
@@ -18,8 +24,10 @@ export class TrafficMeter {
   #rejections = new Map<string, number>()
 
   /** `id` of the entity; empty for requests that have none, such as those that no route matched. */
-  record(kind: TrafficKind, id: string, request: { readonly status: number; readonly totalMs: number }): void {
+  record(kind: TrafficKind, id: string, request: TrafficRequest): void {
     const meter = this.#subjects[kind].get(id) ?? this.#meterOf(kind, id)
+    // Each time, since whoever configures the gateway may rename a service, and not for those that share one.
+    if (kind === 'service' && meter.id !== OVERFLOW) meter.name = request.serviceName ?? ''
     meter.record(request.status, request.totalMs)
   }
 
@@ -54,7 +62,7 @@ export class TrafficMeter {
     if (meters.size >= TRAFFIC_SUBJECTS_MAX && id !== OVERFLOW) {
       return meters.get(OVERFLOW) ?? this.#meterOf(kind, OVERFLOW)
     }
-    const meter = new SubjectMeter()
+    const meter = new SubjectMeter(id)
     meters.set(id, meter)
     return meter
   }
@@ -63,8 +71,14 @@ export class TrafficMeter {
 const MICROS = 1_000
 
 class SubjectMeter {
+  readonly id: string
+  name = ''
   readonly #latency = new Histogram()
   readonly #statuses = new Map<number, number>()
+
+  constructor(id: string) {
+    this.id = id
+  }
 
   record(status: number, durationMs: number): void {
     this.#latency.record(durationMs * MICROS)
@@ -72,11 +86,11 @@ class SubjectMeter {
   }
 
   /** Undefined without a request since the last time. */
-  seal(): Pick<TrafficSecond, 'latency' | 'statuses'> | undefined {
+  seal(): Pick<TrafficSecond, 'name' | 'latency' | 'statuses'> | undefined {
     const latency = this.#latency.take()
     if (latency === undefined) return undefined
     const statuses = Object.fromEntries(this.#statuses)
     this.#statuses.clear()
-    return { latency, statuses }
+    return { name: this.name, latency, statuses }
   }
 }

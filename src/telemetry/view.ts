@@ -56,6 +56,8 @@ export type TrafficSample = LatencySample & {
   readonly kind: 'service' | 'route' | 'consumer'
   /** Of the entity in the gateway’s configuration; empty for requests without one, `__overflow__` beyond the limit. */
   readonly id: string
+  /** Of a service, as its configuration calls it; empty otherwise. */
+  readonly name: string
   /** Answers per second by their status. */
   readonly statuses: Readonly<Record<string, number>>
 }

@@ -38,13 +38,14 @@ test('the gateway’s traffic is columns by subject and by status, and what all 
   const latency = { perSecond: 10, p50Ms: 1, p90Ms: 1, p95Ms: 1, p99Ms: 1 }
   const statuses = { '200': 6, '404': 1, '429': 2, '503': 1 }
   const traffic = [
-    { kind: 'service', id: 's1', ...latency, statuses },
-    { kind: 'service', id: '', ...latency, statuses: { '404': 10 } },
-    { kind: 'consumer', id: 'bob', ...latency, statuses },
+    { kind: 'service', id: 's1', name: 'order-service', ...latency, statuses },
+    { kind: 'service', id: '', name: '', ...latency, statuses: { '404': 10 } },
+    { kind: 'consumer', id: 'bob', name: '', ...latency, statuses },
   ] as const
   const store = storeOf([frameAt(1_000, { traffic, rejections: [{ plugin: 'p1', perSecond: 2 }] })])
   assert.deepEqual(store.column(seriesName('traffic', 'service', 's1', 'refused')), [3])
   assert.deepEqual(store.column(seriesName('traffic', 'service', 's1', 'failed')), [1])
+  assert.deepEqual(store.subjects('at-gateway'), [['order-service']])
   assert.deepEqual(store.subjects(seriesName('status', 'consumer', 'bob')), [['200'], ['404'], ['429'], ['503']])
   assert.deepEqual(store.column(seriesName('status', 'all', '', '404', 'perSecond')), [11])
   assert.deepEqual(store.column(seriesName('rejection', 'p1', 'perSecond')), [2])

@@ -105,14 +105,16 @@ function figuresOf(frame: Frame): readonly Figure[] {
   ]
 }
 
-function trafficOf({ kind, id, statuses, ...sample }: TrafficSample): readonly Figure[] {
+function trafficOf({ kind, id, name: service, statuses, ...sample }: TrafficSample): readonly Figure[] {
   const name = seriesName('traffic', kind, id)
   const sum = (from: number, below: number) =>
     Object.entries(statuses).reduce((all, [status, value]) => all + (+status >= from && +status < below ? value : 0), 0)
+  const failed = sum(500, 1000)
   return [
     ...latency(name, sample),
     [seriesName(name, 'refused'), sum(400, 500)],
-    [seriesName(name, 'failed'), sum(500, 1000)],
+    [seriesName(name, 'failed'), failed],
+    ...(service === '' ? [] : numbers(seriesName('at-gateway', service), { perSecond: sample.perSecond, failed })),
     ...statusFigures(seriesName(kind, id), statuses),
   ]
 }

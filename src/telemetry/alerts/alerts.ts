@@ -7,10 +7,11 @@ import { RiseScan } from './latency-rise.ts'
 import { type LatencyChange, LatencyWatch } from './latency-watch.ts'
 import { BLOCK_MS, LAGS_MAX, MINUTE_MS, RECENT_BLOCKS_MAX, SUBJECTS_MAX } from './limits.ts'
 import { type LatencySubject, lagEndSentence, lagSentence, latencyEndSentence, latencySentence } from './sentences.ts'
+import { servicesOf, sumServices } from './service-minutes.ts'
 import { type JourneyMinute, type Minute, type ServiceMinute, verdictOf } from './verdict.ts'
 
 /** What the rules read of a second. Seconds come in order; those that do not are ignored. */
-export type AlertSecond = Pick<Second, 'atMs' | 'all' | 'routes' | 'journeys' | 'services' | 'lag'>
+export type AlertSecond = Pick<Second, 'atMs' | 'all' | 'routes' | 'journeys' | 'services' | 'traffic' | 'lag'>
 
 type Latency = LatencySubject & { readonly watch: LatencyWatch; seenAtMs: number; readonly phaseMs: number }
 type Lag = { readonly watch: LagWatch; sample: LagSample; seenAtMs: number }
@@ -154,8 +155,9 @@ export class Alerts {
     onForgotten(oldest[0], this.#atMs)
   }
 
-  #count({ atMs, all, services }: AlertSecond): void {
-    this.#counts.push({ atMs, requests: encodedCount(all), services })
+  #count(second: AlertSecond): void {
+    const { atMs } = second
+    this.#counts.push({ atMs, requests: encodedCount(second.all), services: servicesOf(second) })
     while ((this.#counts[0]?.atMs ?? atMs) <= atMs - MINUTE_MS) this.#counts.shift()
   }
 
@@ -165,7 +167,7 @@ export class Alerts {
     const requests = this.#counts.reduce((sum, one) => sum + one.requests, 0)
     return {
       requestsPerSecond: requests / seconds,
-      services: sumByService(this.#counts.flatMap(({ services }) => services)),
+      services: sumServices(this.#counts.flatMap(({ services }) => services)),
       journeys: [...this.#latencies.values()].filter(({ kind }) => kind === 'journey').map(journeyMinute),
     }
   }
@@ -180,18 +182,4 @@ function journeyMinute({ name, watch }: Latency): JourneyMinute {
   const { usual } = watch
   const usualMs = usual && { low: usual.low / MICROS_PER_MS, high: usual.high / MICROS_PER_MS }
   return { journey: name, count, p99Ms: p99 / MICROS_PER_MS, usualMs }
-}
-
-function sumByService(services: readonly ServiceMinute[]): readonly ServiceMinute[] {
-  return [...Map.groupBy(services, ({ service }) => service)].map(([service, parts]) => {
-    const total = (read: (part: ServiceMinute) => number) => parts.reduce((sum, part) => sum + read(part), 0)
-    return {
-      service,
-      requests: total((part) => part.requests),
-      events: total((part) => part.events),
-      httpErrors: total((part) => part.httpErrors),
-      applicationErrors: total((part) => part.applicationErrors),
-      databaseErrors: total((part) => part.databaseErrors),
-    }
-  })
 }

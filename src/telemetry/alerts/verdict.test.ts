@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Histogram } from '../histogram.ts'
+import type { ServiceSecond, TrafficSecond } from '../second.ts'
 import type { Alert } from '../view.ts'
 import { Alerts } from './alerts.ts'
 import { QUIET, START_MS } from './traffic-fixture.ts'
 import { type Minute, type ServiceMinute, verdictOf } from './verdict.ts'
 
 const NOTHING_ELSE = { firing: [], degradations: [] }
+const orderSecond: ServiceSecond = {
+  service: 'order-service',
+  requests: 12_720,
+  events: 0,
+  deliveryAge: undefined,
+  httpErrors: 0,
+  applicationErrors: 0,
+  databaseErrors: 0,
+}
 const orders: ServiceMinute = {
   service: 'order-service',
   requests: 12_720,
@@ -14,6 +24,7 @@ const orders: ServiceMinute = {
   httpErrors: 0,
   applicationErrors: 0,
   databaseErrors: 0,
+  gateway: { requests: 12_720, errors: 0 },
 }
 const shipped = {
   journey: 'order placed to shipped',
@@ -78,6 +89,45 @@ test('errors of a service that only consumes count by its events', () => {
   assert.match(sentence, /50 % of the requests and events of email-service fail/)
 })
 
+test('one failed request is told once, by whoever counted more of them', () => {
+  const erring = (httpErrors: number, errors: number) =>
+    verdictOf({ ...minute, services: [{ ...orders, httpErrors, gateway: { requests: 12_720, errors } }] }, NOTHING_ELSE)
+  const same = erring(1_272, 1_272)
+  assert.match(
+    same.sentence,
+    /^Failing: 10 % of the answers of order-service have status 500 or more \(1,272 of [^)]*\)\./,
+  )
+  assert.match(same.sentence, /minute: 1,272 HTTP\.$/)
+  const unreported = erring(100, 2_544)
+  assert.match(
+    unreported.sentence,
+    /^Failing: 20 % of the answers of the gateway for order-service have [^(]*\([^)]*\)\./,
+  )
+  assert.match(unreported.sentence, /minute: 2,544 HTTP\.$/)
+})
+
+test('a service that is dead is failing by what the gateway answered for it', () => {
+  const alerts = new Alerts()
+  const histogram = new Histogram()
+  for (let request = 0; request < 4; request++) histogram.record(2_000)
+  const latency = histogram.encode()
+  const traffic: readonly TrafficSecond[] = [
+    { kind: 'service', id: 's1', name: 'order-service', latency, statuses: { '502': 3, '503': 1 } },
+    { kind: 'route', id: 'r1', name: '', latency, statuses: { '502': 3, '503': 1 } },
+    { kind: 'service', id: 's2', name: 'user-service', latency, statuses: { '404': 4 } },
+  ]
+  for (let second = 1; second <= 30; second++) {
+    alerts.observe({ ...QUIET, atMs: START_MS + second * 1_000, all: latency, traffic })
+  }
+  const { state, sentence } = alerts.verdict([])
+  assert.equal(state, 'failing')
+  assert.equal(
+    sentence,
+    'Failing: 100 % of the answers of the gateway for order-service have status 500 or more (120 of 120 in the last ' +
+      'minute). 4 requests/s, errors in the last minute: 120 HTTP.',
+  )
+})
+
 test('seconds become the verdict of their last minute', () => {
   const alerts = new Alerts()
   const histogram = new Histogram()
@@ -86,7 +136,7 @@ test('seconds become the verdict of their last minute', () => {
   for (let second = 1; second <= 600; second++) {
     const journeys = [{ journey: 'order placed to shipped', latency }]
     const httpErrors = second < 500 ? 3 : 0
-    const services = [{ ...orders, requests: 10, httpErrors, deliveryAge: undefined }]
+    const services = [{ ...orderSecond, requests: 10, httpErrors }]
     alerts.observe({ ...QUIET, atMs: START_MS + second * 1_000, all: latency, journeys, services })
     if (second === 400) assert.equal(alerts.verdict([]).state, 'failing')
   }

@@ -16,6 +16,8 @@ export type ServiceMinute = {
   readonly httpErrors: number
   readonly applicationErrors: number
   readonly databaseErrors: number
+  /** What the gateway measured of the requests for it: what a service that is dead cannot report. */
+  readonly gateway: { readonly requests: number; readonly errors: number }
 }
 
 export type JourneyMinute = {
@@ -28,8 +30,9 @@ export type JourneyMinute = {
 type Reason = { readonly state: 'degraded' | 'failing'; readonly text: string; readonly share: number }
 
 /**
- * Says whether all is well. Failing: a service answers 5 % of its work with errors. Degraded: an alert fires, a part
- * works worse than it should, or a service errs in 0.5 % of its work. Healthy: the rest. The worst reason is named.
+ * Says whether all is well. Failing: a service answers 5 % of its work with errors, or the gateway does for it.
+ * Degraded: an alert fires, a part works worse than it should, or a service errs in 0.5 % of its work. Healthy: the
+ * rest. The worst reason is named.
  */
 export function verdictOf(
   minute: Minute,
@@ -53,10 +56,18 @@ export function verdictOf(
 function errorReasons(of: ServiceMinute): readonly Reason[] {
   const work = of.requests + of.events
   return [
-    errorReason(of.httpErrors, of.requests, `of the answers of ${of.service} have status 500 or more`),
+    answersReason(of),
     errorReason(of.applicationErrors, work, `of the requests and events of ${of.service} fail`),
     errorReason(of.databaseErrors, work, `of the requests and events of ${of.service} fail in the database`),
   ].filter((reason) => reason !== undefined)
+}
+
+/** One failed request may be in both counts: only that which shows the worse is told. */
+function answersReason({ service, requests, httpErrors, gateway }: ServiceMinute): Reason | undefined {
+  const own = errorReason(httpErrors, requests, `of the answers of ${service} have status 500 or more`)
+  const who = `of the answers of the gateway for ${service}`
+  const measured = errorReason(gateway.errors, gateway.requests, `${who} have status 500 or more`)
+  return (measured?.share ?? 0) > (own?.share ?? 0) ? measured : own
 }
 
 function errorReason(errors: number, work: number, what: string): Reason | undefined {
@@ -86,7 +97,7 @@ function journeyFact({ journey, p99Ms, usualMs }: JourneyMinute): string {
 function errorFact(services: readonly ServiceMinute[]): string {
   const total = (read: (service: ServiceMinute) => number) => services.reduce((sum, one) => sum + read(one), 0)
   const counts = [
-    { kind: 'HTTP', count: total((one) => one.httpErrors) },
+    { kind: 'HTTP', count: total((one) => Math.max(one.httpErrors, one.gateway.errors)) },
     { kind: 'application', count: total((one) => one.applicationErrors) },
     { kind: 'database', count: total((one) => one.databaseErrors) },
   ].filter(({ count }) => count > 0)
