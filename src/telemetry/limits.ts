@@ -40,6 +40,12 @@ export const SERIES_MAX = 2_000
 /** Degradations shown at once: parts are few, this bounds a part that names itself anew each time. */
 export const DEGRADATIONS_MAX = 50
 
+/**
+ * Time that what a process said last of its degradations is shown: beyond a pause of its event loop or of the exchange,
+ * and soon enough that a process that is gone is not taken for one that is degraded.
+ */
+export const DEGRADATIONS_KEPT_MS = 10_000
+
 /** Bytes of one second of one process that are read from the exchange: a hundred times what the shop sends. */
 export const SECOND_BYTES_MAX = 1_048_576
 

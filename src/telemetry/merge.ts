@@ -1,6 +1,7 @@
 import { Histogram } from './histogram.ts'
 import type { EncodedHistogram } from './histogram-encoding.ts'
 import type {
+  DegradationSecond,
   JourneySecond,
   RejectionSecond,
   RouteSecond,
@@ -92,6 +93,11 @@ function mergeCounts(seconds: readonly Second[]): Omit<Second, 'shards' | 'insta
       pluginOf,
       mergeRejections,
     ),
+    degradations: joinBy(
+      seconds.flatMap((second) => second.degradations),
+      degradationOf,
+      lastOf,
+    ),
   }
 }
 
@@ -100,6 +106,7 @@ const journeyOf = ({ journey }: JourneySecond) => journey
 const serviceOf = ({ service }: ServiceSecond) => service
 const subjectOf = ({ kind, id }: TrafficSecond) => `${kind} ${id}`
 const pluginOf = ({ plugin }: RejectionSecond) => plugin
+const degradationOf = ({ instance, part }: DegradationSecond) => `${instance} ${part}`
 const shardOf = ({ shard }: ShardSecond) => shard
 const instanceOf = ({ instance }: InstanceSample) => instance
 const lagOf = ({ topic, group }: LagSample) => `${topic} ${group}`

@@ -61,7 +61,7 @@ export class Recorder {
   }
 
   /** What was recorded since the last time. */
-  seal(atMs: number, instance: InstanceSample): Second {
+  seal(atMs: number, instance: InstanceSample): Omit<Second, 'degradations'> {
     const sealed = [...this.#routes.values()].flatMap((routes) => [...routes.values()].map((route) => route.seal()))
     const routes = sealed.filter((route) => route !== undefined)
     const perService = new Map<string, { requests: number; errors: number }>()

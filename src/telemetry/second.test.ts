@@ -25,6 +25,7 @@ function secondWith(latency: Uint8Array): Second {
     lag: [],
     traffic: [{ kind: 'route', id: 'r1', name: '', latency, statuses: { '202': 98, '500': 2 } }],
     rejections: [{ plugin: 'p1', requests: 7 }],
+    degradations: [{ instance: 'host:1:a', part: 'broker', message: 'it is away', sinceMs: 1_799_999_000_000 }],
   }
 }
 
@@ -37,6 +38,14 @@ function hundredRequests(): Histogram {
 test('a second is the same after it was sent', () => {
   const second = secondWith(hundredRequests().encode())
   assert.deepEqual(decodeSecond(encodeSecond(second)), second)
+})
+
+test('a second of the version before, which tells no degradations, is read', () => {
+  const { degradations: _, ...older } = secondWith(hundredRequests().encode())
+  const payload = JSON.parse(Buffer.from(encodeSecond({ ...older, degradations: [] })).toString())
+  delete payload.second.degradations
+  const second = decodeSecond(Buffer.from(JSON.stringify(payload)))
+  assert.deepEqual(second, { ...older, degradations: [] })
 })
 
 test('a histogram of 100 requests takes a few hundred bytes and loses nothing', () => {

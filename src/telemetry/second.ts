@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { isEncodedHistogram } from './histogram.ts'
 import type { EncodedHistogram } from './histogram-encoding.ts'
-import { SECOND_BYTES_MAX } from './limits.ts'
-import type { InstanceSample, LagSample } from './view.ts'
+import { DEGRADATIONS_MAX, SECOND_BYTES_MAX } from './limits.ts'
+import type { Degradation, InstanceSample, LagSample } from './view.ts'
 
 /**
  * What was measured in one second: by one process when it seals it, or by all of them when they are merged. Lists hold
@@ -24,6 +24,8 @@ export type Second = {
   /** Requests through the gateway by what they were for and whom they came from. */
   readonly traffic: readonly TrafficSecond[]
   readonly rejections: readonly RejectionSecond[]
+  /** What worked worse than it should at the end of the second, of each process. */
+  readonly degradations: readonly DegradationSecond[]
 }
 
 /** What the gateway's traffic is told apart by. */
@@ -43,6 +45,9 @@ export type TrafficSecond = {
 
 /** Requests that one plugin, by its id, answered with an error in place of the service. */
 export type RejectionSecond = { readonly plugin: string; readonly requests: number }
+
+/** A part of one process, by its instance, that works worse than it should. */
+export type DegradationSecond = Degradation & { readonly instance: string }
 
 /** Requests that a service answered, wherever they came from. */
 export type RouteSecond = {
@@ -183,5 +188,10 @@ const Message = z.object({
       )
       .default([]),
     rejections: z.array(z.object({ plugin: z.string(), requests: count })).default([]),
+    // Nor these.
+    degradations: z
+      .array(z.object({ instance: z.string(), part: z.string(), message: z.string(), sinceMs: count }))
+      .transform((all) => all.slice(0, DEGRADATIONS_MAX))
+      .default([]),
   }),
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createTelemetry, type Exchange, type Frame, Histogram, type Second } from './index.ts'
+import { createTelemetry, type Exchange, type Frame, Histogram, type Second, type Telemetry } from './index.ts'
 
 /** A clock that only moves when told to. */
 function clockAt(startMs: number) {
@@ -211,6 +211,39 @@ test('a degraded part is shown with when that began until it has recovered', asy
   telemetry.recovered('cache')
   assert.deepEqual(telemetry.degradations(), [])
   assert.equal(telemetry.verdict().state, 'healthy')
+})
+
+test('what is degraded in other processes is shown by part and process, until it or the process is gone', async (t) => {
+  const clock = clockAt(START_MS + 1)
+  const all = exchanges(3).map((exchange, index) =>
+    createTelemetry({ instance: `host:${index}`, services: [], clock, exchange, collects: index === 0 }),
+  )
+  const [here, one, other] = all
+  if (here === undefined || one === undefined || other === undefined) throw new Error('three processes were asked for')
+  t.after(() => Promise.all(all.map((telemetry) => telemetry.stop())))
+  const run = (seconds: number, processes: readonly Telemetry[]) => {
+    for (let second = 0; second < seconds; second++) {
+      clock.advance(1_000)
+      for (const telemetry of processes) telemetry.tick()
+    }
+  }
+  const messages = () => here.degradations().map(({ part, message }) => [part, message])
+  const sinceMs = clock.now()
+  one.degraded('broker', 'it does not answer.')
+  run(4, all)
+  assert.deepEqual(here.degradations(), [{ part: 'broker', message: 'it does not answer (in host:1)', sinceMs }])
+  assert.equal(here.verdict().state, 'degraded')
+  other.degraded('broker', 'it does not answer, either')
+  run(4, all)
+  assert.deepEqual(messages(), [['broker', 'it does not answer (in host:1 and in 1 more)']])
+  here.degraded('broker', 'nor here')
+  assert.deepEqual(messages(), [['broker', 'nor here (here and in 2 more)']])
+  here.recovered('broker')
+  one.recovered('broker')
+  run(4, all)
+  assert.deepEqual(messages(), [['broker', 'it does not answer, either (in host:2)']])
+  run(14, [here, one])
+  assert.deepEqual(messages(), [], 'the other process is gone')
 })
 
 test('100,000 distinct routes, journeys and services share what is left of the limits', async (t) => {

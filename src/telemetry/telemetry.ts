@@ -1,6 +1,6 @@
 import { type Clock, messageOf, type StopOptions, type TextPage } from '../core/index.ts'
 import { Collected } from './collected.ts'
-import { Degradations } from './degradations.ts'
+import { Degradations, OthersDegradations } from './degradations.ts'
 import type { Exchange, ExchangeKind } from './exchange.ts'
 import { SECOND_MS } from './limits.ts'
 import { createMetrics, type Metrics } from './metrics/catalog.ts'
@@ -10,7 +10,7 @@ import { Recorder } from './recorder.ts'
 import { decodeSecond, encodeSecond, type Second } from './second.ts'
 import { SystemSampler } from './system-sampler.ts'
 import { Ticker } from './ticker.ts'
-import type { InstanceSample, TelemetryView, Verdict } from './view.ts'
+import type { Degradation, InstanceSample, TelemetryView, Verdict } from './view.ts'
 
 export type TelemetryOptions = {
   /** Host, process id and a random part: another after each start. */
@@ -43,7 +43,10 @@ export type Telemetry = Pick<Recorder, 'gateway' | 'traffic' | 'route' | 'servic
    * is alone, after 2.5 s otherwise. Where `collects` is false it is this process's own.
    */
   onSecond(listener: (second: Second) => void): () => void
-  /** A part works worse than it should, but goes on. Idempotent; `message` is a sentence for people. */
+  /**
+   * A part works worse than it should, but goes on: told to the process that collects with each second. Idempotent;
+   * `message` is a sentence for people.
+   */
   degraded(part: string, message: string): void
   recovered(part: string): void
   /** Lets others answer their part of the view. */
@@ -60,7 +63,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry & Telemetr
   const metrics = createMetrics()
   const recorder = new Recorder(metrics)
   const degradations = new Degradations()
-  const process = new Measurement(options, recorder, metrics)
+  const process = new Measurement(options, { recorder, metrics, degradations })
   const { collected } = process
   const ticker = new Ticker(
     clock,
@@ -98,10 +101,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry & Telemetr
     traces: (limit) => parts.traces?.(limit) ?? [],
     trace: (traceId) => parts.trace?.(traceId) ?? [],
     alerts: () => parts.alerts?.() ?? [],
-    degradations: () => degradations.all(),
-    verdict: () => parts.verdict?.() ?? plainVerdict(degradations),
+    degradations: () => process.degradations(),
+    verdict: () => parts.verdict?.() ?? plainVerdict(process.degradations()),
   }
   return telemetry
+}
+
+type Measured = {
+  readonly recorder: Recorder
+  readonly metrics: Metrics
+  readonly degradations: Degradations
 }
 
 /** The tick of one process: what it measured is sealed and sent, what the others sent is collected. */
@@ -112,18 +121,23 @@ class Measurement {
   readonly #options: TelemetryOptions
   readonly #recorder: Recorder
   readonly #metrics: Metrics
+  readonly #degradations: Degradations
+  readonly #others: OthersDegradations
   readonly #sampler = new ProcessSampler()
   readonly #system: SystemSampler
   readonly #endReceiving: (() => void) | undefined
   #sealedAtMs = 0
 
-  constructor(options: TelemetryOptions, recorder: Recorder, metrics: Metrics) {
+  constructor(options: TelemetryOptions, { recorder, metrics, degradations }: Measured) {
     const { exchange, collects = true } = options
     this.#options = options
     this.#recorder = recorder
     this.#metrics = metrics
+    this.#degradations = degradations
+    this.#others = new OthersDegradations(options.instance)
     this.#system = new SystemSampler(metrics)
     this.collected = new Collected(exchange === undefined || !collects)
+    this.collected.onSecond((second) => this.#others.observe(second))
     this.#endReceiving = collects ? exchange?.receive((kind, payload) => this.#receive(kind, payload)) : undefined
   }
 
@@ -141,6 +155,11 @@ class Measurement {
     this.collected.settle(nowMs)
   }
 
+  /** Those of this process as they are now, of others as they told them. */
+  degradations(): readonly Degradation[] {
+    return this.#others.mergedWith(this.#degradations.all())
+  }
+
   stop(): void {
     this.#endReceiving?.()
     this.#sampler.stop()
@@ -151,7 +170,8 @@ class Measurement {
     const { eventLoopDelayP50Ms, eventLoopDelayMaxMs, ...own } = this.#sampler.sample()
     const instance: InstanceSample = { instance: this.#options.instance, services: this.#options.services, ...own }
     this.#system.sample({ instance, eventLoopDelayP50Ms, eventLoopDelayMaxMs })
-    return this.#recorder.seal(atMs, instance)
+    const degradations = this.#degradations.all().map((one) => ({ ...one, instance: instance.instance }))
+    return { ...this.#recorder.seal(atMs, instance), degradations }
   }
 
   #receive(kind: ExchangeKind, payload: Uint8Array): void {
@@ -162,8 +182,8 @@ class Measurement {
 }
 
 /** Until somebody who judges shows a better one. */
-function plainVerdict(degradations: Degradations): Verdict {
-  const [first, ...others] = degradations.all()
+function plainVerdict(degradations: readonly Degradation[]): Verdict {
+  const [first, ...others] = degradations
   if (first === undefined) return { state: 'healthy', sentence: 'All is well.' }
   const more = others.length === 0 ? '' : ` And ${others.length} more.`
   return { state: 'degraded', sentence: `${first.part}: ${first.message}.${more}` }

@@ -9,8 +9,8 @@ import { TrafficMeter } from './traffic.ts'
 const fine = { status: 200, totalMs: 4 }
 
 function secondOf(meter: TrafficMeter): Second {
-  const nothing = { all: undefined, routes: [], journeys: [], services: [], shards: [], instances: [], lag: [] }
-  return { atMs: 1_800_000_000_000, ...nothing, ...meter.seal() }
+  const lists = { routes: [], journeys: [], services: [], shards: [], instances: [], lag: [], degradations: [] }
+  return { atMs: 1_800_000_000_000, all: undefined, ...lists, ...meter.seal() }
 }
 
 test('traffic of several processes adds up by subject and status, and so do rejections', () => {

@@ -164,6 +164,7 @@ export type TelemetryView = {
   trace(traceId: string): readonly Span[]
   /** Firing ones first, then resolved ones of the last day, newest first. */
   alerts(): readonly Alert[]
+  /** Of all processes, one for each part, oldest first; the message names another process than this. */
   degradations(): readonly Degradation[]
   verdict(): Verdict
 }
