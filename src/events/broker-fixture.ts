@@ -41,7 +41,13 @@ export type BrokerServer = {
 }
 
 /** What befalls a process, in the midst of what. */
-export type Fault = 'die-acknowledged' | 'freeze-publishing' | 'die-committed' | 'die-halfway' | 'die-charged'
+export type Fault =
+  | 'die-acknowledged'
+  | 'freeze-publishing'
+  | 'freeze-delivering'
+  | 'die-committed'
+  | 'die-halfway'
+  | 'die-charged'
 
 type ChildRole = {
   readonly urls: readonly string[]
@@ -78,6 +84,7 @@ export function scenarioOf(name: string, { fault, charges = false }: ScenarioOpt
   }
   const apply = async (deliveries: readonly Delivery<Counted, void>[], { tx }: ConsumerContext) => {
     if (fault === 'die-charged') die()
+    if (fault === 'freeze-delivering') process.kill(process.pid, 'SIGSTOP')
     const all = deliveries.map((delivery) => delivery.event.payload)
     const some = fault === 'die-halfway' ? all.slice(0, Math.ceil(all.length / 2)) : all
     await tx.query(RECORD, [name, some.map((one) => one.account), some.map((one) => one.serial)])

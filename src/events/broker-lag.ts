@@ -1,12 +1,13 @@
 import { systemClock } from '../core/index.ts'
 import type { Cluster, Shard } from '../data/index.ts'
-import type { Broker, BrokerDeclaration } from './broker.ts'
+import type { Broker, BrokerDeclaration, BrokerLag } from './broker.ts'
 import { readLog } from './engines/postgres-log.ts'
 import { FORWARDER } from './engines/postgres-positions.ts'
 import { LAG_EVENTS_MAX } from './limits.ts'
 import { partitionOf } from './partition.ts'
 import { decodeSegment, type LoggedEvent } from './segment.ts'
 import { streamOf, topicOf } from './stream.ts'
+import { type PartitionCounts, unreadOf } from './unread-counts.ts'
 
 /** How far a group is behind on one partition of a topic at the broker. */
 export type PartitionLag = {
@@ -24,22 +25,72 @@ export type PartitionLag = {
 }
 
 /**
- * The lag of every group that has read through the broker, by group, topic, partition: messages from the broker, ages
- * from the logs. What waits to be forwarded is the group `~broker` of `lag`.
+ * The lag of every group that has read through the broker, by group, topic, partition: messages from the broker, or
+ * from the logs where it does not count all of them; ages from the logs. What waits to be forwarded is the group
+ * `~broker` of `lag`.
  */
-export async function brokerLag(cluster: Cluster, engine: Pick<Broker, 'lag'>): Promise<readonly PartitionLag[]> {
+export async function brokerLag(
+  cluster: Cluster,
+  engine: Pick<Broker, 'lag' | 'capabilities'>,
+): Promise<readonly PartitionLag[]> {
   const groups = await groupsAtBroker(cluster)
   const paused = new Set(groups.flatMap(({ name, isPaused }) => (isPaused ? [name] : [])))
-  const rows = await engine.lag(groups)
+  const [told, streams] = await Promise.all([engine.lag(groups), streamsForwarded(cluster)])
+  const partitions = partitionCounts([...told, ...streams])
+  const rows = engine.capabilities.countsTaken ? told : await unreadRows(cluster, groups, { told, partitions })
   const behind = rows.filter(({ messages }) => messages > 0)
-  const partitions = Map.groupBy(rows, ({ topic }) => topic)
-  const countOf = (topic: string) => 1 + Math.max(...(partitions.get(topic) ?? []).map((row) => row.partition))
-  const perShard = await Promise.all(cluster.shards.map((shard) => oldestOf(shard, behind, countOf)))
+  const perShard = await Promise.all(cluster.shards.map((shard) => oldestOf(shard, behind, partitions)))
   const lags = rows.map((row) => {
     const ages = perShard.map((ages) => ages.get(nameOf(row.group, streamOf(row.topic, row.partition))) ?? 0)
     return { ...row, oldestAgeSeconds: Math.max(0, ...ages), isPaused: paused.has(row.group) }
   })
   return lags.sort((a, b) => compare(a.group, b.group) || compare(a.topic, b.topic) || a.partition - b.partition)
+}
+
+const STREAMS = `
+SELECT split_part(topic, '/', 1) AS topic, split_part(topic, '/', 2)::int AS partition
+FROM groundswell.consumer_position WHERE source = $1 AND grp = $2 AND position('/' IN topic) > 0`
+
+type Partition = { readonly topic: string; readonly partition: number }
+
+/** What any shard has forwarded to. */
+async function streamsForwarded(cluster: Cluster): Promise<readonly Partition[]> {
+  const rows = await Promise.all(
+    cluster.shards.map((shard) => shard.query<Partition>(STREAMS, [shard.index, FORWARDER])),
+  )
+  return rows.flat()
+}
+
+/** A partition that the broker lacks, since its queue was deleted, counts none the less: keys depend on the number. */
+function partitionCounts(known: readonly Partition[]): PartitionCounts {
+  const counts = new Map<string, number>()
+  for (const { topic, partition } of known) counts.set(topic, Math.max(counts.get(topic) ?? 0, partition + 1))
+  return counts
+}
+
+/**
+ * What the logs say that groups have to read. Where they cannot say all of it, for being too much, or dropped, or since
+ * the group has yet to begin, the broker's own count is taken if it is higher.
+ */
+async function unreadRows(
+  cluster: Cluster,
+  groups: BrokerDeclaration['groups'],
+  { told, partitions }: { readonly told: readonly BrokerLag[]; readonly partitions: PartitionCounts },
+): Promise<readonly BrokerLag[]> {
+  const perShard = await Promise.all(cluster.shards.map((shard) => unreadOf(shard, groups, partitions)))
+  const unread = Map.groupBy(perShard.flat(), ({ group, stream }) => nameOf(group, stream))
+  const toldBy = new Map(told.map((row) => [nameOf(row.group, streamOf(row.topic, row.partition)), row.messages]))
+  return groups.flatMap(({ name: group, topics }) =>
+    topics.flatMap((topic) =>
+      Array.from({ length: partitions.get(topic) ?? 0 }, (_, partition) => {
+        const name = nameOf(group, streamOf(topic, partition))
+        const counts = unread.get(name) ?? []
+        const events = counts.reduce((sum, one) => sum + one.events, 0)
+        const isWhole = counts.length > 0 && counts.every((one) => one.isWhole)
+        return { group, topic, partition, messages: isWhole ? events : Math.max(events, toldBy.get(name) ?? 0) }
+      }),
+    ),
+  )
 }
 
 const GROUPS = `
@@ -73,7 +124,7 @@ WHERE g.source = $1 AND g.grp <> $2 AND position('/' IN g.topic) > 0 AND g.next_
 async function oldestOf(
   shard: Shard,
   behind: readonly { readonly topic: string }[],
-  countOf: (topic: string) => number,
+  partitions: PartitionCounts,
 ): Promise<ReadonlyMap<string, number>> {
   const ages = new Map<string, number>()
   if (behind.length === 0) return ages
@@ -82,7 +133,7 @@ async function oldestOf(
   for (const [topic, waiting] of topics) {
     const from = Math.min(...waiting.map(({ next }) => next))
     const events = (await readLog(shard, new Map([[topic, from]]), LAG_EVENTS_MAX)).flatMap(decodeSegment)
-    const streams = events.map((event) => streamOf(topic, partitionOf(event.envelope.key, countOf(topic))))
+    const streams = events.map((event) => streamOf(topic, partitionOf(event.envelope.key, partitions.get(topic) ?? 1)))
     for (const { group, stream, next } of waiting) {
       const oldest = events.find((event, index) => event.offset >= next && streams[index] === stream) ?? events.at(-1)
       if (oldest !== undefined) ages.set(nameOf(group, stream), ageOf(oldest))

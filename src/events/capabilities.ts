@@ -12,4 +12,6 @@ export type LogCapabilities = {
   readonly isolatesGroups: boolean
   /** Its records are CloudEvents, which programs in other languages can read along. */
   readonly isReadByOthers: boolean
+  /** What it says of a group's lag counts what a process has taken and not acknowledged, whichever that is. */
+  readonly countsTaken: boolean
 }

@@ -279,6 +279,12 @@ export const KAFKA_RETRY_MS = 250
 /** Events of a topic that are looked through for the oldest one that a group has not read from its broker. */
 export const LAG_EVENTS_MAX = 2_000
 
+/**
+ * Times LAG_EVENTS_MAX that a group may be behind on a topic of a shard for what it has to read from RabbitMQ to be
+ * counted in the log, event by event: more than six processes can hold there with 12 partitions. They are read once.
+ */
+export const LAG_BLOCKS_MAX = 10
+
 /** Time a broker gets to be connected to, before what needs it fails and is tried again. */
 export const BROKER_CONNECT_MS = 5_000
 

@@ -15,6 +15,7 @@ const ROWS: readonly (readonly [string, (of: LogCapabilities) => string])[] = [
   ['a service that is new begins with', (of) => (of.keepsRead ? 'the oldest that is kept' : 'what is yet to come')],
   ['a group that does not read holds up others', (of) => (of.isolatesGroups ? 'never' : 'once its queue is full')],
   ['other programs can read along', ({ isReadByOthers }) => (isReadByOthers ? 'CloudEvents' : 'no')],
+  ['what a process took and then sits on is counted', (of) => (of.countsTaken ? 'by itself' : 'in the log')],
 ]
 
 /** The engines of the event log side by side. */

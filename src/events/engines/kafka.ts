@@ -22,6 +22,7 @@ export const KAFKA: LogCapabilities = {
   keepsRead: true,
   isolatesGroups: true,
   isReadByOthers: true,
+  countsTaken: true,
 }
 
 type Driver = typeof import('@platformatic/kafka')

@@ -35,6 +35,7 @@ export const POSTGRES: LogCapabilities = {
   keepsRead: true,
   isolatesGroups: true,
   isReadByOthers: false,
+  countsTaken: true,
 }
 
 /** Other processes listen here for "the log of this shard has grown". */

@@ -4,8 +4,10 @@ import { Connection } from 'rabbitmq-client'
 import { GroundswellError } from '../../core/index.ts'
 import { systemMigrations } from '../../data/index.ts'
 import { rabbitMqMissing, startRabbitMqServer, startTestCluster, until } from '../../testing/index.ts'
+import type { Broker } from '../broker.ts'
 import { brokerContract } from '../broker-contract.ts'
-import { type BrokerFixture, PARTITIONS, scenarioOf } from '../broker-fixture.ts'
+import { type BrokerFixture, PARTITIONS, type Scenario, scenarioOf } from '../broker-fixture.ts'
+import { brokerLag } from '../broker-lag.ts'
 import { workFailed } from '../channels.ts'
 import { eventsMigrations } from '../index.ts'
 import { partitionOf } from '../partition.ts'
@@ -29,6 +31,31 @@ await brokerContract(
 )
 
 function rabbitMqAlone(of: () => BrokerFixture): void {
+  const sumOf = (rows: readonly { readonly messages: number }[]) => rows.reduce((sum, row) => sum + row.messages, 0)
+
+  /** What `events lag` and the console show of the group, all partitions together. */
+  const lagOf = async ({ name }: Scenario, engine: Broker) =>
+    sumOf((await brokerLag(of().cluster, engine)).filter(({ group }) => group === name))
+
+  test('what a frozen process has taken and not acknowledged is lag of its group', async () => {
+    const scenario = scenarioOf('frozen-consumer')
+    const reading = await of().begin(scenario)
+    await of().write(scenario, 0, 10)
+    await of().settled(scenario, 10)
+    assert.equal(await lagOf(scenario, reading.engine), 0)
+    await of().end(reading)
+    const { engine } = await of().begin({ ...scenario, groups: [] })
+    await of().startChild(scenario, 'freeze-delivering')
+    await of().write(scenario, 10, 30)
+    await of().forwarded()
+    const ready = async () => sumOf(await engine.lag(scenario.declaration.groups))
+    await until(async () => (await ready()) === 0, { what: 'the process has taken all there is' })
+    assert.equal(await lagOf(scenario, engine), 6 * 20)
+    await of().write(scenario, 30, 40)
+    await of().forwarded()
+    assert.equal(await lagOf(scenario, engine), 6 * 30)
+  })
+
   test('C3 19: records that somebody removed stop their partition, which says so; the others go on', async () => {
     const scenario = scenarioOf('removed')
     const reading = await of().begin(scenario)

@@ -22,6 +22,7 @@ export const RABBITMQ: LogCapabilities = {
   keepsRead: false,
   isolatesGroups: false,
   isReadByOthers: true,
+  countsTaken: false,
 }
 
 export type RabbitMqOptions = Partial<RabbitMqTopology> & {
@@ -47,7 +48,8 @@ export async function openRabbitMq(options: RabbitMqOptions): Promise<RabbitMqBr
  * disk, on most nodes of a cluster. Its limits:
  *   - A queue keeps a record until its group has read it, whatever the retention, and not longer: no replay.
  *   - A record of a topic that no group of the declaration reads is kept nowhere.
- *   - `lag()` counts what waits in queues and what this process holds, not what others hold: RABBITMQ_PREFETCH each.
+ *   - `lag()` counts what waits in queues and what this process holds, not what others hold, RABBITMQ_PREFETCH each,
+ *     nor what somebody removed: people are told what is unread in the logs, see unread-counts.ts.
  *   - A full queue holds up the publishing of all groups.
  */
 export class RabbitMqBroker implements Broker {
