@@ -49,6 +49,12 @@ export const EXCHANGE_WAITING_MAX = 8
 /** Time between questions for the lag of the consumer groups: one cheap query a shard, from one process. */
 export const LAG_POLL_MS = 1_000
 
+/**
+ * Time without word of the lag after which the process with the console asks for it itself: a lease is taken over in
+ * three seconds, and what its new holder finds takes up to two to be heard.
+ */
+export const LAG_SILENCE_MS = 6_000
+
 /** Pause between two questions to a database whether it is there: a statement a second costs it nothing. */
 export const DATABASE_CHECK_MS = 1_000
 

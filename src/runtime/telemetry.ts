@@ -2,28 +2,15 @@ import { hostname } from 'node:os'
 import { levelChanged } from '../cache/index.ts'
 import {
   type App,
-  delay,
   type Endpoint,
   GroundswellError,
   type Lifecycle,
   messageOf,
   newId,
-  preciseNow,
   systemClock,
 } from '../core/index.ts'
 import { type OpenCluster, statementFacts, transactionFacts } from '../data/index.ts'
-import {
-  appended,
-  type BrokerUse,
-  brokerLag,
-  delivered,
-  emittedOf,
-  lag,
-  leaseChanged,
-  type PartitionLag,
-  parked,
-  workFailed,
-} from '../events/index.ts'
+import { appended, type BrokerUse, delivered, emittedOf, parked, workFailed } from '../events/index.ts'
 import { type RequestFinished, requestFinished, requestMirrored } from '../gateway/index.ts'
 import { failureFacts, requestFacts } from '../service/index.ts'
 import {
@@ -35,10 +22,9 @@ import {
   type TelemetryView,
 } from '../telemetry/index.ts'
 import { recordBroker } from './broker-metrics.ts'
-import { recordEventLog, showMissed } from './event-metrics.ts'
+import { recordEventLog } from './event-metrics.ts'
 import { recordForKong } from './kong-metrics.ts'
-import { LagRates } from './lag-rates.ts'
-import { LAG_POLL_MS } from './limits.ts'
+import { pollLag } from './lag-poll.ts'
 import type { RuntimeOptions } from './options.ts'
 import { exchangeOverHome } from './telemetry-exchange.ts'
 import type { Topology } from './topology.ts'
@@ -92,7 +78,7 @@ export function prepareTelemetry({ app, topology, settings, cluster, broker }: T
       ends.push(...recordEventLog(telemetry.metrics))
       if (broker !== undefined) ends.push(...recordBroker(telemetry))
       if (cluster !== undefined) {
-        ends.push(pollLag({ cluster, broker, telemetry }))
+        ends.push(pollLag({ cluster, broker, telemetry, standsIn: topology.console }))
         telemetry.beforeSeal(() => samplePools(cluster, telemetry))
       }
       telemetry.start()
@@ -220,68 +206,5 @@ function attempt<T>(run: () => T, onError: (error: unknown) => void): T | undefi
 function samplePools(cluster: OpenCluster, telemetry: Telemetry): void {
   for (const [shard, { total, idle, max, waiting }] of cluster.stats().entries()) {
     telemetry.shard(shard).pool({ busy: total - idle, idle, max, waiting })
-  }
-}
-
-/**
- * Asks how far behind consumer groups are. One process of the application does: the one that holds the lease to
- * sequence the home shard, which is always one while events are delivered at all.
- */
-function pollLag({ cluster, broker, telemetry }: LagParts): End {
-  const stopping = new AbortController()
-  let isOurs = false
-  const unsubscribe = leaseChanged.subscribe(({ shard, name, held }) => {
-    if (shard !== 0 || name !== 'sequencer') return
-    isOurs = held
-    if (!held) telemetry.lag([])
-  })
-  const rates = new LagRates()
-  const poll = async () => {
-    while (!stopping.signal.aborted) {
-      if (isOurs) await readLag({ cluster, broker, telemetry }, rates)
-      await delay(LAG_POLL_MS, stopping.signal)
-    }
-  }
-  const polling = poll()
-  return async () => {
-    unsubscribe()
-    stopping.abort()
-    await polling
-  }
-}
-
-const LAG = 'queue lag'
-
-type LagParts = {
-  readonly cluster: OpenCluster
-  readonly broker: BrokerUse | undefined
-  readonly telemetry: Telemetry
-}
-
-/** Never rejects. */
-async function readLag({ cluster, broker, telemetry }: LagParts, rates: LagRates): Promise<void> {
-  try {
-    const lags = await lag(cluster)
-    showMissed(telemetry.metrics, lags)
-    const partitions = broker === undefined ? [] : await lagAt(broker, cluster, telemetry)
-    telemetry.lag(rates.samplesOf([...lags.map((row) => ({ ...row, messages: row.lag })), ...partitions], preciseNow()))
-    telemetry.recovered(LAG)
-  } catch (error) {
-    telemetry.lag([])
-    telemetry.degraded(LAG, `it cannot be asked for: ${error instanceof Error ? error.message : error}`)
-  }
-}
-
-const BROKER_LAG = 'queue lag at the broker'
-
-/** While a broker is away, what waits to be forwarded is still known, and matters the more. */
-async function lagAt(broker: BrokerUse, cluster: OpenCluster, telemetry: Telemetry): Promise<readonly PartitionLag[]> {
-  try {
-    const lags = await brokerLag(cluster, broker.engine)
-    telemetry.recovered(BROKER_LAG)
-    return lags
-  } catch (error) {
-    telemetry.degraded(BROKER_LAG, `what groups have to read from the broker is unknown: ${messageOf(error)}`)
-    return []
   }
 }

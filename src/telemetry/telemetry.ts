@@ -10,7 +10,7 @@ import { Recorder } from './recorder.ts'
 import { decodeSecond, encodeSecond, type Second } from './second.ts'
 import { SystemSampler } from './system-sampler.ts'
 import { Ticker } from './ticker.ts'
-import type { Degradation, InstanceSample, TelemetryView, Verdict } from './view.ts'
+import type { Degradation, InstanceSample, LagSample, TelemetryView, Verdict } from './view.ts'
 
 export type TelemetryOptions = {
   /** Host, process id and a random part: another after each start. */
@@ -31,7 +31,11 @@ export type ViewPart = Pick<TelemetryView, 'traces' | 'trace'> | Pick<TelemetryV
  * What is measured in one process, second by second. Meters count; a tick each second seals what they counted, sends
  * it to the process that collects, and there the parts of all processes become the frames of the view.
  */
-export type Telemetry = Pick<Recorder, 'gateway' | 'traffic' | 'route' | 'service' | 'shard' | 'journey' | 'lag'> & {
+export type Telemetry = Pick<Recorder, 'gateway' | 'traffic' | 'route' | 'service' | 'shard' | 'journey'> & {
+  /** How far behind consumer groups are, until the next call. Told to the other processes unless refused. */
+  lag(samples: readonly LagSample[], options?: { readonly isToldOthers: boolean }): void
+  /** When another process last told any lag, by the clock; 0 when none has. */
+  lagToldAtMs(): number
   /** Of this process, for Prometheus: counters from its start, gauges as of the last second. */
   readonly metrics: Metrics
   /** These metrics as Prometheus reads them. */
@@ -80,7 +84,11 @@ export function createTelemetry(options: TelemetryOptions): Telemetry & Telemetr
     service: (service) => recorder.service(service),
     shard: (shard) => recorder.shard(shard),
     journey: (journey) => recorder.journey(journey),
-    lag: (samples) => recorder.lag(samples),
+    lag(samples, { isToldOthers } = { isToldOthers: true }) {
+      process.isLagTold = isToldOthers
+      recorder.lag(samples)
+    },
+    lagToldAtMs: () => process.lagToldAtMs,
     beforeSeal: (sample) => void process.samples.push(sample),
     onSecond: (listener) => collected.onSecond(listener),
     degraded(part, message) {
@@ -118,6 +126,9 @@ class Measurement {
   readonly collected: Collected
   /** Called before each sealing. */
   readonly samples: (() => void)[] = []
+  isLagTold = true
+  /** When another process last told any; 0 when none has. */
+  lagToldAtMs = 0
   readonly #options: TelemetryOptions
   readonly #recorder: Recorder
   readonly #metrics: Metrics
@@ -150,7 +161,7 @@ class Measurement {
       this.#sealedAtMs = atMs
       const second = this.#seal(atMs)
       this.collected.add(second)
-      exchange?.publish('second', encodeSecond(second))
+      exchange?.publish('second', encodeSecond(this.isLagTold ? second : { ...second, lag: [] }))
     }
     this.collected.settle(nowMs)
   }
@@ -178,6 +189,7 @@ class Measurement {
     if (kind !== 'second') return
     const second = decodeSecond(payload)
     if (second === undefined || !this.collected.add(second)) this.#metrics.exchangeLost.series().add()
+    else if (second.lag.length > 0) this.lagToldAtMs = this.#options.clock.now()
   }
 }
 

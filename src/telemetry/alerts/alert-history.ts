@@ -18,6 +18,15 @@ export class AlertHistory {
     alertChanged.publish(firing)
   }
 
+  /** Says more, or less, of an alert that goes on firing. Nothing happens when none fires for the key. */
+  reword(key: string, message: string): void {
+    const firing = this.#firing.get(key)
+    if (firing === undefined) return
+    const reworded: Alert = { ...firing, message }
+    this.#firing.set(key, reworded)
+    alertChanged.publish(reworded)
+  }
+
   /** Nothing happens when none fires for the key. */
   resolve(key: string, how: string, atMs: number): void {
     const firing = this.#firing.get(key)

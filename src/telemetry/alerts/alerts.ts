@@ -5,8 +5,15 @@ import { AlertHistory } from './alert-history.ts'
 import { type LagChange, LagWatch } from './lag-watch.ts'
 import { RiseScan } from './latency-rise.ts'
 import { type LatencyChange, LatencyWatch } from './latency-watch.ts'
-import { BLOCK_MS, LAGS_MAX, MINUTE_MS, RECENT_BLOCKS_MAX, SUBJECTS_MAX } from './limits.ts'
-import { type LatencySubject, lagEndSentence, lagSentence, latencyEndSentence, latencySentence } from './sentences.ts'
+import { BLOCK_MS, LAG_SILENT_MS_MAX, LAGS_MAX, MINUTE_MS, RECENT_BLOCKS_MAX, SUBJECTS_MAX } from './limits.ts'
+import {
+  type LatencySubject,
+  lagEndSentence,
+  lagSentence,
+  lagSilentSentence,
+  latencyEndSentence,
+  latencySentence,
+} from './sentences.ts'
 import { servicesOf, sumServices } from './service-minutes.ts'
 import { type JourneyMinute, type Minute, type ServiceMinute, verdictOf } from './verdict.ts'
 
@@ -14,7 +21,15 @@ import { type JourneyMinute, type Minute, type ServiceMinute, verdictOf } from '
 export type AlertSecond = Pick<Second, 'atMs' | 'all' | 'routes' | 'journeys' | 'services' | 'traffic' | 'lag'>
 
 type Latency = LatencySubject & { readonly watch: LatencyWatch; seenAtMs: number; readonly phaseMs: number }
-type Lag = { readonly watch: LagWatch; sample: LagSample; seenAtMs: number }
+type Lag = {
+  readonly watch: LagWatch
+  sample: LagSample
+  seenAtMs: number
+  /** What was said when the alert fired. */
+  message: string
+  /** Whether it was said that nobody reports it. */
+  isSilent: boolean
+}
 type Counts = { readonly atMs: number; readonly requests: number; readonly services: readonly ServiceMinute[] }
 
 const SECOND_MS = 1_000
@@ -113,29 +128,44 @@ export class Alerts {
     if (found !== undefined) {
       found.sample = sample
       found.seenAtMs = this.#atMs
+      if (found.isSilent) this.#history.reword(key, found.message)
+      found.isSilent = false
       return
     }
-    this.#lags.set(key, { watch: new LagWatch(), sample, seenAtMs: this.#atMs })
+    this.#lags.set(key, { watch: new LagWatch(), sample, seenAtMs: this.#atMs, message: '', isSilent: false })
     this.#forget(this.#lags, LAGS_MAX, (oldest) => this.#lagUnreported(oldest))
   }
 
-  #sample(key: string, { watch, sample, seenAtMs }: Lag): void {
-    if (this.#atMs - seenAtMs > MINUTE_MS) {
+  #sample(key: string, lag: Lag): void {
+    if (this.#atMs - lag.seenAtMs > MINUTE_MS) {
+      this.#lagSilent(key, lag)
+      return
+    }
+    const change = lag.watch.sample(lag.sample, this.#atMs)
+    if (change !== undefined) this.#lagChanged(key, lag, change)
+  }
+
+  /** Whoever reports lag may have died with whoever works it off: an alert is over only when somebody says so. */
+  #lagSilent(key: string, lag: Lag): void {
+    if (!lag.watch.isFiring || this.#atMs - lag.seenAtMs > LAG_SILENT_MS_MAX) {
       this.#lags.delete(key)
       this.#lagUnreported(key)
       return
     }
-    const change = watch.sample(sample, this.#atMs)
-    if (change !== undefined) this.#lagChanged(key, sample, change)
+    if (lag.isSilent) return
+    lag.isSilent = true
+    this.#history.reword(key, `${lag.message} ${lagSilentSentence(lag.seenAtMs)}`)
   }
 
-  #lagChanged(key: string, sample: LagSample, change: LagChange): void {
+  #lagChanged(key: string, lag: Lag, change: LagChange): void {
     if (change.kind === 'ended') {
       this.#history.resolve(key, lagEndSentence(change.how, change.seconds, this.#atMs), this.#atMs)
       return
     }
+    const { sample } = lag
     const subject = `${sample.group} on ${sample.topic}`
     const message = lagSentence(sample, change)
+    lag.message = message
     this.#history.fire(key, { rule: 'lag-growth', subject, message, sinceMs: change.sinceMs }, this.#atMs)
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Alert } from '../view.ts'
 import { Alerts } from './alerts.ts'
+import { alertChanged } from './channels.ts'
 import { normal, QUIET, randomOf, START_MS } from './traffic-fixture.ts'
 
 type Lag = { readonly messages: number; readonly seconds: number }
@@ -115,8 +116,43 @@ test('a lag that has stopped growing for a quarter of an hour is resolved', () =
   assert.match(all[0]?.message ?? '', /It stopped growing, at 60 s/)
 })
 
-test('a lag that nobody reports any more is resolved after a minute, and says so', () => {
-  const all = watch((second) => (second > 200 ? undefined : { messages: 9, seconds: Math.max(0, second - 100) }), 300)
-  assert.equal(all[0]?.state, 'resolved')
-  assert.match(all[0]?.message ?? '', /Nothing was reported/)
+test('a lag that nobody reports any more goes on firing and says so, until it is reported again', () => {
+  const alerts = new Alerts()
+  const lagAt = (second: number) => {
+    if (second <= 200) return { messages: 9, seconds: Math.max(0, second - 100) }
+    return second <= 400 ? undefined : { messages: 0, seconds: 0 }
+  }
+  const messages: string[] = []
+  const end = alertChanged.subscribe(({ state, message }) => messages.push(`${state}: ${message}`))
+  const [silent, ...others] = watch(lagAt, 400, alerts)
+  assert.deepEqual([silent?.state, others], ['firing', []])
+  assert.match(
+    silent?.message ?? '',
+    /; 9 events wait\. Nobody has reported this lag since 09:03:20 UTC, so that it may/,
+  )
+  const { state, sentence } = alerts.verdict([])
+  assert.equal(state, 'degraded')
+  assert.match(sentence, /Nobody has reported this lag/)
+  const [resolved] = watch((second) => (second > 400 ? lagAt(second) : undefined), 500, alerts)
+  assert.equal(resolved?.state, 'resolved')
+  assert.match(resolved?.message ?? '', /; 9 events wait\. Down to 0 ms at 09:0\d:\d\d UTC\.$/)
+  assert.deepEqual(
+    messages.map((message) => message.replace(/:.*wait\./, '').replace(/\d\d:.*/, '')),
+    ['firing', 'firing Nobody has reported this lag since ', 'firing', 'resolved Down to 0 ms at '],
+  )
+  end()
+})
+
+test('an alert for a lag that was not reported for a day is given up, and one that does not fire is forgotten', () => {
+  const alerts = new Alerts()
+  watch((second) => ({ messages: 9, seconds: Math.max(0, second - 100) }), 200, alerts)
+  const atMs = START_MS + 200_000 + 24 * 3_600_000
+  for (const afterMs of [0, 10_000]) alerts.observe({ ...QUIET, atMs: atMs + afterMs })
+  const [alert] = alerts.all()
+  assert.equal(alert?.state, 'resolved')
+  assert.match(alert?.message ?? '', /No longer watched from [\d:]+ UTC on, since nobody reports it\.$/)
+  assert.deepEqual(
+    watch((second) => (second > 200 ? undefined : { messages: 0, seconds: 0 }), 300),
+    [],
+  )
 })

@@ -49,6 +49,10 @@ export class LagWatch {
     return this.#samples.at(-1)?.seconds ?? 0
   }
 
+  get isFiring(): boolean {
+    return this.#firing !== undefined
+  }
+
   sample({ messages, seconds }: Pick<LagSample, 'messages' | 'seconds'>, atMs: number): LagChange | undefined {
     this.#samples.push({ messages, seconds })
     if (this.#samples.length > LONGEST_WINDOW) this.#samples.shift()

@@ -96,5 +96,11 @@ export const ERROR_SHARES = { degraded: 0.005, failing: 0.05 } as const
 /** Errors in a minute under which a share says nothing. */
 export const ERRORS_MIN = 5
 
-/** What the verdict speaks of, and how long a lag may be unreported before it is forgotten. */
+/**
+ * Time after which an alert for a lag that nobody reports is given up: as long as resolved ones are kept, since a group
+ * that was removed is never reported again, and until then silence is no good news.
+ */
+export const LAG_SILENT_MS_MAX = 24 * 3_600_000
+
+/** What the verdict speaks of, and how long a lag may be unreported before that is said, or it is forgotten. */
 export const MINUTE_MS = 60_000

@@ -47,10 +47,15 @@ function readerName(group: string): string {
   return group === FORWARDER ? 'the forwarder to the broker' : group
 }
 
+/** Follows what is said of an alert that fires. */
+export function lagSilentSentence(sinceMs: number): string {
+  return `Nobody has reported this lag since ${timeOfDay(sinceMs)}, so that it may be larger by now.`
+}
+
 export function lagEndSentence(how: 'gone' | 'steady' | 'unreported', seconds: number, atMs: number): string {
   const level = duration(seconds * 1_000)
   if (how === 'gone') return `Down to ${level} at ${timeOfDay(atMs)}.`
-  if (how === 'unreported') return `Nothing was reported in the minute up to ${timeOfDay(atMs)}.`
+  if (how === 'unreported') return `No longer watched from ${timeOfDay(atMs)} on, since nobody reports it.`
   return `It stopped growing, at ${level}, by ${timeOfDay(atMs)}.`
 }
 
