@@ -1,4 +1,4 @@
-import { delay, GroundswellError } from '../core/index.ts'
+import { delay } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import type { Broker, BrokerReader, BrokerRecord } from './broker.ts'
 import { type PlacedEvent, placedEvent } from './broker-record.ts'
@@ -15,6 +15,7 @@ import {
 import { lingerMsAfter } from './linger.ts'
 import type { Group } from './plan.ts'
 import { SourceDelivery } from './source-delivery.ts'
+import { streamOf } from './stream.ts'
 import type { RetryPolicy } from './target.ts'
 
 export type BrokerWorkerOptions = {
@@ -52,7 +53,6 @@ export class BrokerWorker {
   private watching: Promise<void> = Promise.resolve()
   private portionMax = DELIVERY_EVENTS_MAX
   private inWork = 0
-  private hasGap = false
   private activeAtMs = performance.now()
   private restartedAtMs = performance.now()
 
@@ -76,6 +76,7 @@ export class BrokerWorker {
     this.stopping.abort()
     await this.watching
     await this.reader?.stop()
+    this.leaveGaps([])
   }
 
   /** Aborts external calls that are still under way; their events stay undelivered. */
@@ -108,7 +109,6 @@ export class BrokerWorker {
       this.portionMax = DELIVERY_EVENTS_MAX
     } catch (error) {
       this.portionMax = Math.max(1, Math.min(records.length, this.portionMax) >> 1)
-      if (error instanceof GroundswellError && error.code === 'EVENTS_OFFSET_EXPIRED') this.hasGap = true
       throw error
     } finally {
       this.inWork -= records.length
@@ -170,12 +170,21 @@ export class BrokerWorker {
       const nowMs = performance.now()
       const idleMs = nowMs - this.activeAtMs
       try {
-        if (this.hasGap && nowMs - this.restartedAtMs >= stallMs) await this.restart('gap')
+        this.leaveGaps(this.reader?.assigned?.())
+        const hasGap = this.sources.some((source) => source.hasGap)
+        if (hasGap && nowMs - this.restartedAtMs >= stallMs) await this.restart('gap')
         else if (this.inWork === 0 && idleMs >= stallMs && (await this.lags())) await this.restartStalled(idleMs)
       } catch (error) {
         this.report(error, stallMs)
       }
     }
+  }
+
+  /** Of what it was not given, another process tells. */
+  private leaveGaps(given: ReturnType<NonNullable<BrokerReader['assigned']>> | undefined): void {
+    if (given === undefined) return
+    const ours = new Set(given.map(({ topic, partition }) => streamOf(topic, partition)))
+    for (const source of this.sources) source.leaveGaps((stream) => !ours.has(stream))
   }
 
   /** Whether there is something to read in what this reader was given. */
@@ -200,7 +209,6 @@ export class BrokerWorker {
   private async restart(reason: 'stalled' | 'gap'): Promise<void> {
     readerRestarted.publish({ group: this.options.group.name, reason })
     const stalled = this.reader
-    this.hasGap = false
     // One that is stuck may never stop: what it still delivers is harmless.
     await Promise.race([stalled?.stop().catch((error) => this.report(error, 0)), delay(READER_STOP_MS)])
     this.reader = await this.subscribe()

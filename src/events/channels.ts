@@ -109,6 +109,21 @@ export const workFailed = facts<{ shard: number; part: string; error: unknown; r
  */
 export const readerRestarted = facts<{ group: string; reason: 'stalled' | 'gap' }>('events.reader-restarted')
 
+/**
+ * In a stream of the shard `source` a group has come to `reached`, and its broker goes on at `after`: what lies between
+ * is lost there, and the group waits. Told at each attempt; and once with `isOpen` false, when the group is past it, or
+ * another process has the partition.
+ */
+export const gapMet = facts<{
+  group: string
+  source: number
+  topic: string
+  stream: string
+  reached: number
+  after: number
+  isOpen: boolean
+}>('events.gap-met')
+
 /** A broker asked its publishers to wait, for want of memory or disk, or lets them go on. */
 export const brokerBlocked = facts<{ broker: string; blocked: boolean; reason: string }>('events.broker-blocked')
 

@@ -1,6 +1,7 @@
 import { delay } from '../core/index.ts'
 import type { PlacedEvent } from './broker-record.ts'
 import type { CallOptions } from './calls.ts'
+import { gapMet } from './channels.ts'
 import { eventsError } from './errors.ts'
 import { BROKER_PARKED_REFRESH_MS, CONTROL_POLL_MS, PARKED_KEYS_MAX } from './limits.ts'
 import { endsOf } from './plan.ts'
@@ -17,6 +18,9 @@ export type SourceDeliveryOptions = TargetsOptions & {
   readonly onParked: (source: number) => void
 }
 
+/** A stream of which the broker lacks what comes next: the group has come to `reached`, and it goes on at `after`. */
+type Gap = { readonly topic: string; readonly stream: string; readonly reached: number; readonly after: number }
+
 /** What is known of the databases. Thrown away after each error, since what was committed is then unknown. */
 type Knowledge = { readonly targets: Targets; readonly moves: number; refreshAtMs: number }
 
@@ -29,6 +33,8 @@ type Knowledge = { readonly targets: Targets; readonly moves: number; refreshAtM
 export class SourceDelivery {
   private readonly options: SourceDeliveryOptions
   private knowledge: Knowledge | undefined
+  /** Those that streams stand at, as far as this process has met them. */
+  private readonly gaps = new Map<string, Gap>()
 
   constructor(options: SourceDeliveryOptions) {
     this.options = options
@@ -49,6 +55,16 @@ export class SourceDelivery {
     }
   }
 
+  /** Whether a stream stands at a gap. */
+  get hasGap(): boolean {
+    return this.gaps.size > 0
+  }
+
+  /** Whoever has these streams from now on tells of their gaps. */
+  leaveGaps(isLeft: (stream: string) => boolean): void {
+    for (const [stream, gap] of this.gaps) if (isLeft(stream)) this.closeGap(gap)
+  }
+
   /** As `deliver`, but for events of streams that are held: these it returns. */
   private async deliverFree(placed: readonly PlacedEvent[]): Promise<readonly PlacedEvent[]> {
     // Compare-and-set would find out as well, but only after external calls were made for nothing.
@@ -57,9 +73,10 @@ export class SourceDelivery {
     this.knowledge = knowledge
     try {
       await this.refresh(knowledge)
-      const { events, held, gap } = this.unseen(knowledge, placed)
+      const { events, held, gaps } = this.unseen(knowledge, placed)
       if (events.length > 0) await this.toTargets(knowledge, events)
-      if (gap !== undefined) throw gap
+      this.tellGaps(knowledge, gaps)
+      if (gaps[0] !== undefined) throw this.expired(gaps[0])
       if (knowledge.targets.parkedCount > 0) this.options.onParked(this.options.source.index)
       return held
     } catch (error) {
@@ -100,12 +117,11 @@ export class SourceDelivery {
     const next = new Map<string, number>()
     const events: LoggedEvent[] = []
     const held: PlacedEvent[] = []
-    let gap: Error | undefined
-    const broken = new Set<string>()
+    const gaps = new Map<string, Gap>()
     for (const one of placed) {
       const { after, event } = one
       const { topic, stream, offset } = event
-      if (broken.has(stream)) continue
+      if (gaps.has(stream)) continue
       const reached = next.get(stream) ?? own.reached(stream, topic)
       if (offset < reached) continue
       if (reached < (own.held.get(stream) ?? 0)) {
@@ -114,17 +130,37 @@ export class SourceDelivery {
       }
       // A stream that the group has never read begins with the oldest record that the broker has kept.
       if (after > reached && reached > 0) {
-        broken.add(stream)
-        gap ??= this.gapIn(event, reached, after)
+        gaps.set(stream, { topic, stream, reached, after })
         continue
       }
       events.push(event)
       next.set(stream, offset + 1)
     }
-    return { events, held, gap }
+    return { events, held, gaps: [...gaps.values()] }
   }
 
-  private gapIn({ stream }: LoggedEvent, reached: number, after: number): Error {
+  /** Not that a record of the stream came: what lies before the gap comes again with each attempt. */
+  private tellGaps({ targets }: Knowledge, met: readonly Gap[]): void {
+    for (const gap of met) {
+      this.gaps.set(gap.stream, gap)
+      this.tellGap(gap, true)
+    }
+    for (const gap of this.gaps.values()) {
+      if (targets.own.reached(gap.stream, gap.topic) >= gap.after) this.closeGap(gap)
+    }
+  }
+
+  private closeGap(gap: Gap): void {
+    this.gaps.delete(gap.stream)
+    this.tellGap(gap, false)
+  }
+
+  private tellGap(gap: Gap, isOpen: boolean): void {
+    const { group, source } = this.options
+    gapMet.publish({ group: group.name, source: source.index, ...gap, isOpen })
+  }
+
+  private expired({ stream, reached, after }: Gap): Error {
     const { group, source } = this.options
     return eventsError(
       'EVENTS_OFFSET_EXPIRED',

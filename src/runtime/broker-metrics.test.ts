@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GroundswellError, systemClock } from '../core/index.ts'
-import { brokerBlocked, forwarded, leaseChanged, readerRestarted, workFailed } from '../events/index.ts'
+import { brokerBlocked, forwarded, gapMet, leaseChanged, readerRestarted, workFailed } from '../events/index.ts'
 import { createTelemetry, type Telemetry } from '../telemetry/index.ts'
 import { recordBroker } from './broker-metrics.ts'
 
@@ -53,5 +53,22 @@ test('readers that are given up are counted by reason, and a broker that blocks 
   assert.deepEqual(messages(), ['rabbitmq lets nobody publish: low on memory'])
   brokerBlocked.publish({ broker: 'rabbitmq', blocked: false, reason: '' })
   assert.deepEqual(messages(), [])
+  await stop()
+})
+
+test('a group that stands at a gap is a degradation, and counted by its partitions, until it is past it', async () => {
+  const { telemetry, messages, stop } = recorded()
+  const gap = { group: 'mail', topic: 'order.placed', stream: 'order.placed/2', reached: 7, after: 9 }
+  for (const source of [0, 1, 1]) gapMet.publish({ ...gap, source, isOpen: true })
+  assert.deepEqual(messages(), [
+    'mail stands at a gap in order.placed/2 of shard 0: it has come to 7, and the broker goes on at 9',
+    'mail stands at a gap in order.placed/2 of shard 1: it has come to 7, and the broker goes on at 9',
+  ])
+  const gaps = async () => /groundswell_events_gaps\{(.+)\} (\d)/.exec(await pageOf(telemetry))?.slice(1)
+  const labels = 'topic="order.placed",consumer_group="mail"'
+  assert.deepEqual(await gaps(), [labels, '2'])
+  for (const source of [0, 1]) gapMet.publish({ ...gap, source, isOpen: false })
+  assert.deepEqual(messages(), [])
+  assert.deepEqual(await gaps(), [labels, '0'])
   await stop()
 })

@@ -92,6 +92,10 @@ export const catalog = {
     help: 'Events that retention dropped before a consumer group processed them, until it is moved on; of one process only',
     labels: ['topic', 'consumer_group'],
   }),
+  eventsGaps: gauge('groundswell_events_gaps', {
+    help: 'Partitions, of each shard, of which the broker lost what a consumer group had to read next, until it is moved on',
+    labels: ['topic', 'consumer_group'],
+  }),
   periodsDropped: counter('groundswell_log_periods_dropped_total', {
     help: 'Periods of the event log that this process dropped for their age',
     labels: ['shard'],
