@@ -69,11 +69,19 @@ export class SourceDelivery {
   private async deliverFree(placed: readonly PlacedEvent[]): Promise<readonly PlacedEvent[]> {
     // Compare-and-set would find out as well, but only after external calls were made for nothing.
     if (this.knowledge?.moves !== this.moves) this.knowledge = undefined
-    const knowledge = this.knowledge ?? (await this.load())
+    const isFresh = this.knowledge === undefined
+    let knowledge = this.knowledge ?? (await this.load())
     this.knowledge = knowledge
     try {
       await this.refresh(knowledge)
-      const { events, held, gaps } = this.unseen(knowledge, placed)
+      let unseen = this.unseen(knowledge, placed)
+      // Another process may have had the partition since, and delivered what seems to be missing.
+      if (!isFresh && unseen.gaps.length > 0) {
+        knowledge = await this.load()
+        this.knowledge = knowledge
+        unseen = this.unseen(knowledge, placed)
+      }
+      const { events, held, gaps } = unseen
       if (events.length > 0) await this.toTargets(knowledge, events)
       this.tellGaps(knowledge, gaps)
       if (gaps[0] !== undefined) throw this.expired(gaps[0])
