@@ -164,8 +164,9 @@ export class BrokerWorker {
   /** Clients have been seen to fall silent while their heartbeats go on; nothing but their lag tells of it. */
   private async watch(): Promise<void> {
     const { stallMs = BROKER_STALL_MS } = this.options
+    const pauseMs = Math.min(BROKER_WATCH_MS, stallMs / 2)
     while (!this.stopping.signal.aborted) {
-      await delay(Math.min(BROKER_WATCH_MS, stallMs / 2), this.stopping.signal)
+      await delay(pauseMs, this.stopping.signal)
       if (this.stopping.signal.aborted) return
       const nowMs = performance.now()
       const idleMs = nowMs - this.activeAtMs
@@ -175,7 +176,7 @@ export class BrokerWorker {
         if (hasGap && nowMs - this.restartedAtMs >= stallMs) await this.restart('gap')
         else if (this.inWork === 0 && idleMs >= stallMs && (await this.lags())) await this.restartStalled(idleMs)
       } catch (error) {
-        this.report(error, stallMs)
+        this.report(error, pauseMs)
       }
     }
   }

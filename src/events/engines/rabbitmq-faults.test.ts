@@ -51,6 +51,19 @@ function rabbitMqAlone(of: () => BrokerFixture): void {
     assert.equal(await lagOf(of(), scenario, engine), 6 * 30)
   })
 
+  test('a reader whose lag cannot be asked for says when it asks again', async () => {
+    const scenario = scenarioOf('lag-unknown')
+    const pauses: number[] = []
+    const end = workFailed.subscribe(({ part, retryInMs }) => {
+      if (part === `broker:${scenario.name}`) pauses.push(retryInMs)
+    })
+    const lag = () => Promise.reject(new Error('as the test wants it'))
+    await of().begin(scenario, { stallMs: 400, faults: () => ({ lag }) })
+    await until(() => pauses.length > 0)
+    end()
+    assert.equal(pauses[0], 200)
+  })
+
   gapsAlone(of)
 }
 
