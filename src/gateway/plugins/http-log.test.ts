@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { until } from '../../testing/index.ts'
@@ -36,10 +35,10 @@ async function start(context: TestContext, settings: Record<string, unknown>, st
     dispatch: (_request: unknown, response: import('node:http').ServerResponse) =>
       void response.writeHead(201, { 'X-From': 'orders' }).end('done'),
   } as const
-  const { port, tlsPort, gateway } = await startGateway(context, { config, resolve: () => local })
+  const { port, gateway } = await startGateway(context, { config, resolve: () => local })
   const dropped: DeliveryFailed[] = []
   context.after(deliveryFailed.subscribe((fact) => dropped.push(fact)))
-  return { port, tlsPort, gateway, config, plugin, received, dropped }
+  return { port, gateway, config, plugin, received, dropped }
 }
 
 test('an entry has Kong’s fields, and no secret', async (context) => {
@@ -62,20 +61,6 @@ test('an entry has Kong’s fields, and no secret', async (context) => {
   assert.deepEqual([entry.client_ip, entry.source, entry.upstream_status], ['127.0.0.1', 'upstream', '201'])
   assert.deepEqual(Object.keys(entry.latencies).toSorted(), ['kong', 'proxy', 'receive', 'request'])
   assert.ok(entry.started_at > 1_700_000_000_000 && entry.request.size > 0 && entry.response.size > 0)
-})
-
-test('an entry has the request’s address as its client wrote it', async (context) => {
-  const { port, tlsPort, received } = await start(context, {})
-  await ask(port, '/x?a=1&a=2&f', { headers: { Host: 'a.test:81' } })
-  await until(() => received.length === 1, { what: 'the entry' })
-  const outgoing = { host: '127.0.0.1', port: tlsPort, path: '/x', rejectUnauthorized: false, agent: false }
-  const sent = httpsRequest({ ...outgoing, headers: { host: 'b.test' } }, (response) => void response.resume())
-  sent.end()
-  await until(() => received.length === 2, { what: 'the entry of the request by TLS' })
-  const [plain, secure] = received.map(({ body }) => JSON.parse(body).request)
-  assert.deepEqual([plain.url, plain.headers.host], [`http://a.test:${port}/x?a=1&a=2&f`, 'a.test:81'])
-  assert.deepEqual(plain.querystring, { a: ['1', '2'], f: true })
-  assert.deepEqual([secure.url, secure.headers.host], [`https://b.test:${tlsPort}/x`, 'b.test'])
 })
 
 test('batches are lists, sent when they are full', async (context) => {

@@ -1,8 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { systemClock } from '../../core/index.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
-import { queryTable } from '../query.ts'
 
 /** What stands in logs for headers that prove who somebody is. */
 const REDACTED = 'REDACTED'
@@ -45,28 +44,17 @@ export function logEntryOf(exchange: Exchange, outcome: RequestOutcome): Readonl
 }
 
 function requestOf(exchange: Exchange, outcome: RequestOutcome): Readonly<Record<string, unknown>> {
-  const { request, headers, rawPath, query, requestId, secure, identity } = exchange
+  const { request, headers, rawPath, query, requestId } = exchange
   const uri = rawPath + query
-  const host = hostOf(request)
-  const origin = `${secure ? 'https' : 'http'}://${host?.replace(/:\d+$/, '') ?? ''}:${secure ? identity.tlsPort : identity.port}`
   return {
     id: requestId,
     method: request.method,
     uri,
-    url: origin + uri,
-    querystring: queryTable(query),
-    headers: redacted({ ...headers, host }),
+    url: `http://${headers['x-forwarded-host'] ?? headers.host ?? ''}:${exchange.identity.port}${uri}`,
+    querystring: Object.fromEntries(new URLSearchParams(query)),
+    headers: redacted(headers),
     size: outcome.bytesIn,
   }
-}
-
-/** As it came: among the headers stands by then what the upstream was told. */
-function hostOf({ rawHeaders }: IncomingMessage): string | undefined {
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]?.toLowerCase()
-    if (name === 'host' || name === ':authority') return rawHeaders[index + 1]
-  }
-  return undefined
 }
 
 function redacted(headers: IncomingHttpHeaders): Readonly<Record<string, unknown>> {

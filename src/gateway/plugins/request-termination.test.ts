@@ -36,7 +36,6 @@ test('with a trigger only requests that carry it are answered', async (context) 
   assert.equal((await send('/')).status, 200)
   assert.equal((await send('/', { headers: { 'x-stop': '1' } })).status, 405)
   assert.equal((await send('/?X-Stop=1')).status, 405)
-  assert.equal((await send('/?X-Stop')).status, 405)
 })
 
 test('an echo describes the request', async (context) => {

@@ -3,7 +3,7 @@ import { headerName } from '../config/field-types.ts'
 import { httpProtocols, type PluginSchema } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import { BUFFERED_BODY_BYTES_MAX } from '../limits.ts'
-import { hasQueryName } from '../query.ts'
+import { queryValues } from '../query.ts'
 import { flag } from './authentication.ts'
 import type { PluginDefinition } from './plugin.ts'
 
@@ -77,7 +77,7 @@ const MESSAGES = new Map([
 const messageOf = ({ message, status_code }: Config) => message ?? MESSAGES.get(status_code)
 
 function isTriggered({ headers, query }: Exchange, name: string): boolean {
-  return headers[name.toLowerCase()] !== undefined || hasQueryName(query, name)
+  return headers[name.toLowerCase()] !== undefined || (query !== '' && queryValues(query, name).length > 0)
 }
 
 function terminate(exchange: Exchange, config: Config): undefined {
@@ -88,15 +88,15 @@ function terminate(exchange: Exchange, config: Config): undefined {
 }
 
 async function echo(exchange: Exchange, config: Config): Promise<void> {
-  const { request, headers, path, query, target, secure, identity } = exchange
+  const { request, headers, path, query, target } = exchange
   const body = await exchange.readBody(BUFFERED_BODY_BYTES_MAX)
   const rawBody = body === undefined || body.length === 0 ? undefined : body.toString()
   const described = {
     message: messageOf(config),
     request: {
-      scheme: secure ? 'https' : 'http',
+      scheme: 'encrypted' in request.socket ? 'https' : 'http',
       host: headers.host?.replace(/:\d+$/, ''),
-      port: Number(secure ? identity.tlsPort : identity.port),
+      port: Number(exchange.identity.port),
       method: request.method,
       path,
       query: parse(query.slice(1)),

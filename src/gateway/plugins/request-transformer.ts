@@ -1,7 +1,6 @@
 import { httpProtocols, type PluginSchema } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import { TRANSFORMED_BODY_BYTES_MAX } from '../limits.ts'
-import { changedQuery } from '../query.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { compileTemplate, type Template, templateError } from './template.ts'
 import {
@@ -11,6 +10,7 @@ import {
   headerText,
   headerValues,
   type JsonRules,
+  type NamedValue,
   namedValueOf,
   namedValues,
   names,
@@ -115,7 +115,7 @@ export const requestTransformer: PluginDefinition = {
         if (path !== undefined && /(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) return exchange.exit(400, 'Bad request')
         exchange.upstreamPath = path?.replace(NOT_IN_PATH, encodeURIComponent)
         if (rules.headers !== undefined) transformHeaders(exchange, fill(rules.headers, exchange, headerText))
-        if (query !== undefined) exchange.query = changedQuery(exchange.query, query)
+        if (query !== undefined) exchange.query = transformedQuery(exchange.query, query)
         if (config.http_method !== null) exchange.request.method = config.http_method
         return body === undefined ? undefined : transformBody(exchange, body)
       },
@@ -178,10 +178,27 @@ function transformHeaders({ headers }: Exchange, rules: FilledRules): void {
   }
 }
 
+function transformedQuery(query: string, rules: FilledRules): string {
+  const parameters = new URLSearchParams(query)
+  for (const name of rules.remove) parameters.delete(name)
+  for (const { name, value } of rules.rename) renameParameter(parameters, { name, value })
+  for (const [name, value] of rules.replace) if (parameters.has(name)) parameters.set(name, value)
+  for (const [name, value] of rules.add) if (!parameters.has(name)) parameters.set(name, value)
+  for (const [name, value] of rules.append) parameters.append(name, value)
+  return parameters.size === 0 ? '' : `?${parameters}`
+}
+
+function renameParameter(parameters: URLSearchParams, { name, value }: NamedValue): void {
+  if (!parameters.has(name)) return
+  const values = parameters.getAll(name)
+  parameters.delete(name)
+  parameters.delete(value)
+  for (const each of values) parameters.append(value, each)
+}
+
 async function transformBody(exchange: Exchange, rules: FilledRules): Promise<void> {
   const type = exchange.headers['content-type']?.toLowerCase() ?? ''
   if (type.startsWith('multipart/form-data')) {
-    // To pass it on as it is would be a way around rules that take something away.
     exchange.exit(415, 'Bodies of multipart/form-data cannot be transformed')
     return
   }
