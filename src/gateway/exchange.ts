@@ -174,6 +174,11 @@ export class Exchange {
     return this.peer.serverName !== undefined
   }
 
+  /** The gateway's port that the client came to. */
+  get port(): string {
+    return this.secure ? this.identity.tlsPort : this.identity.port
+  }
+
   /** The plugins of a route for the protocol of this request. */
   chainsOf(target: RouteTarget): PluginChains {
     return this.secure ? target.secureChains : target.chains

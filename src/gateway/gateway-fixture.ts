@@ -1,5 +1,8 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../core/index.ts'
 import { type Catalog, createCatalog } from './config/catalog.ts'
@@ -165,6 +168,13 @@ export function ask(port: number, path: string, { method = 'GET', headers = {}, 
     request.on('error', reject)
     request.end(body)
   })
+}
+
+/** The body of an answer by TLS, whoever certifies it. */
+export async function askByTls(port: number, path: string): Promise<string> {
+  const outgoing = httpsRequest({ host: '127.0.0.1', port, path, rejectUnauthorized: false, agent: false })
+  const [answer] = (await once(outgoing.end(), 'response')) as [IncomingMessage]
+  return text(answer)
 }
 
 /** Sends bytes as they are and reads until the connection ends. */

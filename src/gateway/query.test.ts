@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { queryValues, withoutQueryName } from './query.ts'
+import { hasQueryName, queryParameters, queryValues, withoutQueryName } from './query.ts'
 
 test('values of a name are decoded, all of them, in order', () => {
   assert.deepEqual(queryValues('?a=1&b=2&a=x%20y+z', 'a'), ['1', 'x y z'])
@@ -17,4 +17,22 @@ test('removing a name leaves the rest as it came', () => {
   assert.equal(withoutQueryName('?a=1&key=k&b=%20&&c', 'key'), '?a=1&b=%20&&c')
   assert.equal(withoutQueryName('?key=k', 'key'), '')
   assert.equal(withoutQueryName('?x', 'key'), '?x')
+})
+
+test('a name is there with a value or without', () => {
+  assert.deepEqual(
+    ['?a=1&b', '?a=1&%62=', '?ab', '?', ''].map((query) => hasQueryName(query, 'b')),
+    [true, true, false, false, false],
+  )
+})
+
+test('parameters are a value, true without one, or a list of these', () => {
+  assert.deepEqual(queryParameters('?a=1&a=2&f&e=&x%20y=%zz+&a&&=z'), {
+    a: ['1', '2', true],
+    f: true,
+    e: '',
+    'x y': '%zz ',
+  })
+  assert.deepEqual(Object.keys(queryParameters('?__proto__=1')), ['__proto__'])
+  assert.deepEqual([queryParameters(''), queryParameters('?')], [{}, {}])
 })

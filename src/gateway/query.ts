@@ -8,6 +8,31 @@ export function queryValues(query: string, name: string): string[] {
     .map((part) => decode(part.slice(part.indexOf('=') + 1)))
 }
 
+/** Whether `name` is in a query, with a value or without. */
+export function hasQueryName(query: string, name: string): boolean {
+  return query.length > 1 && partsOf(query).some((part) => nameOf(part) === name)
+}
+
+/** What Kong's plugins see of a parameter: one without `=` is true. */
+type Parameter = string | true
+
+/** Every parameter of a query, decoded, those of the same name as a list. Without a name there is none. */
+export function queryParameters(query: string): Readonly<Record<string, Parameter | readonly Parameter[]>> {
+  const parameters = new Map<string, Parameter[]>()
+  for (const part of partsOf(query)) {
+    const name = nameOf(part)
+    if (name === '') continue
+    const value = part.includes('=') ? decode(part.slice(part.indexOf('=') + 1)) : true
+    const known = parameters.get(name)
+    if (known === undefined) parameters.set(name, [value])
+    else known.push(value)
+  }
+  // From entries, so that a parameter may have any name: `__proto__` is one as well.
+  return Object.fromEntries(
+    [...parameters].map(([name, [first = true, ...more]]) => [name, more.length === 0 ? first : [first, ...more]]),
+  )
+}
+
 /** The query without every occurrence of `name`; empty when nothing is left. */
 export function withoutQueryName(query: string, name: string): string {
   if (query.length < 2) return query

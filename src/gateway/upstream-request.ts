@@ -75,18 +75,15 @@ function setForwardingHeaders(exchange: Exchange, target: RouteTarget): void {
   if (!keep || headers['x-forwarded-proto'] === undefined)
     headers['x-forwarded-proto'] = exchange.secure ? 'https' : 'http'
   if (!keep || headers['x-forwarded-host'] === undefined) headers['x-forwarded-host'] = hostName(headers.host ?? '')
-  if (!keep || headers['x-forwarded-port'] === undefined) headers['x-forwarded-port'] = portOf(exchange)
+  if (!keep || headers['x-forwarded-port'] === undefined) headers['x-forwarded-port'] = exchange.port
   if (!keep || headers['x-forwarded-path'] === undefined) headers['x-forwarded-path'] = exchange.rawPath
   const prefix = target.path.strip && matchedChars > 1 ? exchange.path.slice(0, matchedChars) : undefined
   if (prefix !== undefined) headers['x-forwarded-prefix'] = prefix
   else if (!keep && headers['x-forwarded-prefix'] !== undefined) delete headers['x-forwarded-prefix']
 }
 
-function portOf({ identity, secure }: Exchange): string {
-  return secure ? identity.tlsPort : identity.port
-}
-
-function hostName(host: string): string {
+/** In lower case, without its port. */
+export function hostName(host: string): string {
   const colon = host.lastIndexOf(':')
   return (colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)).toLowerCase()
 }

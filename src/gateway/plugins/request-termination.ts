@@ -3,7 +3,7 @@ import { headerName } from '../config/field-types.ts'
 import { httpProtocols, type PluginSchema } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import { BUFFERED_BODY_BYTES_MAX } from '../limits.ts'
-import { queryValues } from '../query.ts'
+import { hasQueryName, queryParameters } from '../query.ts'
 import { flag } from './authentication.ts'
 import type { PluginDefinition } from './plugin.ts'
 
@@ -77,7 +77,7 @@ const MESSAGES = new Map([
 const messageOf = ({ message, status_code }: Config) => message ?? MESSAGES.get(status_code)
 
 function isTriggered({ headers, query }: Exchange, name: string): boolean {
-  return headers[name.toLowerCase()] !== undefined || (query !== '' && queryValues(query, name).length > 0)
+  return headers[name.toLowerCase()] !== undefined || hasQueryName(query, name)
 }
 
 function terminate(exchange: Exchange, config: Config): undefined {
@@ -94,12 +94,12 @@ async function echo(exchange: Exchange, config: Config): Promise<void> {
   const described = {
     message: messageOf(config),
     request: {
-      scheme: 'encrypted' in request.socket ? 'https' : 'http',
+      scheme: exchange.secure ? 'https' : 'http',
       host: headers.host?.replace(/:\d+$/, ''),
-      port: Number(exchange.identity.port),
+      port: Number(exchange.port),
       method: request.method,
       path,
-      query: parse(query.slice(1)),
+      query: queryParameters(query),
       headers,
       raw_body: rawBody,
       body: parsedBody(rawBody, headers['content-type']),
