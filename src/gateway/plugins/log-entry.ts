@@ -1,7 +1,9 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { systemClock } from '../../core/index.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
+import { queryParameters } from '../query.ts'
+import { hostName } from '../upstream-request.ts'
 
 /** What stands in logs for headers that prove who somebody is. */
 const REDACTED = 'REDACTED'
@@ -46,15 +48,25 @@ export function logEntryOf(exchange: Exchange, outcome: RequestOutcome): Readonl
 function requestOf(exchange: Exchange, outcome: RequestOutcome): Readonly<Record<string, unknown>> {
   const { request, headers, rawPath, query, requestId } = exchange
   const uri = rawPath + query
+  const host = hostOf(request)
   return {
     id: requestId,
     method: request.method,
     uri,
-    url: `http://${headers['x-forwarded-host'] ?? headers.host ?? ''}:${exchange.identity.port}${uri}`,
-    querystring: Object.fromEntries(new URLSearchParams(query)),
-    headers: redacted(headers),
+    url: `${exchange.secure ? 'https' : 'http'}://${hostName(host ?? '')}:${exchange.port}${uri}`,
+    querystring: queryParameters(query),
+    headers: { ...redacted(headers), host },
     size: outcome.bytesIn,
   }
+}
+
+/** As the client wrote it: by now the headers have the host that the upstream was asked for. */
+function hostOf({ rawHeaders }: IncomingMessage): string | undefined {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase()
+    if (name === 'host' || name === ':authority') return rawHeaders[index + 1]
+  }
+  return undefined
 }
 
 function redacted(headers: IncomingHttpHeaders): Readonly<Record<string, unknown>> {
