@@ -42,6 +42,40 @@ export function withoutQueryName(query: string, name: string): string {
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 
+/** The query with every occurrence of `name` under another one, in its place; what had that name goes. */
+export function withQueryNameChanged(query: string, name: string, changed: string): string {
+  if (name === changed || !hasQueryName(query, name)) return query
+  const parts = partsOf(withoutQueryName(query, changed))
+  return `?${parts.map((part) => (nameOf(part) === name ? renamed(part, changed) : part)).join('&')}`
+}
+
+/** The query with one value of `name`, where its first one stood, or at the end. */
+export function withQueryValue(query: string, name: string, value: string): string {
+  if (!hasQueryName(query, name)) return withQueryAppended(query, [[name, value]])
+  const parts = partsOf(query)
+  const first = parts.findIndex((part) => nameOf(part) === name)
+  const kept = parts.filter((part, index) => index <= first || nameOf(part) !== name)
+  return `?${kept.with(first, encoded([name, value])).join('&')}`
+}
+
+/** The query with further parameters at its end. */
+export function withQueryAppended(query: string, added: Iterable<readonly [string, Parameter]>): string {
+  const parts = query.length < 2 ? [] : [query.slice(1)]
+  for (const parameter of added) parts.push(encoded(parameter))
+  return parts.length === 0 ? query : `?${parts.join('&')}`
+}
+
+function renamed(part: string, name: string): string {
+  const equals = part.indexOf('=')
+  return encoded([name, true]) + (equals < 0 ? '' : part.slice(equals))
+}
+
+/** A value that came with a header may be no text that can be encoded: what cannot be is replaced. */
+function encoded([name, value]: readonly [string, Parameter]): string {
+  const written = encodeURIComponent(name.toWellFormed())
+  return value === true ? written : `${written}=${encodeURIComponent(value.toWellFormed())}`
+}
+
 function partsOf(query: string): string[] {
   return query.slice(1).split('&')
 }

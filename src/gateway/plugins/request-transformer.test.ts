@@ -40,7 +40,9 @@ test('query parameters are changed in the same way, and stay as they came where 
     append: { querystring: ['list:b'] },
   }
   const { seen } = await seenAfter(context, config, '/p?gone=1&old=2&there=3&list=a')
-  assert.equal(seen?.url, '/p?there=x+y&list=a&new=2&added=1&list=b')
+  assert.equal(seen?.url, '/p?new=2&there=x%20y&list=a&added=1&list=b')
+  const beside = await seenAfter(context, config, '/p?flag&a=%20b&gone&new&b=+&old=%2f&&there')
+  assert.equal(beside.seen?.url, '/p?flag&a=%20b&b=+&new=%2f&&there=x%20y&added=1&list=b')
   const untouched = await seenAfter(context, { add: { headers: ['a:b'] } }, '/p?x=%41&&y')
   assert.equal(untouched.seen?.url, '/p?x=%41&&y')
 })

@@ -1,6 +1,7 @@
 import { httpProtocols, type PluginSchema } from '../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 import { TRANSFORMED_BODY_BYTES_MAX } from '../limits.ts'
+import { hasQueryName, withoutQueryName, withQueryAppended, withQueryNameChanged, withQueryValue } from '../query.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { compileTemplate, type Template, templateError } from './template.ts'
 import {
@@ -10,7 +11,6 @@ import {
   headerText,
   headerValues,
   type JsonRules,
-  type NamedValue,
   namedValueOf,
   namedValues,
   names,
@@ -178,22 +178,14 @@ function transformHeaders({ headers }: Exchange, rules: FilledRules): void {
   }
 }
 
-function transformedQuery(query: string, rules: FilledRules): string {
-  const parameters = new URLSearchParams(query)
-  for (const name of rules.remove) parameters.delete(name)
-  for (const { name, value } of rules.rename) renameParameter(parameters, { name, value })
-  for (const [name, value] of rules.replace) if (parameters.has(name)) parameters.set(name, value)
-  for (const [name, value] of rules.add) if (!parameters.has(name)) parameters.set(name, value)
-  for (const [name, value] of rules.append) parameters.append(name, value)
-  return parameters.size === 0 ? '' : `?${parameters}`
-}
-
-function renameParameter(parameters: URLSearchParams, { name, value }: NamedValue): void {
-  if (!parameters.has(name)) return
-  const values = parameters.getAll(name)
-  parameters.delete(name)
-  parameters.delete(value)
-  for (const each of values) parameters.append(value, each)
+/** In place: services may sign or compare the rest as it was written. */
+function transformedQuery(given: string, rules: FilledRules): string {
+  let query = given
+  for (const name of rules.remove) query = withoutQueryName(query, name)
+  for (const { name, value } of rules.rename) query = withQueryNameChanged(query, name, value)
+  for (const [name, value] of rules.replace) if (hasQueryName(query, name)) query = withQueryValue(query, name, value)
+  for (const [name, value] of rules.add) if (!hasQueryName(query, name)) query = withQueryValue(query, name, value)
+  return withQueryAppended(query, rules.append)
 }
 
 async function transformBody(exchange: Exchange, rules: FilledRules): Promise<void> {
