@@ -112,6 +112,31 @@ test('method and path can be replaced, the path from the request but never out o
   assert.equal(out.answer.status, 400)
 })
 
+test('a form that is sent by a method without a body is shown in the query, under its rules', async (context) => {
+  const form = {
+    method: 'POST',
+    body: 'b=x+%26&b=2&f&gone=1',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  }
+  for (const http_method of ['GET', 'HEAD', 'TRACE']) {
+    const config = { http_method, remove: { querystring: ['gone'] }, add: { querystring: ['f:never'] } }
+    const { seen } = await seenAfter(context, config, '/p?a=+&b=1', form)
+    assert.deepEqual([seen?.method, seen?.url], [http_method, '/p?a=+&b=1&b=x%20%26&b=2&f'])
+  }
+  const put = await seenAfter(context, { http_method: 'PUT' }, '/p', form)
+  assert.equal(put.seen?.url, '/p')
+  const json = await seenAfter(context, { http_method: 'GET' }, '/p', {
+    ...form,
+    headers: { 'content-type': 'text/plain' },
+  })
+  assert.equal(json.seen?.url, '/p')
+  const { answer, seen } = await seenAfter(context, { http_method: 'GET' }, '/p', {
+    ...form,
+    body: `a=${'x'.repeat(8_192)}`,
+  })
+  assert.deepEqual([answer.status, seen], [413, undefined])
+})
+
 test('templates see the request as it came, and cannot break a header', async (context) => {
   const config = {
     remove: { headers: ['x-user'], querystring: ['q'] },
