@@ -69,7 +69,7 @@ test('a JSON body is changed at its top level, and has its new length', async (c
   assert.equal(seen?.headers['content-length'], String(seen?.body.length))
 })
 
-test('a form is changed too, what is neither JSON nor a form is not, and multipart is refused', async (context) => {
+test('a form is changed too, and what is neither JSON nor a form is not', async (context) => {
   const config = { add: { body: ['added:1'] }, remove: { body: ['gone'] } }
   const { port, seen } = await pluggedIn(context, [{ name: NAME, config }])
   const post = (type: string, body: string) =>
@@ -81,7 +81,42 @@ test('a form is changed too, what is neither JSON nor a form is not, and multipa
     seen.map((request) => request.body),
     ['a=1&a=2&added=1', 'gone=1', '{"gone":'],
   )
-  assert.equal((await post('multipart/form-data; boundary=x', '--x--')).status, 415)
+})
+
+test('fields of a multipart form are changed, files are not', async (context) => {
+  const config = {
+    remove: { body: ['gone', 'file'] },
+    rename: { body: ['old:new', 'absent:kept'] },
+    replace: { body: ['there:replaced', 'file:never'] },
+    add: { body: ['added:ü', 'kept:never', 'file:never'] },
+    append: { body: ['kept:b'] },
+  }
+  const { port, seen } = await pluggedIn(context, [{ name: NAME, config }])
+  const post = (body: string) =>
+    ask(port, '/', { method: 'POST', body, headers: { 'content-type': 'multipart/form-data; boundary="B b"' } })
+  const part = (head: string, value: string) => `--B b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${value}\r\n`
+  const file = part('name="file"; filename="a.bin"\r\nContent-Type: x/y', '\u0000\r\n--B\r\nü')
+  const sent = ['gone', 'old', 'there', 'kept', 'there', 'new', 'gone'].map((name) => part(`name="${name}"`, '1'))
+  await post(`${sent.join('')}${file}--B b--`)
+  const fields = [
+    ['new', '1'],
+    ['there', 'replaced'],
+    ['kept', '1'],
+  ].map(([name, value]) => part(`name="${name}"`, value ?? ''))
+  const last = part('name="added"', 'ü') + part('name="kept"', 'b')
+  assert.equal(seen[0]?.body, `${fields.join('')}${file}${last}--B b--\r\n`)
+  assert.equal(seen[0]?.headers['content-length'], String(Buffer.byteLength(seen[0]?.body ?? '')))
+  await post('--B b\r\nno form')
+  assert.equal(seen[1]?.body, '--B b\r\nno form')
+})
+
+test('a value from the request cannot add parts to a form', async (context) => {
+  const config = { remove: { body: ['role'] }, add: { body: ['user:$(query_params.user)'] } }
+  const body = '--b\r\nContent-Disposition: form-data; name="role"\r\n\r\nadmin\r\n--b--'
+  const form = { method: 'POST', body, headers: { 'content-type': 'multipart/form-data; boundary=b' } }
+  const evil = encodeURIComponent('x\r\n--b\r\nContent-Disposition: form-data; name="role"\r\n\r\nadmin')
+  const { answer, seen } = await seenAfter(context, config, `/?user=${evil}`, form)
+  assert.deepEqual([answer.status, seen], [400, undefined])
 })
 
 test('a changed body reaches a service elsewhere, chunked or not', async (context) => {

@@ -9,6 +9,7 @@ import {
   withQueryNameChanged,
   withQueryValue,
 } from '../query.ts'
+import { boundaryOf, endsPart, readParts, transformedParts, writeParts } from './multipart.ts'
 import type { PluginDefinition } from './plugin.ts'
 import { compileTemplate, type Template, templateError } from './template.ts'
 import {
@@ -28,7 +29,7 @@ import {
 
 /**
  * Changes the request before its service sees it: remove, rename, replace, add, append, in this order, on headers,
- * query and the top level of a JSON or form body. Source: Kong 3.9, `kong/plugins/request-transformer`.
+ * query and the fields of a form or of the top level of JSON. Source: Kong 3.9, `kong/plugins/request-transformer`.
  */
 type Part = 'headers' | 'querystring' | 'body'
 type Lists = { readonly [part in Part]: readonly string[] }
@@ -228,22 +229,34 @@ async function showForm(exchange: Exchange, rules: Filled): Promise<void> {
 }
 
 async function transformBody(exchange: Exchange, rules: FilledRules): Promise<void> {
-  const type = typeOf(exchange)
-  if (type.startsWith('multipart/form-data')) {
-    exchange.exit(415, 'Bodies of multipart/form-data cannot be transformed')
-    return
-  }
-  const isJson = type.startsWith('application/json')
-  const isForm = type.startsWith(FORM)
-  if (!(isJson || isForm) || !hasJsonRules(rules)) return
+  const transform = TRANSFORMS.find(([type]) => typeOf(exchange).startsWith(type))?.[1]
+  if (transform === undefined || !hasJsonRules(rules)) return
   const body = await exchange.readBody(TRANSFORMED_BODY_BYTES_MAX)
   if (body === undefined) {
     exchange.exit(413, 'Request body is too large to be transformed')
     return
   }
-  const text = body.toString()
-  const changed = isJson ? transformedJson(text === '' ? '{}' : text, rules) : transformedForm(text, rules)
+  const changed = transform(body, rules, exchange)
   if (changed !== undefined) exchange.replaceBody(Buffer.from(changed))
+}
+
+/** Undefined for what is not of its type after all, which stays as it is, as in Kong. */
+type BodyTransform = (body: Buffer, rules: FilledRules, exchange: Exchange) => string | Buffer | undefined
+
+const TRANSFORMS: readonly (readonly [string, BodyTransform])[] = [
+  ['application/json', (body, rules) => transformedJson(body.length === 0 ? '{}' : body.toString(), rules)],
+  [FORM, (body, rules) => transformedForm(body.toString(), rules)],
+  ['multipart/form-data', transformedMultipart],
+]
+
+function transformedMultipart(body: Buffer, rules: FilledRules, exchange: Exchange): Buffer | undefined {
+  const boundary = boundaryOf(exchange.headers['content-type'] ?? '')
+  const parts = boundary === undefined ? undefined : readParts(body, boundary)
+  if (boundary === undefined || parts === undefined) return undefined
+  // What came with the request, or a boundary made for the rule, must not add parts that no rule has seen.
+  const values = [rules.replace, rules.add, rules.append].flat()
+  if (values.some(([, value]) => endsPart(value, boundary))) return exchange.exit(400, 'Bad request')
+  return writeParts(transformedParts(parts, rules), boundary)
 }
 
 function transformedForm(text: string, rules: FilledRules): string {
