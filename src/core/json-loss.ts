@@ -7,6 +7,8 @@ import type { AnyEventType } from './event.ts'
  */
 export function jsonLossOf({ name, version, schema }: AnyEventType): readonly string[] {
   const losses: Loss[] = []
+  // A schema of another version of Zod does not tell what it consists of.
+  if (!('_zod' in schema)) return []
   collect(schema as unknown as z.core.$ZodTypes, [], { losses, above: new Set() })
   return losses.map(({ path, kind }) => {
     const what = path.length === 0 ? 'its payload' : path.join('.')
