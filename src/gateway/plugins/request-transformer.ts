@@ -252,7 +252,8 @@ const TRANSFORMS: readonly (readonly [string, BodyTransform])[] = [
 function transformedMultipart(body: Buffer, rules: FilledRules, exchange: Exchange): Buffer | undefined {
   const boundary = boundaryOf(exchange.headers['content-type'] ?? '')
   const parts = boundary === undefined ? undefined : readParts(body, boundary)
-  if (boundary === undefined || parts === undefined) return undefined
+  // To pass on what could be read in two ways would be a way around rules that take something away.
+  if (boundary === undefined || parts === undefined) return exchange.exit(400, 'Bad request')
   // What came with the request, or a boundary made for the rule, must not add parts that no rule has seen.
   const values = [rules.replace, rules.add, rules.append].flat()
   if (values.some(([, value]) => endsPart(value, boundary))) return exchange.exit(400, 'Bad request')
