@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Attempt } from './attempts.ts'
 import type { BalancedDestination } from './balancer/destination.ts'
 import { clientIpOf, type Peer } from './client-address.ts'
 import type { ConsumerEntity, PluginEntity, RouteEntity, ServiceEntity } from './config/entities.ts'
@@ -130,6 +131,8 @@ export class Exchange {
   status = 0
   dispatchedAtMs: number | undefined = undefined
   respondedAtMs: number | undefined = undefined
+  /** At targets, in order, if a plugin tells of them; undefined before the first. */
+  attempts: Attempt[] | undefined = undefined
   /** When a service in this process is no longer waited for. */
   deadlineAtMs: number = Number.POSITIVE_INFINITY
   /** Since when the client takes none of the answer, although there is more. */

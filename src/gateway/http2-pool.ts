@@ -77,7 +77,7 @@ export class Http2Pool implements UpstreamConnections {
 /** What is tried again when the gateway is closed already must not open a connection that nobody would close. */
 function refusedCall(handler: CallHandler): UpstreamCall {
   handler.onError(new Error('the gateway is closed'))
-  return { isOver: true, abort() {}, pause() {}, resume() {} }
+  return { isOver: true, remoteAddress: undefined, abort() {}, pause() {}, resume() {} }
 }
 
 /** One connection. opening ─connected→ open ─GOAWAY, or idle→ leaving ─last request ends→ closed */
@@ -150,6 +150,10 @@ class Http2Call implements UpstreamCall {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#connection.session.socket?.remoteAddress
   }
 
   start(): void {

@@ -23,6 +23,8 @@ export type PluginChain = {
   readonly editors: readonly PluginInstance[]
   /** Those that look at a request when it is over. */
   readonly loggers: readonly PluginInstance[]
+  /** Whether one of them tells of attempts at targets. */
+  readonly tellsAttempts: boolean
 }
 
 /** The chains of one route. */
@@ -76,6 +78,7 @@ export function compilePlugins(
       decorators: present.filter((instance) => instance.header !== undefined),
       editors: present.filter((instance) => instance.response !== undefined).reverse(),
       loggers: present.filter((instance) => instance.log !== undefined),
+      tellsAttempts: present.some((instance) => instance.tellsAttempts === true),
     }
   }
   return {

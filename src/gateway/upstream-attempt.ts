@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { beginAttemptAt, failAttempt } from './attempts.ts'
 import { DISCARDED_BYTES_MAX, DISCARDED_MS_MAX } from './balancer/limits.ts'
 import type { Selection } from './balancer/selection.ts'
 import type { Exchange } from './exchange.ts'
@@ -104,7 +105,9 @@ export class UpstreamAttempts implements CallHandler {
     }
     clearTimeout(this.#timer)
     this.#options.selection?.answered(status)
+    this.#nameAddress()
     if (this.#isAskedAgain(status)) {
+      failAttempt(this.#exchange, status)
       this.#discardedBytes = 0
       const leftMs = Math.min(DISCARDED_MS_MAX, this.#deadlineAtMs - performance.now())
       this.#timer = setTimeout(() => this.#stopDiscarding(), leftMs)
@@ -195,6 +198,7 @@ export class UpstreamAttempts implements CallHandler {
       failExchange(this.#exchange, error)
       return
     }
+    failAttempt(this.#exchange, answerTo(error).status)
     if (this.#exchange.response.headersSent) this.#breakOff(error)
     else if (!this.#mayRetry(error) || !this.#retry()) this.#giveUp(error)
   }
@@ -290,6 +294,7 @@ export class UpstreamAttempts implements CallHandler {
     const { request } = this.#exchange
     const { readTimeoutMs } = this.#options.destination
     this.#exchange.dispatchedAtMs ??= performance.now()
+    if (this.#options.selection === undefined) beginAttemptAt(this.#exchange, this.#options.destination.origin)
     clearTimeout(this.#timer)
     this.#sent = false
     const call = this.#pool.send(
@@ -312,6 +317,14 @@ export class UpstreamAttempts implements CallHandler {
     if (!isBoundBySilence) this.#timer = setTimeout(() => this.#timeOut(), leftMs)
   }
 
+  /** Of a service with a name, whose address is known to its connection only. */
+  #nameAddress(): void {
+    const { attempts } = this.#exchange
+    if (attempts === undefined || this.#options.selection !== undefined) return
+    const [last, ip] = [attempts.at(-1), this.#call?.remoteAddress]
+    if (last !== undefined && ip !== undefined) last.ip = ip
+  }
+
   #mayRetry(error: Error): boolean {
     if (this.#attemptsLeft === 0 || isTimeout(error) || this.#deadlineAtMs <= performance.now()) return false
     if (this.#body instanceof BodyStream && !this.#body.isRepeatable) return false
@@ -332,6 +345,7 @@ export class UpstreamAttempts implements CallHandler {
     // A client with less patience than the service is given says nothing about the service.
     const isItsOwn = timeoutMs >= destination.readTimeoutMs
     if (isItsOwn) selection?.failed('timeout')
+    failAttempt(this.#exchange, 504)
     this.#tell(504, isItsOwn ? callTimedOut('silence') : ownFailure('CLIENT_DEADLINE'))
     this.#exchange.exitForUpstream(504, 'The upstream server is timing out')
     this.abort()

@@ -17,6 +17,8 @@ export type UpstreamConnections = {
 /** One request on its way, which whoever sent it may give up or hold back. */
 export type UpstreamCall = {
   readonly isOver: boolean
+  /** Of the connection that carries it; undefined while none does. */
+  readonly remoteAddress: string | undefined
   /** Gives it up. The handler hears of it, unless the call is over. */
   abort(error: Error): void
   /** No more data until {@link resume}: what has been read already may yet come. */

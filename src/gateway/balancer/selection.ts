@@ -1,3 +1,4 @@
+import { beginAttempt } from '../attempts.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Address } from './address.ts'
 import type { BalancedDestination } from './destination.ts'
@@ -40,6 +41,7 @@ export class Selection {
     this.#startedAtMs = nowMs
     this.#isJudged = false
     address.inFlight += 1
+    beginAttempt(this.#exchange, address.place, nowMs)
     if (!this.#exchange.target?.route.preserve_host) this.#exchange.headers.host = this.destination.hostAt(address)
     return address
   }

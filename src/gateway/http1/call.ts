@@ -54,6 +54,10 @@ export class Call {
     return this.#isOver
   }
 
+  get remoteAddress(): string | undefined {
+    return this.connection?.remoteAddress
+  }
+
   /** Gives it up, which costs its connection. The handler hears of it, unless the call is over. */
   abort(error: Error): void {
     if (this.#isOver) return

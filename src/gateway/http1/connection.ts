@@ -61,6 +61,10 @@ export class Connection implements ResponseSink, Deferred {
     return this.#isPaused
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
   run(call: Call): void {
     const { request, handler } = call
     const { body } = request

@@ -26,7 +26,10 @@ export function createFileLog(folder: string | undefined): PluginDefinition {
       const { path, reopen } = raw as Config
       const file = scope.keep(() => new LogFile())
       file.configure({ path, reopen })
-      return { log: (exchange, outcome) => file.add(`${JSON.stringify(logEntryOf(exchange, outcome))}\n`) }
+      return {
+        tellsAttempts: true,
+        log: (exchange, outcome) => file.add(`${JSON.stringify(logEntryOf(exchange, outcome))}\n`),
+      }
     },
   }
 }

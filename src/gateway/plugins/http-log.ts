@@ -86,6 +86,9 @@ export const httpLog: PluginDefinition = {
       name: `http-log to ${shownUrl(url)}`,
       send: (entries) => receiver.send(queue.max_batch_size === 1 ? (entries[0] ?? '') : `[${entries.join()}]`, target),
     })
-    return { log: (exchange, outcome) => receiver.queue.add(JSON.stringify(logEntryOf(exchange, outcome))) }
+    return {
+      tellsAttempts: true,
+      log: (exchange, outcome) => receiver.queue.add(JSON.stringify(logEntryOf(exchange, outcome))),
+    }
   },
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { systemClock } from '../../core/index.ts'
+import type { Attempt } from '../attempts.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RequestOutcome } from '../finished.ts'
 import { queryParameters } from '../query.ts'
@@ -30,7 +31,7 @@ export function logEntryOf(exchange: Exchange, outcome: RequestOutcome): Readonl
       proxy: proxyMs === undefined ? -1 : Math.round(proxyMs),
       receive: proxyMs === undefined ? 0 : Math.max(0, Math.round(outcome.totalMs - gatewayMs - proxyMs)),
     },
-    tries: [],
+    tries: (exchange.attempts ?? []).map(tryOf),
     ...(target && { route: target.route }),
     ...(target?.service && { service: target.service }),
     ...(consumer && { consumer }),
@@ -42,6 +43,17 @@ export function logEntryOf(exchange: Exchange, outcome: RequestOutcome): Readonl
     source: sourceOf(exchange),
     workspace: 'default',
     workspace_name: 'default',
+  }
+}
+
+/** Kong leaves out how the last one failed, which nobody else tells. */
+function tryOf({ ip, port, startedAtMs, choosingMs, failedStatus }: Attempt): Readonly<Record<string, unknown>> {
+  return {
+    ip,
+    port,
+    balancer_start: Math.round(startedAtMs),
+    balancer_latency: Math.round(choosingMs),
+    ...(failedStatus !== undefined && { state: 'failed', code: failedStatus }),
   }
 }
 

@@ -52,6 +52,8 @@ export type PluginInstance = {
   readonly header?: (exchange: Exchange) => void
   /** What it keeps of responses, for operators. */
   readonly responses?: CachedResponses
+  /** Whether `log` tells of each attempt at a target, which are only kept for that. */
+  readonly tellsAttempts?: boolean
   /** After the response is over, however it ended. Must not throw. */
   readonly log?: (exchange: Exchange, outcome: RequestOutcome) => void
 }
