@@ -59,6 +59,7 @@ test('an entry has Kong’s fields, and no secret', async (context) => {
   assert.deepEqual([entry.response.status, entry.response.headers['x-from']], [201, 'orders'])
   assert.deepEqual([entry.service.name, entry.route.name], ['orders', 'everything'])
   assert.deepEqual([entry.client_ip, entry.source, entry.upstream_status], ['127.0.0.1', 'upstream', '201'])
+  assert.deepEqual(entry.tries, [])
   assert.deepEqual(Object.keys(entry.latencies).toSorted(), ['kong', 'proxy', 'receive', 'request'])
   assert.ok(entry.started_at > 1_700_000_000_000 && entry.request.size > 0 && entry.response.size > 0)
 })
