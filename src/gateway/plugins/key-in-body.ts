@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange.ts'
 import { TRANSFORMED_BODY_BYTES_MAX } from '../limits.ts'
 import { queryValues, withoutQueryName } from '../query.ts'
 import { hasBody } from '../request-body.ts'
+import { parsedJson } from './transformation.ts'
 
 /** A body that may have keys among its fields. */
 export type KeyedBody = {
@@ -44,7 +45,7 @@ function formBody(text: string): KeyedBody {
 }
 
 function jsonBody(text: string): KeyedBody {
-  const fields = parsed(text)
+  const fields = parsedJson(text)
   if (!isRecord(fields)) return NO_KEYS
   return {
     keys: (name) => textsOf(Object.hasOwn(fields, name) ? fields[name] : undefined),
@@ -60,13 +61,4 @@ function jsonBody(text: string): KeyedBody {
 function textsOf(value: unknown): readonly string[] {
   if (typeof value === 'string') return [value]
   return typeof value === 'object' && value !== null ? ['', ''] : []
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }

@@ -68,7 +68,7 @@ export function hasJsonRules(json: JsonRules): boolean {
 
 /** Changes the top-level keys of a JSON object; undefined for any other text, which stays as it is. */
 export function transformedJson(text: string, json: JsonRules): string | undefined {
-  const body = parsed(text)
+  const body = parsedJson(text)
   if (!isRecord(body)) return undefined
   return JSON.stringify(Object.fromEntries(transformedEntries(new Map(Object.entries(body)), json)))
 }
@@ -90,7 +90,8 @@ export function transformedEntries(entries: Map<string, unknown>, json: JsonRule
   return entries
 }
 
-function parsed(text: string): unknown {
+/** Undefined for what is no JSON. */
+export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
