@@ -11,6 +11,8 @@ export type Arm = {
   readonly verify: (answer: Answer) => string | undefined
   /** Orders in the databases, and those of them in a final state, asked of PostgreSQL. Absent where there is none. */
   readonly counts?: () => Promise<OrderCounts>
+  /** Whether an order stays as it is for ever when its request breaks off: nothing takes it up again. Default false. */
+  readonly strandsOrders?: boolean
   /** Settings that a figure depends on, e.g. the PostgreSQL version. */
   readonly facts: Readonly<Record<string, string>>
   stop(): Promise<void>

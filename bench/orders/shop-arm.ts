@@ -145,6 +145,7 @@ async function prepareArm({ shop, front, cluster, settings }: Prepared): Promise
     request: (n) => scenario.request(state, n),
     verify: VERIFY[shop],
     counts: () => countOrders(cluster),
+    strandsOrders: shop === 'sync',
     facts: await factsOf(cluster),
   }
 }

@@ -14,7 +14,7 @@ const report = {
   generator: { cpuPerRequestMicros: 50 },
 } as unknown as LoadReport
 
-const shortfalls = (half: number, end: number, change: Partial<LoadReport> = {}) =>
+const shortfalls = (half: number, end: number, change: Partial<LoadReport> = {}, stranded = 0) =>
   judge({
     rate: 1_000,
     report: { ...report, ...change },
@@ -23,6 +23,7 @@ const shortfalls = (half: number, end: number, change: Partial<LoadReport> = {})
     atEnd: { placed: 30_000, final: 30_000 - end },
     elapsedMs: 30_000,
     drainMs: 0,
+    stranded,
   }).shortfalls
 
 test('a rate is sustained while what is under way is bounded and does not grow', () => {
@@ -37,4 +38,8 @@ test('nor is it sustained when orders were refused, not sent, or waited for long
   assert.deepEqual(shortfalls(0, 0, { failed: 31, failures: { '503': 31 } as never }), ['failed 31: 503'])
   assert.deepEqual(shortfalls(0, 0, { dropped: 1 }), ['dropped 1'])
   assert.deepEqual(shortfalls(0, 0, { latencyMs: { p50: 5, p99: 1_001 } as never }), ['P99 1001 ms'])
+})
+
+test('nor when orders of it never come to their end', () => {
+  assert.deepEqual(shortfalls(0, 0, {}, 2), ['2 orders never came to their end'])
 })
