@@ -22,11 +22,17 @@ if (isSupported) {
   // written it is compiled each time. NODE_COMPILE_CACHE names another folder, NODE_DISABLE_COMPILE_CACHE=1 none.
   const cache = published ? '../../.cache/groundswell' : '../node_modules/.cache/compiled'
   module.enableCompileCache(fileURLToPath(new URL(cache, import.meta.url)))
-  import(published ? '../dist/cli/main.js' : '../src/cli/main.ts').then(({ main }) => main(process.argv.slice(2)))
+  run(published ? (name) => `../dist/cli/${name}.js` : (name) => `../src/cli/${name}.ts`)
 } else {
   process.stderr.write(
     `error: Groundswell needs Node ${wanted}, this is ${process.versions.node}. ` +
       'Run it through npm (npm start, npx groundswell), which uses the Node that npm ci brought, or install a newer one.\n',
   )
   process.exitCode = 1
+}
+
+async function run(fileOf) {
+  if (process.argv[2] === 'start') (await import(fileOf('young-generation'))).makeRoomForTheYoung()
+  const { main } = await import(fileOf('main'))
+  await main(process.argv.slice(2))
 }
