@@ -2,6 +2,7 @@ import { delay, messageOf, preciseNow, systemClock } from '../core/index.ts'
 import type { OpenCluster } from '../data/index.ts'
 import { type BrokerUse, brokerLag, lag, leaseChanged, type PartitionLag } from '../events/index.ts'
 import type { Telemetry } from '../telemetry/index.ts'
+import { DeadLetterWatch } from './dead-letter-watch.ts'
 import { showMissed } from './event-metrics.ts'
 import { LagRates } from './lag-rates.ts'
 import { LAG_POLL_MS, LAG_SILENCE_MS } from './limits.ts'
@@ -28,12 +29,13 @@ export function pollLag(parts: LagParts): () => Promise<void> {
   })
   const isSilent = () => systemClock.now() - Math.max(startedAtMs, parts.telemetry.lagToldAtMs()) > LAG_SILENCE_MS
   const rates = new LagRates()
+  const deadLetters = new DeadLetterWatch(parts.cluster, parts.telemetry)
   const poll = async () => {
     let wasAsking = false
     while (!stopping.signal.aborted) {
       const asks = isOurs || (parts.standsIn && isSilent())
-      if (asks) await readLag(parts, { rates, isToldOthers: isOurs })
-      else if (wasAsking) forget(parts.telemetry)
+      if (asks) await readLag(parts, { rates, deadLetters, isToldOthers: isOurs })
+      else if (wasAsking) forget(parts.telemetry, deadLetters)
       wasAsking = asks
       await delay(LAG_POLL_MS, stopping.signal)
     }
@@ -50,18 +52,25 @@ const LAG = 'queue lag'
 const BROKER_LAG = 'queue lag at the broker'
 
 /** Another process asks from now on: what this one knew, and could not find out, is no longer its to tell. */
-function forget(telemetry: Telemetry): void {
+function forget(telemetry: Telemetry, deadLetters: DeadLetterWatch): void {
+  deadLetters.forget()
   telemetry.lag([])
   telemetry.recovered(LAG)
   telemetry.recovered(BROKER_LAG)
 }
 
 /** Where two consoles stand in, each asks for itself: told of the other, both would stop, and begin again. */
-type Reading = { readonly rates: LagRates; readonly isToldOthers: boolean }
+type Reading = {
+  readonly rates: LagRates
+  readonly deadLetters: DeadLetterWatch
+  readonly isToldOthers: boolean
+}
 
 /** Never rejects. */
-async function readLag({ cluster, broker, telemetry }: LagParts, { rates, isToldOthers }: Reading): Promise<void> {
+async function readLag({ cluster, broker, telemetry }: LagParts, reading: Reading): Promise<void> {
+  const { rates, deadLetters, isToldOthers } = reading
   try {
+    await deadLetters.look(systemClock.now())
     const lags = await lag(cluster)
     showMissed(telemetry.metrics, lags)
     const partitions = broker === undefined ? [] : await lagAt(broker, cluster, telemetry)

@@ -49,6 +49,9 @@ export const EXCHANGE_WAITING_MAX = 8
 /** Time between questions for the lag of the consumer groups: one cheap query a shard, from one process. */
 export const LAG_POLL_MS = 1_000
 
+/** Time between counts of dead letters: one by one, with what waits behind them, so that there may be many to count. */
+export const DEAD_LETTERS_POLL_MS = 10_000
+
 /**
  * Time without word of the lag after which the process with the console asks for it itself: a lease is taken over in
  * three seconds, and what its new holder finds takes up to two to be heard.
