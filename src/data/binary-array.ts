@@ -57,7 +57,8 @@ function isNull(value: unknown): value is null | undefined {
 
 const text: BinaryType = {
   oid: 25,
-  write: (into, value, offset) => (typeof value === 'string' ? into.write(value, offset) : undefined),
+  write: (into, value, offset) =>
+    typeof value === 'string' && value.isWellFormed() ? into.write(value, offset) : undefined,
 }
 
 const smallint: BinaryType = {

@@ -67,7 +67,8 @@ export const dataError = defineErrors({
   DATA_TEXT_INVALID: {
     status: 422,
     retryable: false,
-    remedy: 'PostgreSQL keeps no NUL character in a text. Send the text without it.',
+    remedy:
+      'PostgreSQL keeps no NUL character in a text, and UTF-8 no half of a surrogate pair. Send the text without it.',
   },
   DATA_KEY_INVALID: {
     status: 400,

@@ -213,6 +213,17 @@ test('a server that runs out of something refuses for now, and blames no stateme
 test('a text that PostgreSQL cannot keep is the mistake of who sent it', async () => {
   await assert.rejects(shard.query('SELECT $1::text', ['a\0b']), { code: 'DATA_TEXT_INVALID', status: 422 })
   await assert.rejects(shard.query('SELECT $1::text[]', [['a\0b']]), { code: 'DATA_TEXT_INVALID' })
+  const half = 'a\ud83d'
+  for (const [cast, value] of [
+    ['text', half],
+    ['text[]', [half]],
+    ['varchar[]', ['b', half]],
+  ] as const) {
+    const sent = shard.query(`SELECT $1::${cast}`, [value])
+    await assert.rejects(sent, { code: 'DATA_TEXT_INVALID', status: 422, message: /surrogate pair.*"a\ufffd"/ })
+  }
+  const rows = await shard.query('SELECT $1::text AS one, $2::text[] AS many', ['a\ud83d\ude00', ['\ud83d\ude00']])
+  assert.deepEqual(rows, [{ one: 'a😀', many: ['😀'] }])
 })
 
 test('an error of the function itself passes unchanged, whatever it looks like', async () => {
