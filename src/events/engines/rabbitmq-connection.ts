@@ -100,6 +100,10 @@ export class RabbitMqConnection {
       this.#lastError = error
       this.#options.onFailure(brokerError(error))
     })
+    // What was wrong before explains nothing that comes after.
+    connection.on('connection', () => {
+      this.#lastError = undefined
+    })
     const tell = (blocked: boolean, reason: string) => brokerBlocked.publish({ broker: 'rabbitmq', blocked, reason })
     connection.on('connection.blocked', (reason) => tell(true, reason))
     connection.on('connection.unblocked', () => tell(false, ''))
