@@ -33,3 +33,9 @@ test('params that fit, that take any name, or that tell no names are accepted', 
     assert.equal(at.get(path, { ...(params !== undefined && { params }), replies: {} }).path, path)
   }
 })
+
+test('a GET with a body is refused: no service would read it', () => {
+  assert.throws(() => at.get('/members', { body: z.object({}), replies: {} }), {
+    message: 'member-service: GET /members has a body, which services do not read of a GET: use its query, or POST',
+  })
+})

@@ -35,14 +35,14 @@ export type Endpoint<Spec extends EndpointSpec = EndpointSpec> = {
 
 /**
  * Declares endpoints of one service: `const at = endpoints('order-service')`, then `at.post('/orders', { … })`. Throws
- * when `params` and the path differ in their names, for which each request would be refused.
+ * when `params` and the path differ in their names, and when a GET has a body, for which each request would be refused.
  */
 export function endpoints(service: string) {
   const declare =
     (method: Method) =>
     <const Spec extends EndpointSpec>(path: string, spec: Spec): Endpoint<Spec> => {
       if (!path.startsWith('/')) throw new Error(`${service}: path "${path}" must begin with a slash`)
-      const problem = paramsProblem(path, spec.params)
+      const problem = paramsProblem(path, spec.params) ?? bodyProblem(method, spec.body)
       if (problem !== undefined) throw new Error(`${service}: ${method} ${path} ${problem}`)
       return { service, method, path, spec }
     }
@@ -70,6 +70,11 @@ function paramsProblem(path: string, params: z.ZodType | undefined): string | un
       .map((name) => `has :${name}, which its params lack`),
   ]
   return problems.length === 0 ? undefined : problems.join(', and ')
+}
+
+function bodyProblem(method: Method, body: z.ZodType | undefined): string | undefined {
+  const isRefused = method === 'GET' && body !== undefined
+  return isRefused ? 'has a body, which services do not read of a GET: use its query, or POST' : undefined
 }
 
 /** By its kind rather than by its class: an application may bring a Zod of its own. */

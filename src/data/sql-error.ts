@@ -14,6 +14,8 @@ const CONNECTION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03'])
 /** The statement was prepared before a migration changed its tables; a new connection prepares it afresh. */
 const STALE_PLAN = /cached plan must not change result type/
 
+const TEXT_REFUSED = 'PostgreSQL cannot keep a character of one of the texts'
+
 /**
  * Any error that the driver answered a query with, as one of ours. What is neither the server's nor the connection's
  * doing, such as a value that cannot be serialised, passes unchanged: it is the caller's.
@@ -42,7 +44,8 @@ export function toDataError(error: unknown, place: ErrorPlace): unknown {
   if (sqlState === TOO_MANY_CONNECTIONS) return dataError('DATA_POOL_EXHAUSTED', message, options)
   // The rest of class 53: disk, memory or a configured limit is used up, which is no statement's doing and passes.
   if (sqlState.startsWith('53')) return dataError('DATA_RESOURCES_EXHAUSTED', message, options)
-  if (sqlState === NO_SUCH_CHARACTER) return dataError('DATA_TEXT_INVALID', message, options)
+  // Told to whoever sent the text, who has no business with where it was to go.
+  if (sqlState === NO_SUCH_CHARACTER) return dataError('DATA_TEXT_INVALID', TEXT_REFUSED, options)
   if (CONNECTION_ENDED.has(sqlState) || sqlState.startsWith('08'))
     return dataError('DATA_CONNECTION_LOST', message, options)
   if (isStalePlan(error)) return dataError('DATA_CONFLICT', message, options)

@@ -3,7 +3,7 @@ import { appended, called, delivered, parked, type TracedEvent } from '../events
 import { type RequestFinished, requestFinished } from '../gateway/index.ts'
 import { type RequestFact, requestFacts } from '../service/index.ts'
 import type { Span, Traces } from '../telemetry/index.ts'
-import { routeName, routesOf } from './gateway-routes.ts'
+import { namedRoutesOf } from './gateway-routes.ts'
 
 /**
  * Spans from the facts that the folders publish. A trace of an order:
@@ -136,9 +136,7 @@ function identityOf(traceparent: string, parent: string): Pick<Span, 'traceId' |
 /** `order-service.post-orders` → `POST /orders`. */
 function routesByName(app: App): ReadonlyMap<string, string> {
   const routes = app.services.flatMap((service) =>
-    routesOf(service).map((endpoint) => {
-      return [routeName(service.name, endpoint), `${endpoint.method} ${endpoint.path}`] as const
-    }),
+    namedRoutesOf(service).map(({ name, endpoint }) => [name, `${endpoint.method} ${endpoint.path}`] as const),
   )
   return new Map(routes)
 }

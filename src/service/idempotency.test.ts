@@ -123,6 +123,7 @@ test('the purge can find old keys without reading all', async () => {
 
 test('a fingerprint tells bodies apart, whatever the order of their members', () => {
   assert.equal(fingerprintOf({ a: 1, b: [{ c: 2, d: 3 }] }), fingerprintOf({ b: [{ d: 3, c: 2 }], a: 1 }))
+  assert.notEqual(fingerprintOf(undefined), fingerprintOf(null))
   assert.notEqual(fingerprintOf({ a: [1, 2] }), fingerprintOf({ a: [2, 1] }))
 })
 

@@ -86,9 +86,11 @@ async function purgeShard(shard: Shard, olderThanMs: number): Promise<number> {
   return deleted
 }
 
-/** The same for equal bodies, whatever the order of their members; different for different ones. */
+/** The same for equal bodies, whatever the order of their members; different for different ones. No body is one, too. */
 export function fingerprintOf(body: unknown): string {
-  return createHash('sha256').update(canonicalJson(body)).digest('base64url')
+  return createHash('sha256')
+    .update(canonicalJson(body) ?? '')
+    .digest('base64url')
 }
 
 /** The request's Idempotency-Key, if it has one. Throws SERVICE_IDEMPOTENCY_KEY_INVALID. */
@@ -128,7 +130,7 @@ function identityOf({ bucket, scope, key }: ClaimKey): string {
   return `${String(bucket).padStart(4, '0')} ${scope} ${key}`
 }
 
-function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string | undefined {
   return JSON.stringify(value, (_name, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
