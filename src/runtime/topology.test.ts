@@ -37,6 +37,18 @@ const BROKEN: readonly Broken[] = [
     why: "The requested module './other.ts' does not provide an export named 'other'",
   },
   {
+    what: 'a file that is missing',
+    other: "import {\n  one,\n} from './missing.ts'\nexport const other = one\n",
+    place: 'other.ts:3',
+    why: "Cannot find module '<folder>/missing.ts' imported from <folder>/other.ts",
+  },
+  {
+    what: 'a package that is missing',
+    other: "\nimport one from 'a-package-that-is-missing/of-two'\nexport const other = one\n",
+    place: 'other.ts:2',
+    why: "Cannot find package 'a-package-that-is-missing' imported from <folder>/other.ts",
+  },
+  {
     what: 'a value that is undefined',
     other: 'const nothing: any = undefined\nfunction read() {\n  return nothing.url\n}\nexport const other = read()\n',
     place: 'other.ts:3',
@@ -66,7 +78,7 @@ for (const { what, app = IMPORT, other, place, why } of BROKEN) {
       await writeFile(join(folder, 'app.ts'), app)
       await assert.rejects(loadApp(join(folder, 'app.ts')), {
         code: 'RUNTIME_APP_INVALID',
-        message: `${join(folder, 'app.ts')} does not load: ${join(folder, place)}: ${why}`,
+        message: `${join(folder, 'app.ts')} does not load: ${join(folder, place)}: ${why.replaceAll('<folder>', folder)}`,
       })
     } finally {
       await rm(folder, { recursive: true })

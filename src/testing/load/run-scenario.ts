@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { GroundswellError, messageOf } from '../../core/index.ts'
 import { loadError } from './errors.ts'
 import { runLoad } from './generator.ts'
@@ -51,21 +52,41 @@ export async function runScenario<State>(
   return { report, conclusion: await conclude?.(state, report, setup) }
 }
 
-/** Imports a scenario from its file. Throws LOAD_SCENARIO_INVALID when there is none. */
+/**
+ * Imports a scenario from its file. Throws LOAD_SCENARIO_INVALID when there is none, with file and line of what keeps
+ * it from loading, or with what its default export lacks.
+ */
 export async function loadScenario(file: URL): Promise<Scenario<unknown>> {
-  const value = await import(file.href).then(
-    (module: { default?: Partial<Scenario<unknown>> }) => module.default,
-    (cause: unknown) => {
-      throw loadError('LOAD_SCENARIO_INVALID', `${file.pathname} does not load: ${messageOf(cause)}`, { cause })
-    },
-  )
-  if (typeof value?.name !== 'string' || typeof value.prepare !== 'function' || typeof value.request !== 'function') {
-    throw loadError(
-      'LOAD_SCENARIO_INVALID',
-      `${file.pathname} has no scenario as its default export: { name, prepare, request }`,
-    )
+  // Only here: the runtime would double the time that every test file takes to load this folder.
+  const { importFile } = await import('../../runtime/index.ts')
+  const path = fileURLToPath(file)
+  const refuse = (message: string, options?: { readonly cause: unknown }) =>
+    loadError('LOAD_SCENARIO_INVALID', message, options)
+  const { default: value } = await importFile(path, { what: 'a scenario', refuse })
+  const needs = 'it needs export default scenario({ name, summary, prepare, request })'
+  if (value === undefined) throw refuse(`${path} has no default export: ${needs}`)
+  const problems = problemsOf(value)
+  if (problems.length > 0) {
+    throw refuse(`the default export of ${path} is no scenario (${problems.join('; ')}): ${needs}`)
   }
   return value as Scenario<unknown>
+}
+
+/** What a run uses: one that lacks it would fail only in its middle. */
+const REQUIRED = { name: 'string', prepare: 'function', request: 'function' }
+const OPTIONAL = { verify: 'function', conclude: 'function' }
+
+function problemsOf(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [`it must be an object, is ${typeOf(value)}`]
+  const members = value as Readonly<Record<string, unknown>>
+  const given = Object.entries(OPTIONAL).filter(([name]) => members[name] !== undefined)
+  return [...Object.entries(REQUIRED), ...given]
+    .filter(([name, type]) => typeof members[name] !== type)
+    .map(([name, type]) => `${name} must be a ${type}, is ${typeOf(members[name])}`)
+}
+
+function typeOf(value: unknown): string {
+  return value === null ? 'null' : typeof value
 }
 
 function arrivalsOf<State>(scenario: Scenario<State>, options: ScenarioOptions): Arrivals {
