@@ -8,6 +8,7 @@ import type { Cluster } from '../data/index.ts'
 import type { Caching } from './caching/caching.ts'
 import { createCaller } from './caller.ts'
 import { createServiceHost, type ServiceHost } from './host.ts'
+import { REPLY_BYTES_MAX } from './limits.ts'
 import { problem, reply } from './reply.ts'
 import { handle, service } from './service.ts'
 
@@ -176,12 +177,13 @@ test('a call ends with its deadline', () =>
   ))
 
 test('an answer that breaks the contract is refused', async () => {
-  for (const body of ['{"sku":1}', 'not json']) {
+  for (const body of ['{"sku":1}', 'not json', 'x'.repeat(REPLY_BYTES_MAX + 1)]) {
     await withServer(
       () => ({ status: 200, body }),
-      async (origin) => {
+      async (origin, seen) => {
         const call = createCaller({ locals: new Map(), origin: () => origin })
         await assert.rejects(call(getStock, input, newContext(5_000)), { code: 'SERVICE_REPLY_INVALID' })
+        assert.equal(seen(), 1, 'asked again, it would be the same')
       },
     )
   }

@@ -86,7 +86,7 @@ async function purgeShard(shard: Shard, olderThanMs: number): Promise<number> {
   return deleted
 }
 
-/** The same for equal bodies, whatever the order of their members; different for different ones. No body is one, too. */
+/** The same for equal bodies, whatever the order of their members; different for different ones. No body is one too. */
 export function fingerprintOf(body: unknown): string {
   return createHash('sha256')
     .update(canonicalJson(body) ?? '')

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from 'undici'
-import { delay, type Method, messageOf, remainingMs } from '../core/index.ts'
+import { delay, type GroundswellError, type Method, messageOf, remainingMs } from '../core/index.ts'
 import { serviceError } from './errors.ts'
 import {
   CALL_ATTEMPTS_MAX,
@@ -35,7 +35,7 @@ export function createRemote(): Remote {
 type Attempt = { readonly agent: Agent; readonly origin: string; readonly call: WireCall; readonly budget: RetryBudget }
 
 /** What became of one attempt: an answer, or an error that says whether the other side can have seen the request. */
-type Outcome = { readonly answer: WireAnswer } | { readonly error: Error; readonly connected: boolean }
+type Outcome = { readonly answer: WireAnswer } | { readonly error: GroundswellError; readonly connected: boolean }
 
 async function callWithRetries(attempt: Attempt): Promise<WireAnswer> {
   const { call, budget } = attempt
@@ -54,12 +54,12 @@ async function callWithRetries(attempt: Attempt): Promise<WireAnswer> {
 
 /**
  * What may run twice may be repeated when it failed for now; what may not, only when no connection came about, since
- * then the other side has seen nothing.
+ * then the other side has seen nothing. An answer that cannot be read would be the same again.
  */
 function isSafeToRepeat(method: Method, outcome: Outcome): boolean {
   const idempotent = method === 'GET' || method === 'PUT' || method === 'DELETE'
   if ('answer' in outcome) return idempotent && PASSING_STATUSES.has(outcome.answer.status)
-  return idempotent || !outcome.connected
+  return outcome.error.retryable && (idempotent || !outcome.connected)
 }
 
 const PASSING_STATUSES = new Set([502, 503, 504])
@@ -98,7 +98,12 @@ function failureOf(error: unknown, late: boolean, { origin, call }: { origin: st
     const message = `${name} at ${origin} answered what is not JSON`
     return { error: serviceError('SERVICE_REPLY_INVALID', message, { cause: error }), connected: true }
   }
-  const connected = !CONNECT_ERRORS.has((error as NodeJS.ErrnoException).code ?? '')
+  const { code = '' } = error as NodeJS.ErrnoException
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    const message = `${name} at ${origin} answered more than ${REPLY_BYTES_MAX} bytes`
+    return { error: serviceError('SERVICE_REPLY_INVALID', message, { cause: error }), connected: true }
+  }
+  const connected = !CONNECT_ERRORS.has(code)
   const message = `${call.endpoint.service} does not answer at ${origin}: ${messageOf(error)}`
   return { error: serviceError('SERVICE_UNREACHABLE', message, { cause: error }), connected }
 }
