@@ -38,7 +38,7 @@ export type ServiceDeclaration = {
   readonly sagas?: readonly SagaDeclaration[]
   /** How much of a cluster it gets. */
   readonly scale?: Scale
-  /** Called once after migrations, for data that a first start needs. Must be idempotent. Handler typed in service/. */
+  /** Called after migrations, at every start: for data that a first start needs. Idempotent. Typed in service/. */
   readonly seed?: (input: never) => Promise<void>
 }
 

@@ -15,7 +15,7 @@ export type EndpointSpec = {
   /** Body schema per status that the endpoint answers with; problems (RFC 9457) need no mention. */
   readonly replies: Readonly<Record<number, z.ZodType | null>>
   readonly access?: Access
-  /** A line for people: the start table and the console show it. */
+  /** A line for people: OpenAPI and the console show it. */
   readonly summary?: string
   /** False keeps the endpoint off the gateway: only services may call it. Default true. */
   readonly exposed?: boolean

@@ -188,3 +188,19 @@ test('an answer that breaks the contract is refused', async () => {
     )
   }
 })
+
+test('an endpoint of a service of this process that no route handles is refused as it would be by HTTP', () =>
+  withHost(async (host) => {
+    const { port } = await host.listen({ host: '127.0.0.1', port: 0 })
+    const forgotten = at.get('/forgotten', { replies: { 200: null } })
+    for (const call of [
+      createCaller({ locals: new Map([['stock-service', host]]), origin: () => 'http://127.0.0.1:1' }),
+      createCaller({ locals: new Map(), origin: () => `http://127.0.0.1:${port}` }),
+    ]) {
+      await assert.rejects(call(forgotten, {}, newContext(5_000)), (error: GroundswellError) => {
+        assert.equal(error.code, 'SERVICE_CALL_REFUSED')
+        assert.partialDeepStrictEqual(error.details, { status: 404, problem: { code: 'SERVICE_ROUTE_UNKNOWN' } })
+        return true
+      })
+    }
+  }))

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type Context, type Endpoint, type EndpointSpec, remainingMs } from '../core/index.ts'
 import { serviceError } from './errors.ts'
 import type { ServiceHost } from './host.ts'
+import { unknownRoute } from './problem.ts'
 import { createRemote, type Remote } from './remote.ts'
 import type { RepliesOf } from './reply.ts'
 import { type CallParts, encodeCall, type WireAnswer, type WireCall } from './wire.ts'
@@ -9,7 +10,7 @@ import { type CallParts, encodeCall, type WireAnswer, type WireCall } from './wi
 /**
  * Calls an endpoint of a service, wherever it runs: in this process its handler runs directly, else by HTTP within
  * the deadline and under the trace id of `context`. Both ways parse input and answer by the contract, so moving a
- * service changes nothing.
+ * service changes nothing for what JSON can hold: that is what it becomes on the way between processes.
  *
  * Answers one of the statuses that the contract names. Throws SERVICE_CALL_REFUSED (another status below 500),
  * SERVICE_CALL_FAILED (500 and above), SERVICE_UNREACHABLE, SERVICE_DEADLINE_PASSED, SERVICE_REPLY_INVALID.
@@ -58,7 +59,10 @@ export function createCaller(options: CallerOptions): Caller {
 
 async function runHere(options: CallerOptions, call: WireCall): Promise<WireAnswer | undefined> {
   const host = options.locals.get(call.endpoint.service)
-  return host?.invoke(call.endpoint, call)
+  if (host === undefined) return undefined
+  const reply = await host.invoke(call.endpoint, call)
+  // As the service would answer by HTTP: it is here, and has no route for this endpoint.
+  return reply ?? unknownRoute(call.endpoint.path)
 }
 
 async function runElsewhere(options: CallerOptions, remote: Remote, call: WireCall): Promise<WireAnswer> {

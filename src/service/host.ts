@@ -27,7 +27,7 @@ import type { Caller } from './caller.ts'
 import { failureFacts } from './channels.ts'
 import { Deadlines } from './deadlines.ts'
 import { serviceError } from './errors.ts'
-import { problemOf } from './problem.ts'
+import { problemOf, unknownRoute } from './problem.ts'
 import { type ProblemReply, problem, type Reply } from './reply.ts'
 import { prepareRoute, type RawRequest, type Route } from './route.ts'
 
@@ -230,7 +230,7 @@ function notFoundHandler(routes: readonly Route[]) {
   return (request: FastifyRequest, response: FastifyReply): void => {
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-    send(response, allowed.length > 0 ? methodProblem(request.method, path, allowed) : pathProblem(path))
+    send(response, allowed.length > 0 ? methodProblem(request.method, path, allowed) : unknownRoute(path))
   }
 }
 
@@ -241,10 +241,6 @@ function patternOf(path: string): RegExp {
 function methodProblem(method: string, path: string, allowed: readonly Method[]): ProblemReply {
   const refusal = problem(405, `${path} has no ${method}`, { code: 'SERVICE_METHOD_NOT_ALLOWED' })
   return { ...refusal, headers: { allow: [...new Set(allowed)].join(', ') } }
-}
-
-function pathProblem(path: string): ProblemReply {
-  return problem(404, `there is no ${path}`, { code: 'SERVICE_ROUTE_UNKNOWN' })
 }
 
 function lateProblem(context: Context = newContext()): ProblemReply {

@@ -5,7 +5,7 @@
  */
 export const CALL_ATTEMPTS_MAX = 4
 
-/** First pause before a call is repeated; doubles each time, drawn at random from 0 up (full jitter). */
+/** First pause before a call is repeated; doubles each time, drawn at random from 1 ms up (full jitter). */
 export const CALL_BACKOFF_MS = 25
 
 /** Longest pause before a call is repeated: half a second is a restart of the other side, not worth waiting longer. */

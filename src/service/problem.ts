@@ -15,6 +15,10 @@ export function problemOf(error: unknown, context: Context): ProblemReply {
   return problem(known.status, known.message, { code: known.code, ...extensionsOf(known) })
 }
 
+export function unknownRoute(path: string): ProblemReply {
+  return problem(404, `there is no ${path}`, { code: 'SERVICE_ROUTE_UNKNOWN' })
+}
+
 /** Names every field that does not fit, by its path in the part of the request it came in. */
 export function inputProblem(issues: readonly InputIssue[]): ProblemReply {
   const fields = issues.map((issue) => issue.path || issue.in).join(', ')
