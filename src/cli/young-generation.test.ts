@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { memoryBytes, semiSpaceMiB } from './young-generation.ts'
+import { hasServices, memoryBytes, semiSpaceMiB } from './young-generation.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/groundswell.js', import.meta.url))
 const MIB = 2 ** 20
@@ -28,6 +28,13 @@ test('the young generation grows with the memory, and V8 decides where there is 
   assert.equal(semiSpaceMiB(8_192 * MIB), 128)
   assert.equal(semiSpaceMiB(16_384 * MIB), 256)
   assert.equal(semiSpaceMiB(262_144 * MIB), 256)
+})
+
+test('a gateway alone gets none of it: only services have much under way', () => {
+  assert.equal(hasServices(['start', 'app.ts']), true)
+  assert.equal(hasServices(['start', 'app.ts', '--only', 'gateway,order-service']), true)
+  assert.equal(hasServices(['start', 'app.ts', '--only', 'gateway']), false)
+  assert.equal(hasServices(['start', 'app.ts', '--only=gateway,console', '--json']), false)
 })
 
 type Started = { readonly id: number; readonly execArgv: readonly string[]; readonly argv: readonly string[] }
