@@ -11,8 +11,8 @@ function declaration(name: string, rest: Partial<ServiceDeclaration> = {}): Serv
   return { name, placement: 'sharded', routes: [], consumers: [], consoleRoutes: [], emits: [], ...rest }
 }
 
-function route(service: string, path: string) {
-  return { endpoint: endpoints(service).get(path, { replies: {} }), handler: async () => ({}) }
+function route(service: string, path: string, exposed = true) {
+  return { endpoint: endpoints(service).get(path, { replies: {}, exposed }), handler: async () => ({}) }
 }
 
 test('an application with services that fit is accepted', () => {
@@ -74,4 +74,15 @@ test('a service may not be named like a part of the platform, which --only could
       message: `app "library" has 1 problem(s):\n- service ${name} has the name of the platform's own ${name}: choose another`,
     })
   }
+})
+
+test('a route that is kept off the gateway is a problem where a route beside it brings requests to it', () => {
+  const define = (...routes: ReturnType<typeof route>[]) =>
+    app('shop', { services: [declaration('users', { routes })] })
+  assert.throws(() => define(route('users', '/users/:id'), route('users', '/users/audit', false)), {
+    message: /\n- route GET \/users\/audit of users is kept off the gateway, but \/users\/:id brings requests to it$/,
+  })
+  // The service takes the literal one, and the gateway knows no other.
+  assert.equal(define(route('users', '/users/:id', false), route('users', '/users/me')).services.length, 1)
+  assert.equal(define(route('users', '/users/:id', false), route('users', '/users/:id/orders')).services.length, 1)
 })

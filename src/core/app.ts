@@ -2,6 +2,7 @@ import type { Endpoint, Method } from './endpoint.ts'
 import { type AnyEventType, readableVersions } from './event.ts'
 import type { JourneyDeclaration } from './journey.ts'
 import { jsonLossOf } from './json-loss.ts'
+import { pathShape, pathsOverlap } from './path-pattern.ts'
 import { type Scale, scaleProblems } from './scale.ts'
 import { redirectsTo, type SiteDeclaration, siteProblems } from './site.ts'
 
@@ -163,7 +164,7 @@ function problemsOf(value: App): string[] {
   for (const one of value.sites) {
     claim(`service ${one.name}`)
   }
-  return [...problems, ...doubledRoutes(value), ...siteProblems(value)]
+  return [...problems, ...doubledRoutes(value), ...shownRoutes(value), ...siteProblems(value)]
 }
 
 /** Requests that two declarations would answer, whatever their paths call the parameters. */
@@ -185,4 +186,21 @@ function doubledRoutes({ services, sites }: App): string[] {
     else return [`route ${route} is ${other === route ? 'declared twice' : other}`]
     return []
   })
+}
+
+/** Routes that are kept off the gateway, and reached all the same: by a route beside them that matches as well. */
+function shownRoutes({ services }: App): string[] {
+  return services.flatMap(({ name, routes }) => {
+    const endpoints = routes.map(({ endpoint }) => endpoint)
+    const exposed = endpoints.filter(({ spec }) => spec.exposed !== false)
+    return endpoints.flatMap(({ method, path, spec }) => {
+      const by = exposed.find((other) => other.method === method && isTakenBefore(path, other.path))
+      if (spec.exposed !== false || by === undefined) return []
+      return [`route ${method} ${path} of ${name} is kept off the gateway, but ${by.path} brings requests to it`]
+    })
+  })
+}
+
+function isTakenBefore(path: string, other: string): boolean {
+  return pathsOverlap(path, other) && pathShape(path) > pathShape(other)
 }

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { Access, App, Endpoint, ServiceDeclaration } from '../core/index.ts'
+import {
+  type Access,
+  type App,
+  type Endpoint,
+  pathShape,
+  pathsOverlap,
+  type ServiceDeclaration,
+} from '../core/index.ts'
 import type { GatewaySeed } from '../gateway/index.ts'
 import { siteRoutesOf } from './site-routes.ts'
 
@@ -63,30 +70,14 @@ function entityOf({ endpoint, name }: NamedRoute, priorities: ReadonlyMap<string
  * plugins of the wrong one. Each path is one above all that it is more specific than; 0, the default, for most.
  */
 function prioritiesOf(paths: readonly string[]): ReadonlyMap<string, number> {
-  const patterns = [...new Set(paths)].map((path) => ({ path, segments: path.split('/'), shape: shapeOf(path) }))
+  const patterns = [...new Set(paths)].map((path) => ({ path, shape: pathShape(path) }))
   patterns.sort((one, other) => (one.shape < other.shape ? -1 : 1))
   const priorities = new Map<string, number>()
-  for (const { path, segments, shape } of patterns) {
-    const below = patterns.filter((other) => other.shape < shape && overlap(segments, other.segments))
+  for (const { path, shape } of patterns) {
+    const below = patterns.filter((other) => other.shape < shape && pathsOverlap(path, other.path))
     priorities.set(path, Math.max(-1, ...below.map((other) => priorities.get(other.path) ?? 0)) + 1)
   }
   return priorities
-}
-
-/** `/users/:id/orders` → `1101`: of two of one length, the one that is literal first is the greater text. */
-function shapeOf(path: string): string {
-  return path
-    .split('/')
-    .map((segment) => (isLiteral(segment) ? '1' : '0'))
-    .join('')
-}
-
-const isLiteral = (segment: string | undefined) => segment !== undefined && !segment.includes(':')
-
-/** Whether some path matches both. */
-function overlap(one: readonly string[], other: readonly string[]): boolean {
-  if (one.length !== other.length) return false
-  return one.every((segment, index) => segment === other[index] || !isLiteral(segment) || !isLiteral(other[index]))
 }
 
 /** `/orders/:orderId` → `~/orders/[^/]+$`: exact, since a prefix would also catch what the service does not know. */

@@ -50,7 +50,8 @@ const BROKEN: readonly Broken[] = [
   },
   {
     what: 'a value that is undefined',
-    other: 'const nothing: any = undefined\nfunction read() {\n  return nothing.url\n}\nexport const other = read()\n',
+    other:
+      'const nothing = undefined as unknown as URL\nfunction read() {\n  return nothing.url\n}\nexport const other = read()\n',
     place: 'other.ts:3',
     why: "Cannot read properties of undefined (reading 'url')",
   },
