@@ -41,7 +41,8 @@ after(async () => {
 })
 
 async function word(): Promise<string | undefined> {
-  return fetch(url).then(
+  // Bounded: it may be asked while the process that took its connection is replaced.
+  return fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
     async (answer) => ((await answer.json()) as { word?: string }).word,
     () => undefined,
   )
